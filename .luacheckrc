@@ -1,0 +1,10 @@
+std = "lua54"
+max_line_length = 100
+
+files["spec/**/*_spec.lua"] = {std = "+busted"}
+
+-- Recorded programs, kept as they are: generated names, every callback with its argument.
+files["spec/traces/0*.lua"] = {
+  max_line_length = false,
+  ignore = {"21.", "23.", "31.", "4.."},
+}
