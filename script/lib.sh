@@ -1,0 +1,116 @@
+# shellcheck shell=bash
+# What script/run, script/test and .ci/run share: installing what is missing, and building.
+# Sourced with `root` set to the top of the source tree. Messages go to stderr.
+
+say() { printf 'lucio: %s\n' "$*" >&2; }
+die() {
+  say "$*"
+  exit 1
+}
+
+# Runs a command quietly; shows what it printed only when it fails.
+quietly() {
+  local what=$1 log status=0
+  shift
+  log=$(mktemp)
+  "$@" >"$log" 2>&1 </dev/null || status=$?
+  if [ "$status" -ne 0 ]; then
+    tail -n 60 "$log" >&2
+    say "$what failed (exit status $status)"
+  fi
+  rm -f "$log"
+  return "$status"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+have_header() { printf '#include <%s>\n' "$1" | gcc -x c -E - >/dev/null 2>&1; }
+have_pkg() { have pkg-config && pkg-config --exists "$1"; }
+
+# The formatter's output depends on its version, so one version is used everywhere.
+clang_format() {
+  if have clang-format-14; then
+    echo clang-format-14
+  elif have clang-format && clang-format --version | grep -q 'version 14\.'; then
+    echo clang-format
+  else
+    return 1
+  fi
+}
+
+# Prints the Debian packages that are missing: for the build, and with `test` for the tests too.
+missing_packages() {
+  have gcc && have_header stdio.h || echo build-essential
+  have meson || echo meson
+  have ninja || echo ninja-build
+  have pkg-config || echo pkg-config
+  have lua5.4 || echo lua5.4
+  have_pkg lua5.4 && have_header lua5.4/lua.h || echo liblua5.4-dev
+  have_header ev.h || echo libev-dev
+  [ "${1:-}" = test ] || return 0
+  busted_script >/dev/null || echo lua-busted
+  have luacheck || echo lua-check
+  clang_format >/dev/null || echo clang-format-14
+  have_pkg cmocka || echo libcmocka-dev
+  have valgrind || echo valgrind
+}
+
+# The path of Busted's script, which has to be Lua and not a shell wrapper round it.
+busted_script() {
+  local path
+  for path in "$(command -v busted || true)" /usr/bin/busted; do
+    if [ -f "$path" ] && grep -q 'busted\.runner' "$path" && head -n 1 "$path" | grep -q lua; then
+      echo "$path"
+      return 0
+    fi
+  done
+  return 1
+}
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then
+    "$@"
+  elif [ -t 0 ]; then
+    sudo "$@"
+  else
+    sudo -n "$@"
+  fi
+}
+
+apt_get() {
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 \
+    -o Acquire::Retries=3 "$@"
+}
+
+# Installs what is missing; does nothing, and needs no network, when nothing is.
+install_packages() {
+  local packages
+  mapfile -t packages < <(missing_packages "$@")
+  [ "${#packages[@]}" -gt 0 ] || return 0
+  have apt-get || die "these Debian packages are needed, and there is no apt-get: ${packages[*]}"
+  if [ "$(id -u)" -ne 0 ] && ! have sudo; then
+    die "these packages are needed, install them as root: ${packages[*]}"
+  fi
+  say "installing ${packages[*]}"
+  quietly "apt-get update" apt_get update || die "cannot install: ${packages[*]}"
+  quietly "apt-get install" apt_get install --no-install-recommends "${packages[@]}" \
+    || die "cannot install: ${packages[*]}"
+  mapfile -t packages < <(missing_packages "$@")
+  [ "${#packages[@]}" -eq 0 ] || die "still missing after the installation: ${packages[*]}"
+}
+
+# build_project DIR [MESON OPTION...]: configures once, with the options, then brings it up to date.
+# One build at a time for each directory.
+build_project() {
+  local dir=$1 status=0
+  shift
+  exec 9>"$dir.lock"
+  flock 9
+  if [ ! -f "$dir/build.ninja" ]; then
+    quietly "meson setup" meson setup "$dir" "$root" "$@" 9>&- || status=$?
+  fi
+  if [ "$status" -eq 0 ]; then
+    quietly "the build" ninja -C "$dir" 9>&- || status=$?
+  fi
+  exec 9>&-
+  return "$status"
+}
