@@ -1,0 +1,300 @@
+"""The workloads on asyncio, or on uvloop where BENCH_RUNNER=uvloop: asyncio_peer.py switch."""
+
+import asyncio
+import gc
+import os
+import random
+import statistics
+import sys
+import time
+
+RUNNER = os.environ.get("BENCH_RUNNER", "asyncio")
+BUDGET = 0.25
+MOST = 15
+
+sleep = asyncio.sleep
+create_task = asyncio.create_task
+
+
+def report(name, value):
+    print(f"{name} {RUNNER} {value:.1f}", flush=True)
+
+
+async def measure(ops, fn, *args):
+    gc.collect()
+    start = time.process_time()
+    await fn(*args)
+    return (time.process_time() - start) * 1e9 / ops
+
+
+async def repeated(name, ops, fn, *args):
+    await fn(*args)
+    samples = []
+    begun = time.process_time()
+    while not samples or (time.process_time() - begun < BUDGET and len(samples) < MOST):
+        samples.append(await measure(ops, fn, *args))
+    report(name, statistics.median_low(samples))
+
+
+def rss():
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * 4096
+
+
+async def switch():
+    switches = 400_000
+
+    async def body(turns):
+        for _ in range(turns):
+            await sleep(0)
+
+    async def run(count):
+        tasks = [create_task(body(switches // count)) for _ in range(count)]
+        for task in tasks:
+            await task
+
+    for count in (2, 1000):
+        await repeated(f"switch_{count}", switches, run, count)
+
+
+async def spawn():
+    tasks = 200_000
+
+    async def body(x):
+        return x
+
+    async def run():
+        total = 0
+        for i in range(tasks):
+            total += await create_task(body(i))
+
+    await repeated("spawn", tasks, run)
+
+
+async def batch(count, body, *args):
+    """Makes count tasks of body, keeps none of them, and waits for the last."""
+    left = count
+    done = asyncio.get_running_loop().create_future()
+
+    async def entry():
+        nonlocal left
+        await body(*args)
+        left -= 1
+        if left == 0:
+            done.set_result(True)
+
+    for _ in range(count):
+        create_task(entry())
+    await done
+
+
+async def spawn_batch():
+    report("spawn_batch", await measure(200_000, batch, 200_000, sleep, 0))
+
+
+async def flat(tasks="1000"):
+    tasks = int(tasks)
+    report(f"flat_{tasks}", await measure(tasks, batch, tasks, sleep, 0))
+    report(f"flat_again_{tasks}", await measure(tasks, batch, tasks, sleep, 0))
+
+
+async def park(place="future"):
+    tasks = 100_000
+    loop = asyncio.get_running_loop()
+    gates = []
+    event = asyncio.Event()
+    parked = 0
+    resident = 0
+
+    async def on_future():
+        nonlocal parked
+        parked += 1
+        gate = loop.create_future()
+        gates.append(gate)
+        await gate
+
+    async def on_event():
+        nonlocal parked
+        parked += 1
+        await event.wait()
+
+    async def on_sleep():
+        nonlocal parked
+        parked += 1
+        await sleep(1.5)
+
+    async def watch():
+        nonlocal resident
+        while parked < tasks:
+            await sleep(0)
+        resident = rss()
+        event.set()
+        for gate in gates:
+            gate.set_result(True)
+
+    async def run():
+        watcher = create_task(watch())
+        await batch(tasks, {"future": on_future, "event": on_event, "sleep": on_sleep}[place])
+        await watcher
+
+    before = rss()
+    cost = await measure(tasks, run)
+    if place != "sleep":
+        report(f"park_{place}", cost)
+    report(f"park_{place}_rss", (resident - before) / tasks)
+
+
+async def timers():
+    tasks = 100_000
+    random.seed(42)
+
+    async def body():
+        await sleep(random.random())
+
+    report("timers", await measure(tasks, batch, tasks, body))
+
+
+async def timers_cancel():
+    times = 100_000
+
+    async def body():
+        await sleep(0)
+
+    async def with_timeout():
+        for _ in range(times):
+            async with asyncio.timeout(10):
+                await sleep(0)
+
+    async def with_wait_for():
+        for _ in range(times):
+            await asyncio.wait_for(body(), 10)
+
+    if hasattr(asyncio, "timeout"):
+        await repeated("timeout", times, with_timeout)
+    await repeated("wait_for", times, with_wait_for)
+
+
+async def future():
+    handovers = 200_000
+    create_future = asyncio.get_running_loop().create_future
+
+    async def run():
+        waiting = None
+
+        async def player():
+            nonlocal waiting
+            for i in range(handovers // 2):
+                mine, other = create_future(), waiting
+                waiting = mine
+                if other is not None:
+                    other.set_result(i)
+                await mine
+            if not waiting.done():
+                waiting.set_result(0)
+
+        a, b = create_task(player()), create_task(player())
+        await a
+        await b
+
+    await repeated("future", handovers, run)
+
+
+async def queue():
+    items = 300_000
+
+    async def run(count):
+        passage = asyncio.Queue(100)
+
+        async def produce():
+            for i in range(items // count):
+                await passage.put(i)
+
+        async def consume():
+            for _ in range(items // count):
+                await passage.get()
+
+        tasks = [create_task(produce()) for _ in range(count)]
+        tasks += [create_task(consume()) for _ in range(count)]
+        for task in tasks:
+            await task
+
+    for count in (1, 10):
+        await repeated(f"queue_{count}p{count}c", items, run, count)
+
+
+async def lock():
+    tasks, acquisitions = 100, 200_000
+
+    async def run():
+        mutex = asyncio.Lock()
+
+        async def body():
+            for _ in range(acquisitions // tasks):
+                async with mutex:
+                    await sleep(0)
+
+        for task in [create_task(body()) for _ in range(tasks)]:
+            await task
+
+    await repeated("lock", acquisitions, run)
+
+
+async def gather():
+    tasks, times = 1000, 100
+
+    async def body():
+        return 1
+
+    async def run():
+        for _ in range(times):
+            await asyncio.gather(*[create_task(body()) for _ in range(tasks)])
+
+    await repeated("gather", tasks * times, run)
+
+
+async def as_completed():
+    tasks, times = 1000, 100
+
+    async def body():
+        return 1
+
+    async def run():
+        for _ in range(times):
+            total = 0
+            for task in asyncio.as_completed([create_task(body()) for _ in range(tasks)]):
+                total += await task
+
+    await repeated("as_completed", tasks * times, run)
+
+
+async def startup():
+    pass
+
+
+WORKLOADS = {
+    fn.__name__: fn
+    for fn in (
+        switch,
+        spawn,
+        spawn_batch,
+        flat,
+        park,
+        timers,
+        timers_cancel,
+        future,
+        queue,
+        lock,
+        gather,
+        as_completed,
+        startup,
+    )
+}
+
+if __name__ == "__main__":
+    if sys.argv[1] not in WORKLOADS:
+        sys.exit(3)
+    if RUNNER == "uvloop":
+        import uvloop
+
+        uvloop.install()
+    asyncio.run(WORKLOADS[sys.argv[1]](*sys.argv[2:]))

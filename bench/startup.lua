@@ -1,0 +1,1 @@
+-- Nothing: bench/run takes the time from process start to exit.
