@@ -17,6 +17,7 @@ local function main()
   print("main продолжает; вызов отменён: " .. tostring(never:cancelled()))
   lucio.sleep(0)
   print("main после sleep(0)")
+  lucio.sleep(0) -- call_later(0) has its turn
 
   local done = loop:create_future()
   loop:call_later(2, print, "call_later(2)")
