@@ -7,6 +7,20 @@ local measure = dofile(arg[0]:match "^(.*)/" .. "/support/measure.lua")
 local TASKS = 100000
 local PLACE = arg[1] or "future"
 
+local parked, left, done = 0, TASKS, nil
+
+local function count_parked()
+  parked = parked + 1
+end
+
+local function count_ended()
+  left = left - 1
+  if left == 0 then
+    done:set_result(true)
+  end
+end
+
+-- Each gives what the tasks run and what wakes them all.
 local places = {}
 
 function places.future()
@@ -14,12 +28,13 @@ function places.future()
   for i = 1, TASKS do
     gates[i] = false
   end
-  local function park(i)
+  return function(i)
+    count_parked()
     local gate = lucio.Future()
     gates[i] = gate
     gate:await()
-  end
-  return park, function()
+    count_ended()
+  end, function()
     for i = 1, TASKS do
       gates[i]:set_result(true)
     end
@@ -28,29 +43,30 @@ end
 
 function places.event()
   local gate = lucio.Event()
-  return function() gate:wait() end, function() gate:set() end
+  return function()
+    count_parked()
+    gate:wait()
+    count_ended()
+  end, function()
+    gate:set()
+  end
 end
 
 -- Wakes by itself: only the memory is of interest.
 function places.sleep()
-  return function() lucio.sleep(1.5) end, function() end
+  return function()
+    count_parked()
+    lucio.sleep(1.5)
+    count_ended()
+  end, function() end
 end
 
 lucio.run(function()
-  local park, wake = places[PLACE]()
+  done = lucio.Future()
+  local body, wake = places[PLACE]()
   local before = measure.rss()
   local rss
-  local parked = 0
   local cost = measure.time(TASKS, function()
-    local left, done = TASKS, lucio.Future()
-    local function body(i)
-      parked = parked + 1
-      park(i)
-      left = left - 1
-      if left == 0 then
-        done:set_result(true)
-      end
-    end
     for i = 1, TASKS do
       lucio.create_task(body, i)
     end

@@ -101,10 +101,18 @@ async def flat(tasks="1000"):
 async def park(place="future"):
     tasks = 100_000
     loop = asyncio.get_running_loop()
+    done = loop.create_future()
     gates = []
     event = asyncio.Event()
     parked = 0
+    left = tasks
     resident = 0
+
+    def count_ended():
+        nonlocal left
+        left -= 1
+        if left == 0:
+            done.set_result(True)
 
     async def on_future():
         nonlocal parked
@@ -112,30 +120,33 @@ async def park(place="future"):
         gate = loop.create_future()
         gates.append(gate)
         await gate
+        count_ended()
 
     async def on_event():
         nonlocal parked
         parked += 1
         await event.wait()
+        count_ended()
 
     async def on_sleep():
         nonlocal parked
         parked += 1
         await sleep(1.5)
+        count_ended()
 
-    async def watch():
+    body = {"future": on_future, "event": on_event, "sleep": on_sleep}[place]
+
+    async def run():
         nonlocal resident
+        for _ in range(tasks):
+            create_task(body())
         while parked < tasks:
             await sleep(0)
         resident = rss()
         event.set()
         for gate in gates:
             gate.set_result(True)
-
-    async def run():
-        watcher = create_task(watch())
-        await batch(tasks, {"future": on_future, "event": on_event, "sleep": on_sleep}[place])
-        await watcher
+        await done
 
     before = rss()
     cost = await measure(tasks, run)
