@@ -1,0 +1,283 @@
+/*
+ * coroutine: replacements for coroutine.resume, wrap, yield, close and status. An await inside of a
+ * user's coroutine passes through every resume up to the task, and its wake-up back down (LG8); what
+ * the coroutine yields itself goes to who resumed it, as always. Outside of tasks they behave as
+ * Lua's own.
+ * Invariant: a coroutine that is suspended in an await is in the table of LC_REF_AWAITING; to Lua it
+ *            is "normal": the task that drives it is somewhere below.
+ */
+#include "coroutine.h"
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "core.h"
+#include "generator.h"
+
+static void set_awaiting(lua_State *L, struct lc_host *host, int idx, bool awaiting)
+{
+    idx = lua_absindex(L, idx);
+    lc_host_push_ref(L, host, LC_REF_AWAITING);
+    lua_pushvalue(L, idx);
+    if (awaiting)
+        lua_pushboolean(L, 1);
+    else
+        lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+static bool is_awaiting(lua_State *L, struct lc_host *host, int idx)
+{
+    bool awaiting;
+
+    idx = lua_absindex(L, idx);
+    lc_host_push_ref(L, host, LC_REF_AWAITING);
+    lua_pushvalue(L, idx);
+    awaiting = lua_rawget(L, -2) != LUA_TNIL;
+    lua_pop(L, 2);
+    return awaiting;
+}
+
+int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results)
+{
+    lua_State *outer = host->running;
+    bool outer_can = host->can_await;
+    int status;
+
+    host->can_await = outer_can && outer == L && lua_isyieldable(L);
+    host->running = co;
+    status = lua_resume(co, L, nargs, results);
+    host->running = outer;
+    host->can_await = outer_can;
+    if (status == LUA_YIELD && host->awaiting)
+        *results = LC_AWAITING;
+    return status;
+}
+
+int lc_coroutine_suspend(lua_State *L, struct lc_host *host, int idx, lua_KContext ctx,
+                         lua_KFunction k)
+{
+    set_awaiting(L, host, idx, true);
+    return lua_yieldk(L, 0, ctx, k);
+}
+
+static lua_State *check_coroutine(lua_State *L)
+{
+    lua_State *co = lua_tothread(L, 1);
+
+    luaL_argexpected(L, co, 1, "coroutine");
+    return co;
+}
+
+/* Goes on with the coroutine at `idx`, whose arguments are on its stack. Returns the number of
+ * results moved to L, LC_AWAITING, or -2 with the error. */
+static int resume_on(lua_State *L, struct lc_host *host, lua_State *co, int nargs)
+{
+    int status, results;
+
+    status = lc_coroutine_resume(L, host, co, nargs, &results);
+    if (results == LC_AWAITING)
+        return LC_AWAITING;
+    if (status == LUA_OK || status == LUA_YIELD) {
+        if (!lua_checkstack(L, results + 1)) {
+            lua_pop(co, results);
+            lua_pushliteral(L, "too many results to resume");
+            return -2;
+        }
+        lua_xmove(co, L, results);
+        return results;
+    }
+    lua_xmove(co, L, 1);
+    return -2;
+}
+
+/* Moves n arguments from L and starts or goes on, as resume_on. */
+static int resume_first(lua_State *L, struct lc_host *host, lua_State *co, int idx, int n)
+{
+    if (!lua_checkstack(co, n)) {
+        lua_pushliteral(L, "too many arguments to resume");
+        return -2;
+    }
+    if (is_awaiting(L, host, idx)) {
+        lua_pop(L, n);
+        lua_pushliteral(L, "cannot resume non-suspended coroutine");
+        return -2;
+    }
+    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) {
+        lua_pop(L, n);
+        lua_pushliteral(L, "cannot resume dead coroutine");
+        return -2;
+    }
+    lua_xmove(L, co, n);
+    return resume_on(L, host, co, n);
+}
+
+/* ---- coroutine.resume ---- */
+
+static int resume_k(lua_State *L, int status, lua_KContext ctx);
+
+static int resume_finish(lua_State *L, struct lc_host *host, int n)
+{
+    if (n == LC_AWAITING)
+        return lc_coroutine_suspend(L, host, 1, 0, resume_k);
+    lua_pushboolean(L, n >= 0);
+    if (n < 0)
+        n = 1;
+    lua_insert(L, -(n + 1));
+    return n + 1;
+}
+
+static int resume_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    (void)status;
+    (void)ctx;
+    set_awaiting(L, host, 1, false);
+    return resume_finish(L, host, resume_on(L, host, lua_tothread(L, 1), 0));
+}
+
+static int co_resume(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    lua_State *co = check_coroutine(L);
+
+    return resume_finish(L, host, resume_first(L, host, co, 1, lua_gettop(L) - 1));
+}
+
+/* ---- coroutine.wrap ---- */
+
+static int wrap_k(lua_State *L, int status, lua_KContext ctx);
+
+static int wrap_finish(lua_State *L, struct lc_host *host, int n)
+{
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+    int status;
+
+    if (n == LC_AWAITING)
+        return lc_coroutine_suspend(L, host, lua_upvalueindex(2), 0, wrap_k);
+    if (n >= 0)
+        return n;
+    status = lua_status(co);
+    if (status != LUA_OK && status != LUA_YIELD) {
+        status = lua_resetthread(co);
+        lua_xmove(co, L, 1);
+    }
+    if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
+        luaL_where(L, 1);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+    }
+    return lua_error(L);
+}
+
+static int wrap_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    (void)status;
+    (void)ctx;
+    set_awaiting(L, host, lua_upvalueindex(2), false);
+    return wrap_finish(L, host, resume_on(L, host, lua_tothread(L, lua_upvalueindex(2)), 0));
+}
+
+/* The function that coroutine.wrap returns. Upvalue 2: the coroutine. */
+static int wrap_call(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
+
+    return wrap_finish(L, host, resume_first(L, host, co, lua_upvalueindex(2), lua_gettop(L)));
+}
+
+static int co_wrap(lua_State *L)
+{
+    lua_State *co;
+
+    luaL_checktype(L, 1, LUA_TFUNCTION);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    co = lua_newthread(L);
+    lua_pushvalue(L, 1);
+    lua_xmove(L, co, 1);
+    lua_pushcclosure(L, wrap_call, 2);
+    return 1;
+}
+
+/* ---- coroutine.yield ---- */
+
+/* The tick after a raw yield at task level (TA10). */
+static int bad_yield_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    (void)status;
+    (void)ctx;
+    lc_error_push(
+        L, host, LC_RUNTIME_ERROR,
+        "Task got bad yield: coroutine.yield at task level (use lucio.sleep(0) to give up "
+        "a turn)");
+    lc_wait_settle(L, host->current, true);
+    return lua_error(L);
+}
+
+static int co_yield (lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    if (host->current != NULL && host->current->thread == L)
+        return lc_wait_turn(L, lc_wait_task(L, host, "coroutine.yield"), 0, bad_yield_k);
+    if (host->generators > 0 && lc_generator_is_thread(L, host))
+        return lc_generator_yield(L, host);
+    return lua_yield(L, lua_gettop(L));
+}
+
+/* ---- coroutine.status and close ---- */
+
+static int co_status(lua_State *L)
+{
+    check_coroutine(L);
+    if (is_awaiting(L, lc_host_of(L), 1)) {
+        lua_pushliteral(L, "normal");
+        return 1;
+    }
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+static int co_close(lua_State *L)
+{
+    check_coroutine(L);
+    if (is_awaiting(L, lc_host_of(L), 1))
+        return luaL_error(L, "cannot close a normal coroutine");
+    lua_settop(L, 1);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_insert(L, 1);
+    lua_call(L, 1, LUA_MULTRET);
+    return lua_gettop(L);
+}
+
+/* Replaces a function of Lua's coroutine table, on top; the original becomes upvalue 2. */
+static void replace(lua_State *L, struct lc_host *host, const char *name, lua_CFunction function)
+{
+    lua_pushlightuserdata(L, host);
+    lua_getfield(L, -2, name);
+    lua_pushcclosure(L, function, 2);
+    lua_setfield(L, -2, name);
+}
+
+void lc_open_coroutine(lua_State *L, struct lc_host *host)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, LUA_COLIBNAME) == LUA_TTABLE) {
+        replace(L, host, "resume", co_resume);
+        replace(L, host, "wrap", co_wrap);
+        replace(L, host, "yield", co_yield );
+        replace(L, host, "status", co_status);
+        replace(L, host, "close", co_close);
+    }
+    lua_pop(L, 2);
+}

@@ -1,0 +1,140 @@
+/*
+ * protected: pcall and xpcall that let cancellation pass, and the function form of `async with`.
+ * CancelledError, KeyboardInterrupt and SystemExit are no errors of the program: `except Exception`
+ * does not catch them in Python, and lucio.pcall does not here (LG6).
+ */
+#include <lauxlib.h>
+
+#include "core.h"
+
+static bool passes(lua_State *L, int idx)
+{
+    enum lc_kind kind = lc_error_kind(L, idx);
+
+    return kind == LC_KIND_CANCELLED || kind == LC_KIND_EXIT || kind == LC_KIND_BASE;
+}
+
+/* Stack: the handler at 1, then the results or the error. */
+static int pcall_k(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)ctx;
+    if (status != LUA_OK && status != LUA_YIELD) {
+        if (passes(L, -1))
+            return lua_error(L);
+        lua_pushboolean(L, 0);
+        lua_insert(L, -2);
+        return 2;
+    }
+    lua_pushboolean(L, 1);
+    lua_replace(L, 1);
+    return lua_gettop(L);
+}
+
+/* lucio.pcall(f, ...) -> true, ... or false, error. f may suspend. */
+static int lucio_pcall(lua_State *L)
+{
+    int status;
+
+    if (lua_gettop(L) == 0)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "pcall", 1, "function", 1);
+    lua_pushcfunction(L, lc_traceback_handler);
+    lua_insert(L, 1);
+    status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, pcall_k);
+    return pcall_k(L, status, 0);
+}
+
+/* The message handler of xpcall: the user's, but not for what passes. Upvalue 1: the user's. */
+static int xpcall_handler(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (passes(L, 1))
+        return 1;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_insert(L, 1);
+    lua_call(L, 1, 1);
+    return 1;
+}
+
+/* lucio.xpcall(f, handler, ...) */
+static int lucio_xpcall(lua_State *L)
+{
+    int status;
+
+    if (lua_gettop(L) < 2)
+        lua_settop(L, 2);
+    lc_check_callable(L, 2, "xpcall", 2);
+    lua_pushvalue(L, 2);
+    lua_pushcclosure(L, xpcall_handler, 1);
+    lua_insert(L, 1);
+    lua_remove(L, 3);
+    status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, pcall_k);
+    return pcall_k(L, status, 0);
+}
+
+/* ---- with ---- */
+
+enum with_phase { WITH_BODY, WITH_EXIT_OK, WITH_EXIT_FAILED };
+
+/* Stack: 1 the resource, 2 the handler, then the results; for WITH_EXIT_FAILED the error and what
+ * the exit function returned. */
+static int with_k(lua_State *L, int status, lua_KContext phase)
+{
+    int n;
+
+    switch ((enum with_phase)phase) {
+    case WITH_BODY:
+        n = lua_gettop(L);
+        luaL_checkstack(L, 4, NULL);
+        if (luaL_getmetafield(L, 1, "__exit") == LUA_TNIL)
+            luaL_getmetafield(L, 1, "__close");
+        lua_pushvalue(L, 1);
+        if (status == LUA_OK || status == LUA_YIELD) {
+            lua_pushnil(L);
+            lua_callk(L, 2, 0, WITH_EXIT_OK, with_k);
+            return lua_gettop(L) - 2;
+        }
+        lua_pushvalue(L, n);
+        lua_callk(L, 2, 1, WITH_EXIT_FAILED, with_k);
+        /* fall through */
+    case WITH_EXIT_FAILED:
+        if (lua_toboolean(L, -1))
+            return 0;
+        lua_pop(L, 1);
+        return lua_error(L);
+    case WITH_EXIT_OK:
+        break;
+    }
+    return lua_gettop(L) - 2;
+}
+
+/* lucio.with(resource, fn, ...) -> ... fn and the exit function may suspend. */
+static int lucio_with(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    int status;
+
+    if (lua_gettop(L) < 2)
+        lua_settop(L, 2);
+    if (luaL_getmetafield(L, 1, "__exit") == LUA_TNIL) {
+        if (luaL_getmetafield(L, 1, "__close") == LUA_TNIL)
+            lc_raise_argument(L, host, LC_TYPE_ERROR, "with", 1, "resource with __exit or __close",
+                              1);
+    }
+    lua_pop(L, 1);
+    lc_check_callable(L, 2, "with", 2);
+    lc_group_mark_with(L, 1);
+    lua_pushcfunction(L, lc_traceback_handler);
+    lua_insert(L, 2);
+    lua_pushvalue(L, 1);
+    lua_insert(L, 4);
+    status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, WITH_BODY, with_k);
+    return with_k(L, status, WITH_BODY);
+}
+
+void lc_open_protected(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg functions[] = {
+        {"pcall", lucio_pcall}, {"xpcall", lucio_xpcall}, {"with", lucio_with}, {NULL, NULL}};
+
+    lc_set_functions(L, host, functions);
+}

@@ -1,0 +1,382 @@
+/*
+ * resolver: loop:getaddrinfo (SEMANTICS LP27). A numeric address needs no thread; any other is looked
+ * up by getaddrinfo(3) in a thread of its own, a limited number at a time.
+ * Owner: a lookup belongs to its worker until it is done, then to the loop; a lookup that nobody wants
+ *        any more (its loop closed) is freed by the worker. Both sides agree under the mutex.
+ */
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "core.h"
+#include "loop_object.h"
+#include "resolver.h"
+
+/* Threads that look names up at the same time, for the whole process. */
+#define WORKERS_MAX 8
+
+struct lookup {
+    struct lc_entry entry;
+    struct lookup *next;  /* queue of those that wait for a worker */
+    struct lc_link link;  /* loop->lookups: to be found when the loop closes */
+    struct lc_loop *loop; /* NULL: nobody wants it any more */
+    struct addrinfo hints;
+    struct addrinfo *result;
+    int error;
+    int future; /* anchor */
+    bool done;
+    char service[32];
+    char name[];
+};
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static struct lookup *queue_first, **queue_last = &queue_first;
+static int workers;
+
+static void lookup_free(struct lookup *lookup)
+{
+    if (lookup->result != NULL)
+        freeaddrinfo(lookup->result);
+    free(lookup);
+}
+
+/* A worker: takes lookups from the queue until there is none. */
+static void *work(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&mutex);
+    while (queue_first != NULL) {
+        struct lookup *lookup = queue_first;
+
+        queue_first = lookup->next;
+        if (queue_first == NULL)
+            queue_last = &queue_first;
+        pthread_mutex_unlock(&mutex);
+        lookup->error = getaddrinfo(lookup->name, lookup->service[0] ? lookup->service : NULL,
+                                    &lookup->hints, &lookup->result);
+        pthread_mutex_lock(&mutex);
+        lookup->done = true;
+        if (lookup->loop != NULL)
+            lc_loop_post(lookup->loop);
+        else
+            lookup_free(lookup);
+    }
+    workers--;
+    pthread_mutex_unlock(&mutex);
+    return NULL;
+}
+
+static bool submit(struct lookup *lookup)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    bool started = true;
+
+    pthread_mutex_lock(&mutex);
+    lookup->next = NULL;
+    *queue_last = lookup;
+    queue_last = &lookup->next;
+    if (workers < WORKERS_MAX) {
+        pthread_attr_init(&attr);
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        started = pthread_create(&thread, &attr, work, NULL) == 0;
+        pthread_attr_destroy(&attr);
+        if (started)
+            workers++;
+        else
+            started = workers > 0;
+        if (!started) {
+            queue_first = NULL;
+            queue_last = &queue_first;
+        }
+    }
+    pthread_mutex_unlock(&mutex);
+    return started;
+}
+
+/* ---- results ---- */
+
+static void push_address(lua_State *L, const struct addrinfo *info)
+{
+    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "0";
+
+    getnameinfo(info->ai_addr, info->ai_addrlen, host, sizeof host, port, sizeof port,
+                NI_NUMERICHOST | NI_NUMERICSERV);
+    lua_createtable(L, 2, 3);
+    lua_pushstring(L, host);
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 1);
+    lua_setfield(L, -2, "host");
+    lua_pushinteger(L, atoi(port));
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, -3, 2);
+    lua_setfield(L, -2, "port");
+    lua_pushstring(L, info->ai_family == AF_INET6 ? "inet6" : "inet");
+    lua_setfield(L, -2, "family");
+    luaL_setmetatable(L, "lucio.address");
+}
+
+/* Pushes the list of results: {family=, type=, address=, canonname=}. */
+static void push_results(lua_State *L, const struct addrinfo *info)
+{
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (; info != NULL; info = info->ai_next) {
+        if (info->ai_family != AF_INET && info->ai_family != AF_INET6)
+            continue;
+        lua_createtable(L, 0, 4);
+        lua_pushstring(L, info->ai_family == AF_INET6 ? "inet6" : "inet");
+        lua_setfield(L, -2, "family");
+        lua_pushstring(L, info->ai_socktype == SOCK_DGRAM ? "dgram" : "stream");
+        lua_setfield(L, -2, "type");
+        push_address(L, info);
+        lua_setfield(L, -2, "address");
+        lua_pushstring(L, info->ai_canonname);
+        lua_setfield(L, -2, "canonname");
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+static void push_gai_error(lua_State *L, struct lc_host *host, int error, const char *name)
+{
+    lc_error_push(L, host, LC_GAI_ERROR, "%s: %s", name, gai_strerror(error));
+    lua_pushinteger(L, error);
+    lua_setfield(L, -2, "errno");
+    lua_pushstring(L, error == EAI_NONAME   ? "EAI_NONAME"
+                      : error == EAI_AGAIN  ? "EAI_AGAIN"
+                      : error == EAI_FAMILY ? "EAI_FAMILY"
+                                            : "EAI_FAIL");
+    lua_setfield(L, -2, "code");
+}
+
+/* (future, lookup) completes the future unless it was cancelled. */
+static int complete(lua_State *L)
+{
+    struct lookup *lookup = lua_touserdata(L, 2);
+    struct lc_future *future = lc_to_future(L, 1);
+
+    if (lc_future_is_done(future))
+        return 0;
+    if (lookup->error != 0) {
+        push_gai_error(L, future->loop->host, lookup->error, lookup->name);
+        lc_future_set_error(L, 1);
+    } else {
+        push_results(L, lookup->result);
+        lc_future_set_result(L, 1, 1);
+    }
+    return 0;
+}
+
+static void lookup_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lookup *lookup = lc_container_of(entry, struct lookup, entry);
+    lua_State *L = loop->L;
+
+    lua_pushcfunction(L, complete);
+    lc_anchor_push(L, loop->host, lookup->future);
+    lc_anchor_drop(L, loop->host, &lookup->future);
+    lua_pushlightuserdata(L, lookup);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+    lookup_free(lookup);
+}
+
+static void lookup_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lookup *lookup = lc_container_of(entry, struct lookup, entry);
+
+    lc_anchor_drop(L, loop->host, &lookup->future);
+    lookup_free(lookup);
+}
+
+static const struct lc_entry_type lookup_entry = {lookup_run, lookup_forget, NULL};
+
+void lc_lookups_take(struct lc_loop *loop)
+{
+    struct lc_link *link = loop->lookups.next;
+
+    pthread_mutex_lock(&mutex);
+    while (link != &loop->lookups) {
+        struct lookup *lookup = lc_container_of(link, struct lookup, link);
+
+        link = link->next;
+        if (!lookup->done)
+            continue;
+        lc_list_unlink(&lookup->link);
+        loop->workers--;
+        lc_loop_ready(loop, &lookup->entry);
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+void lc_lookups_abandon(lua_State *L, struct lc_loop *loop)
+{
+    while (!lc_list_empty(&loop->lookups)) {
+        struct lookup *lookup = lc_container_of(lc_list_pop(&loop->lookups), struct lookup, link);
+
+        lc_anchor_drop(L, loop->host, &lookup->future);
+        pthread_mutex_lock(&mutex);
+        lookup->loop = NULL;
+        if (lookup->done)
+            lookup_free(lookup);
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+/* ---- Lua ---- */
+
+static int family_option(lua_State *L, struct lc_host *host, int options)
+{
+    const char *name;
+
+    if (lua_isnil(L, options) || lua_getfield(L, options, "family") == LUA_TNIL)
+        return AF_UNSPEC;
+    name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(name, "inet") == 0)
+        return AF_INET;
+    if (strcmp(name, "inet6") == 0)
+        return AF_INET6;
+    if (strcmp(name, "unspec") == 0)
+        return AF_UNSPEC;
+    lc_raise_value(L, host, "getaddrinfo", 3, "family: 'inet', 'inet6' or 'unspec' expected");
+}
+
+static int type_option(lua_State *L, struct lc_host *host, int options)
+{
+    const char *name;
+
+    if (lua_isnil(L, options) || lua_getfield(L, options, "type") == LUA_TNIL)
+        return SOCK_STREAM;
+    name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(name, "stream") == 0)
+        return SOCK_STREAM;
+    if (strcmp(name, "dgram") == 0)
+        return SOCK_DGRAM;
+    lc_raise_value(L, host, "getaddrinfo", 3, "type: 'stream' or 'dgram' expected");
+}
+
+/* A numeric address with a numeric port: looked up on the spot. */
+static bool is_numeric(const char *name, const char *service)
+{
+    struct in6_addr address;
+
+    for (const char *c = service; *c != '\0'; c++) {
+        if (*c < '0' || *c > '9')
+            return false;
+    }
+    return inet_pton(AF_INET, name, &address) == 1 || inet_pton(AF_INET6, name, &address) == 1;
+}
+
+/* Makes the lookup of the arguments: 2 host, 3 port, 4 options. */
+static struct lookup *lookup_new(lua_State *L, struct lc_host *host)
+{
+    static const char *const names[] = {"family", "type", NULL};
+    const char *service = "";
+    struct lookup *lookup;
+    struct addrinfo hints = {0};
+    size_t length;
+    const char *name;
+
+    if (lua_type(L, 2) != LUA_TSTRING)
+        lc_raise_argument(L, host, LC_TYPE_ERROR, "getaddrinfo", 1, "host name", 2);
+    name = lua_tolstring(L, 2, &length);
+    if (strlen(name) != length || length == 0 || length > 1024)
+        lc_raise_value(L, host, "getaddrinfo", 1, "not a host name");
+    if (!lua_isnil(L, 3)) {
+        if (lua_type(L, 3) != LUA_TSTRING) {
+            lua_Integer port = lc_check_integer(L, 3, "getaddrinfo", 2);
+
+            if (port < 0 || port > 65535)
+                lc_raise_value(L, host, "getaddrinfo", 2, "port must be in 0..65535");
+        }
+        service = luaL_tolstring(L, 3, NULL);
+        if (strlen(service) >= sizeof lookup->service)
+            lc_raise_value(L, host, "getaddrinfo", 2, "service name is too long");
+    }
+    lc_check_options(L, 4, "getaddrinfo", 3, names);
+    hints.ai_family = family_option(L, host, 4);
+    hints.ai_socktype = type_option(L, host, 4);
+    lookup = calloc(1, sizeof *lookup + length + 1);
+    if (lookup == NULL)
+        luaL_error(L, "not enough memory");
+    memcpy(lookup->name, name, length + 1);
+    snprintf(lookup->service, sizeof lookup->service, "%s", service);
+    lookup->hints = hints;
+    lc_entry_init(&lookup->entry, &lookup_entry);
+    lc_list_init(&lookup->link);
+    return lookup;
+}
+
+/* loop:getaddrinfo(host, port, {family=, type=}) -> list. May suspend. */
+static int loop_getaddrinfo(lua_State *L)
+{
+    struct lc_loop *loop = lc_loop_check(L, "getaddrinfo");
+    struct lc_host *host = loop->host;
+    struct lookup *lookup;
+    int future;
+
+    lua_settop(L, 4);
+    lookup = lookup_new(L, host);
+    if (is_numeric(lookup->name, lookup->service)) {
+        int error;
+
+        lookup->hints.ai_flags |= AI_NUMERICHOST;
+        error = getaddrinfo(lookup->name, lookup->service[0] ? lookup->service : NULL,
+                            &lookup->hints, &lookup->result);
+        if (error != 0) {
+            push_gai_error(L, host, error, lookup->name);
+            lookup_free(lookup);
+            return lua_error(L);
+        }
+        push_results(L, lookup->result);
+        lookup_free(lookup);
+        return 1;
+    }
+    if (host->loop != loop || host->current == NULL) {
+        lookup_free(lookup);
+        lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: no running task to suspend");
+    }
+    lc_future_new(L, loop);
+    future = lua_gettop(L);
+    lua_pushvalue(L, future);
+    lookup->future = lc_anchor(L, host);
+    lookup->loop = loop;
+    lc_list_append(&loop->lookups, &lookup->link);
+    loop->workers++;
+    if (!submit(lookup)) {
+        lc_list_unlink(&lookup->link);
+        loop->workers--;
+        lc_anchor_drop(L, host, &lookup->future);
+        lookup_free(lookup);
+        lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: cannot start a thread");
+    }
+    return lc_await_future(L, host, future);
+}
+
+static int address_tostring(lua_State *L)
+{
+    lua_getfield(L, 1, "host");
+    lua_getfield(L, 1, "port");
+    if (strchr(luaL_tolstring(L, 2, NULL), ':') != NULL)
+        lua_pushfstring(L, "[%s]:%s", lua_tostring(L, 2), luaL_tolstring(L, 3, NULL));
+    else
+        lua_pushfstring(L, "%s:%s", lua_tostring(L, 2), luaL_tolstring(L, 3, NULL));
+    return 1;
+}
+
+void lc_open_resolver(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"getaddrinfo", loop_getaddrinfo}, {NULL, NULL}};
+
+    lc_loop_add_methods(L, host, methods);
+    luaL_newmetatable(L, "lucio.address");
+    lua_pushcfunction(L, address_tostring);
+    lua_setfield(L, -2, "__tostring");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,547 @@
+/*
+ * run: lucio.run, Runner, and the orderly end of a loop (SEMANTICS RU).
+ * Phases of a run: the main task; then all other tasks are cancelled and waited for, until none is
+ * left; async generators are closed; the loop is closed. Only then the outcome is returned or raised.
+ */
+#include "run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "context.h"
+#include "core.h"
+#include "generator.h"
+#include "loop_object.h"
+#include "report.h"
+#include "signals.h"
+
+void lc_check_may_run(lua_State *L, struct lc_loop *loop, const char *what)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    if (loop != NULL && loop->state == LC_LOOP_RUNNING)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "%s: this event loop is already running", what);
+    if (host->loop != NULL && (host->script == NULL || host->current != host->script))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "%s() cannot be called from a running event loop",
+                 what);
+}
+
+int lc_raise_stuck(lua_State *L, struct lc_loop *loop)
+{
+    lc_tasks_push_waits(L, loop);
+    lc_raise(L, loop->host, LC_RUNTIME_ERROR,
+             "the program waits for ever: nothing is ready and no timer is set%s",
+             lua_tostring(L, -1));
+}
+
+/* ---- one future ---- */
+
+struct stopper {
+    struct lc_entry entry;
+};
+
+static void stopper_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)entry;
+    lc_loop_stop(loop);
+}
+
+static const struct lc_entry_type stopper_entry = {stopper_run, NULL, NULL};
+
+/* Runs the loop until the future is done (LP15). */
+static enum lc_run run_future(lua_State *L, struct lc_loop *loop, struct lc_future *future)
+{
+    /* in Lua's memory: an error may leave this frame */
+    struct stopper *stopper = lua_newuserdatauv(L, sizeof *stopper, 0);
+    int top = lua_gettop(L);
+    enum lc_run how;
+
+    lc_entry_init(&stopper->entry, &stopper_entry);
+    lc_future_add_entry(future, &stopper->entry);
+    how = lc_loop_run(L, loop);
+    lc_list_unlink(&stopper->entry.link);
+    lua_remove(L, top);
+    return how;
+}
+
+int lc_run_until_complete(lua_State *L, struct lc_loop *loop, int idx)
+{
+    struct lc_host *host = loop->host;
+    struct lc_future *future = lc_to_future(L, idx);
+    bool made = future == NULL;
+    enum lc_run how;
+    int at, n;
+
+    if (future != NULL && lc_future_loop(future) != loop)
+        lc_raise(L, host, LC_VALUE_ERROR, "The future belongs to a different loop");
+    if (made) {
+        lc_create_task(L, host, loop, lc_push_body(L, host, idx), 0, LC_TASK_PLAIN);
+        future = lc_to_future(L, -1);
+    } else {
+        lua_pushvalue(L, idx);
+    }
+    at = lua_gettop(L);
+    how = run_future(L, loop, future);
+    if (how == LC_RUN_RAISED) {
+        if (made && lc_future_is_done(future))
+            lc_future_mark_retrieved(future);
+        return lua_error(L);
+    }
+    if (how == LC_RUN_STUCK)
+        return lc_raise_stuck(L, loop);
+    if (!lc_future_is_done(future))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "Event loop stopped before Future completed.");
+    return lc_future_push_outcome(L, at, &n) ? n : lua_error(L);
+}
+
+/* ---- several tasks ---- */
+
+/* Stops the loop two ticks after the last of some futures is done, as a gather does. */
+struct join {
+    struct lc_entry last;
+    int left;
+    struct join_child {
+        struct lc_entry entry;
+        struct join *join;
+    } children[];
+};
+
+static void join_child_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct join *join = lc_container_of(entry, struct join_child, entry)->join;
+
+    if (--join->left == 0)
+        lc_loop_ready(loop, &join->last);
+}
+
+static const struct lc_entry_type join_child_entry = {join_child_run, NULL, NULL};
+
+/* Runs the loop until all futures of the list on top are done. [-0, +(0|1), -] */
+static enum lc_run run_list(lua_State *L, struct lc_loop *loop)
+{
+    int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
+    struct join *join = lua_newuserdatauv(L, sizeof *join + (size_t)n * sizeof *join->children, 0);
+    enum lc_run how;
+
+    lc_entry_init(&join->last, &stopper_entry);
+    join->left = n;
+    for (int i = 0; i < n; i++) {
+        struct join_child *child = &join->children[i];
+
+        lc_entry_init(&child->entry, &join_child_entry);
+        child->join = join;
+        lua_rawgeti(L, list, i + 1);
+        lc_future_add_entry(lc_to_future(L, -1), &child->entry);
+        lua_pop(L, 1);
+    }
+    how = lc_loop_run(L, loop);
+    for (int i = 0; i < n; i++)
+        lc_list_unlink(&join->children[i].entry.link);
+    lc_list_unlink(&join->last.link);
+    lua_remove(L, list + 1);
+    return how;
+}
+
+/* Reports what failed among the tasks of the list at `list`. */
+static void report_failures(lua_State *L, struct lc_loop *loop, int list, const char *message,
+                            const char *key, int objects)
+{
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        int task;
+
+        lua_rawgeti(L, list, i);
+        task = lua_gettop(L);
+        if (lc_to_future(L, task)->state == LC_FAILED) {
+            lua_createtable(L, 0, 3);
+            lua_pushstring(L, message);
+            lua_setfield(L, -2, "message");
+            lc_future_push_error(L, task);
+            if (!lc_is_error(L, -1))
+                lc_future_wrap_error(L, loop->host, task);
+            lua_setfield(L, -2, "exception");
+            lua_rawgeti(L, objects, i);
+            lua_setfield(L, -2, key);
+            lc_report_call_handler(L, loop);
+        }
+        lua_settop(L, task - 1);
+    }
+}
+
+/* Pushes a list of all unfinished tasks. */
+static void push_tasks(lua_State *L, struct lc_loop *loop)
+{
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next) {
+        lc_task_push(L, lc_container_of(link, struct lc_task, link));
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* Cancels all tasks and waits for them, until none is left (RU2..RU4). */
+static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop)
+{
+    while (!lc_list_empty(&loop->tasks)) {
+        int list;
+        enum lc_run how;
+
+        push_tasks(L, loop);
+        list = lua_gettop(L);
+        for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+            lua_rawgeti(L, list, i);
+            lc_task_cancel(L, lc_to_task(L, -1), 0);
+            lua_pop(L, 1);
+        }
+        how = run_list(L, loop);
+        if (how != LC_RUN_STOPPED) {
+            lua_remove(L, list);
+            return how;
+        }
+        report_failures(L, loop, list, "unhandled exception during lucio.run() shutdown", "task",
+                        list);
+        lua_pop(L, 1);
+    }
+    return LC_RUN_STOPPED;
+}
+
+/* Closes all async generators together (AG6). */
+static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
+{
+    int objects = lua_gettop(L) + 1, tasks = objects + 1;
+    enum lc_run how = LC_RUN_STOPPED;
+
+    if (lc_list_empty(&loop->generators))
+        return how;
+    lc_generators_push(L, loop);
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, objects); i++) {
+        lua_rawgeti(L, objects, i);
+        lc_generator_push_close(L, loop->host, lua_gettop(L));
+        lua_insert(L, -2);
+        lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN);
+        lua_rawseti(L, tasks, i);
+    }
+    how = run_list(L, loop);
+    if (how == LC_RUN_STOPPED) {
+        report_failures(L, loop, tasks,
+                        "an error occurred during closing of asynchronous generator", "asyncgen",
+                        objects);
+    }
+    lua_remove(L, tasks);
+    lua_remove(L, objects);
+    return how;
+}
+
+/* The orderly end. An error that leaves it (a second Ctrl-C) is pushed: true. */
+static bool shut_down(lua_State *L, struct lc_loop *loop)
+{
+    enum lc_run how;
+    bool raised = false;
+
+    luaL_checkstack(L, 20, NULL);
+    how = cancel_all(L, loop);
+    raised = how == LC_RUN_RAISED;
+    if (!raised) {
+        how = close_generators(L, loop);
+        raised = how == LC_RUN_RAISED;
+    }
+    return raised;
+}
+
+/* ---- Runner ---- */
+
+struct runner {
+    struct lc_object object;
+    struct lc_loop *loop;
+    uint32_t generation;
+    bool closed;
+    bool has_debug;
+    bool debug;
+    const char *backend; /* user value 1 holds it */
+};
+
+static const struct lc_type runner_type = {"Runner", sizeof(struct runner)};
+
+/* Makes the task of a run call: the arguments are those from `first` on. [-n, +1, v] */
+static struct lc_task *make_main(lua_State *L, struct lc_host *host, struct lc_loop *loop,
+                                 int first, bool is_script)
+{
+    int nargs = lua_gettop(L) - first;
+    struct lc_task *task;
+    unsigned names = host->task_names;
+
+    if (!lua_isfunction(L, first)) {
+        lua_settop(L, first);
+        nargs = lc_push_body(L, host, first);
+        lua_remove(L, first);
+    }
+    task = lc_task_new(L, loop, nargs, 0, LC_TASK_PLAIN);
+    if (is_script) {
+        host->script = task;
+        host->task_names = names;
+        task->number = 0;
+    }
+    return task;
+}
+
+/* Runs the main task at the top of the stack to its end. Leaves its outcome: true and the number of
+ * results, or false and the error. */
+static bool run_main_task(lua_State *L, struct lc_host *host, struct lc_loop *loop,
+                          struct lc_task *task, int *n)
+{
+    struct lc_interrupt interrupt;
+    int at = lua_gettop(L);
+    enum lc_run how;
+    bool ok = false;
+
+    lc_interrupt_install(host, &interrupt, loop, task);
+    how = run_future(L, loop, &task->future);
+    if (how == LC_RUN_STUCK) {
+        lc_tasks_push_waits(L, loop);
+        lc_error_push(L, host, LC_RUNTIME_ERROR,
+                      "the program waits for ever: nothing is ready and no timer is set%s",
+                      lua_tostring(L, -1));
+        lua_replace(L, -2);
+    } else if (how == LC_RUN_RAISED) {
+        lc_future_mark_retrieved(&task->future);
+    } else if (!lc_future_is_done(&task->future)) {
+        lc_error_push(L, host, LC_RUNTIME_ERROR, "%s",
+                      "Event loop stopped before Future completed.");
+    } else {
+        ok = lc_future_push_outcome(L, at, n);
+        if (!ok && task->future.state == LC_CANCELLED && interrupt.seen > 0 &&
+            lc_task_uncancel(task) == 0) {
+            lua_pop(L, 1);
+            lc_error_push_bare(L, host, LC_KEYBOARD_INTERRUPT);
+        }
+    }
+    lc_interrupt_remove(&interrupt);
+    if (!ok)
+        *n = 1;
+    return ok;
+}
+
+/* shut_down with Ctrl-C at work; the loop is then closed. An error is pushed: true. */
+static bool end_loop(lua_State *L, struct lc_host *host, struct lc_loop *loop)
+{
+    struct lc_interrupt interrupt;
+    bool raised;
+
+    lc_interrupt_install(host, &interrupt, loop, NULL);
+    atomic_store(&interrupt.count, 1);
+    raised = shut_down(L, loop);
+    lc_interrupt_remove(&interrupt);
+    lc_loop_close(L, loop);
+    return raised;
+}
+
+/* os.exit in a run that nothing of ours surrounds: the process ends now that all is cleaned up. */
+static void exit_process(lua_State *L, struct lc_host *host)
+{
+    if (host->is_command || host->loop != NULL || !lc_error_is(L, host, -1, LC_SYSTEM_EXIT))
+        return;
+    lua_getfield(L, -1, "process");
+    if (lua_toboolean(L, -1)) {
+        lua_getfield(L, -2, "code");
+        exit(lua_isboolean(L, -1) ? !lua_toboolean(L, -1) : (int)lua_tointeger(L, -1));
+    }
+    lua_pop(L, 1);
+}
+
+int lc_run_main(lua_State *L, struct lc_host *host, bool is_script)
+{
+    struct lc_loop *loop;
+    struct lc_task *task;
+    bool ok, raised;
+    int n = 0;
+
+    lc_check_may_run(L, NULL, "lucio.run");
+    lua_settop(L, lua_gettop(L) > 0 ? lua_gettop(L) : 1);
+    if (lc_to_future(L, 1) != NULL)
+        lc_raise(L, host, LC_VALUE_ERROR,
+                 "bad argument #1 to 'run' (a function or coroutine was expected, got %s)",
+                 luaL_tolstring(L, 1, NULL));
+    lc_check_awaitable(L, 1, "run", 1);
+    loop = lc_loop_object_new(L, host, host->options.backend);
+    lua_insert(L, 1);
+    task = make_main(L, host, loop, 2, is_script); /* 2 */
+    ok = run_main_task(L, host, loop, task, &n);
+    raised = end_loop(L, host, loop);
+    if (!ok || raised) {
+        if (!ok && raised)
+            lua_pop(L, 1);
+        exit_process(L, host);
+        return lua_error(L);
+    }
+    return n;
+}
+
+/* lucio.run(main, ...) -> ... */
+static int lucio_run(lua_State *L)
+{
+    return lc_run_main(L, lc_host_of(L), false);
+}
+
+static struct runner *check_runner(lua_State *L, const char *what)
+{
+    struct runner *runner = lc_check_self(L, &runner_type, what);
+
+    if (runner->closed)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Runner is closed");
+    return runner;
+}
+
+static struct lc_loop *runner_loop(lua_State *L, struct runner *runner)
+{
+    if (runner->loop == NULL) {
+        runner->loop = lc_loop_object_new(L, lc_host_of(L), runner->backend);
+        runner->generation = runner->loop->generation;
+        if (runner->has_debug)
+            runner->loop->debug = runner->debug;
+        lua_pop(L, 1);
+    }
+    if (runner->loop->generation != runner->generation || runner->loop->state == LC_LOOP_CLOSED)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Event loop is closed");
+    return runner->loop;
+}
+
+/* runner:run(main, ...) -> ... */
+static int runner_run(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct runner *runner = check_runner(L, "run");
+    struct lc_loop *loop;
+    struct lc_task *task;
+    int n;
+
+    lua_settop(L, lua_gettop(L) > 1 ? lua_gettop(L) : 2);
+    lc_check_may_run(L, runner->loop, "Runner:run");
+    lc_check_awaitable(L, 2, "run", 1);
+    loop = runner_loop(L, runner);
+    lc_context_push_runner(L, host, 1);
+    lua_insert(L, 2);
+    if (!lua_isfunction(L, 3)) {
+        lua_settop(L, 3);
+        n = lc_push_body(L, host, 3);
+        lua_remove(L, 3);
+    } else {
+        n = lua_gettop(L) - 3;
+    }
+    task = lc_task_new(L, loop, n, 2, LC_TASK_PLAIN);
+    return run_main_task(L, host, loop, task, &n) ? n : lua_error(L);
+}
+
+static int runner_get_loop(lua_State *L)
+{
+    struct lc_loop *loop = runner_loop(L, check_runner(L, "get_loop"));
+
+    lc_anchor_push(L, loop->host, loop->object);
+    return 1;
+}
+
+/* runner:close(). Idempotent. */
+static int runner_close(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct runner *runner = lc_check_self(L, &runner_type, "close");
+    struct lc_loop *loop = runner->loop;
+
+    if (runner->closed)
+        return 0;
+    runner->closed = true;
+    if (loop == NULL || loop->generation != runner->generation || loop->state == LC_LOOP_CLOSED)
+        return 0;
+    lc_check_may_run(L, loop, "Runner:close");
+    return end_loop(L, host, loop) ? lua_error(L) : 0;
+}
+
+/* lucio.Runner{debug=, backend=} */
+static int lucio_runner(lua_State *L)
+{
+    static const char *const names[] = {"debug", "backend", NULL};
+    struct lc_host *host = lc_host_of(L);
+    struct runner *runner;
+
+    lua_settop(L, 1);
+    lc_check_options(L, 1, "Runner", 1, names);
+    runner = lc_new_object(L, host, &runner_type, LC_REF_RUNNER, sizeof *runner, 2); /* 2 */
+    runner->backend = host->options.backend;
+    if (lua_isnil(L, 1))
+        return 1;
+    if (lua_getfield(L, 1, "debug") != LUA_TNIL) {
+        runner->has_debug = true;
+        runner->debug = lua_toboolean(L, -1);
+    }
+    if (lua_getfield(L, 1, "backend") != LUA_TNIL) {
+        if (lua_type(L, -1) != LUA_TSTRING)
+            lc_raise_argument(L, host, LC_TYPE_ERROR, "Runner", 1, "backend as string", -1);
+        runner->backend = lua_tostring(L, -1);
+        lua_setiuservalue(L, 2, 1);
+    }
+    lua_settop(L, 2);
+    return 1;
+}
+
+/* ---- leaving ---- */
+
+/* lucio.exit(code?) */
+static int lucio_exit(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    int type = lua_type(L, 1);
+
+    lua_settop(L, 1);
+    if (type != LUA_TNONE && type != LUA_TNIL && type != LUA_TBOOLEAN && type != LUA_TSTRING)
+        lc_check_integer(L, 1, "exit", 1);
+    lc_error_from(L, host, LC_SYSTEM_EXIT);
+    return lua_error(L);
+}
+
+/* os.exit(code?, close?): in a loop it unwinds first. Upvalue 2: Lua's own. */
+static int os_exit(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    if (host->loop == NULL) {
+        lua_pushvalue(L, lua_upvalueindex(2));
+        lua_insert(L, 1);
+        lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
+        return lua_gettop(L);
+    }
+    lua_settop(L, 1);
+    if (!lua_isnil(L, 1) && !lua_isboolean(L, 1))
+        lc_check_integer(L, 1, "exit", 1);
+    lc_error_from(L, host, LC_SYSTEM_EXIT);
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "process");
+    return lua_error(L);
+}
+
+static void replace_os_exit(lua_State *L, struct lc_host *host)
+{
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TTABLE) {
+        lua_pushlightuserdata(L, host);
+        lua_getfield(L, -2, "exit");
+        lua_pushcclosure(L, os_exit, 2);
+        lua_setfield(L, -2, "exit");
+    }
+    lua_pop(L, 2);
+}
+
+void lc_open_run(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {
+        {"run", runner_run}, {"get_loop", runner_get_loop}, {"close", runner_close}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {{"__close", runner_close}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"run", lucio_run}, {"Runner", lucio_runner}, {"exit", lucio_exit}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_RUNNER, "lucio.Runner", methods, metamethods);
+    lc_set_functions(L, host, functions);
+    replace_os_exit(L, host);
+}

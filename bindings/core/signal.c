@@ -1,0 +1,291 @@
+/*
+ * signal: signal handlers of loops, and Ctrl-C. See host/signals.h.
+ * Owner: a signal's record is a userdata that the host anchors while the handler is set.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "core.h"
+#include "handle.h"
+#include "loop_object.h"
+#include "signals.h"
+
+#ifndef NSIG
+#define NSIG 65
+#endif
+
+struct signal_record {
+    struct lc_link link; /* loop->signals */
+    struct lc_loop *loop;
+    struct lc_handle *handle;
+    struct sigaction old;
+    atomic_int pending;
+    int number;
+};
+
+/* The only state of the process: who has a signal. */
+static _Atomic(struct signal_record *) owners[NSIG];
+static _Atomic(struct lc_interrupt *) interrupt_now;
+
+static const struct {
+    const char *name;
+    int number;
+} signal_defs[] = {
+    {"SIGHUP", SIGHUP},   {"SIGINT", SIGINT},       {"SIGQUIT", SIGQUIT}, {"SIGILL", SIGILL},
+    {"SIGABRT", SIGABRT}, {"SIGFPE", SIGFPE},       {"SIGKILL", SIGKILL}, {"SIGSEGV", SIGSEGV},
+    {"SIGPIPE", SIGPIPE}, {"SIGALRM", SIGALRM},     {"SIGTERM", SIGTERM}, {"SIGUSR1", SIGUSR1},
+    {"SIGUSR2", SIGUSR2}, {"SIGCHLD", SIGCHLD},     {"SIGCONT", SIGCONT}, {"SIGSTOP", SIGSTOP},
+    {"SIGTSTP", SIGTSTP}, {"SIGTTIN", SIGTTIN},     {"SIGTTOU", SIGTTOU}, {"SIGWINCH", SIGWINCH},
+    {"SIGBUS", SIGBUS},   {"SIGURG", SIGURG},       {"SIGIO", SIGIO},     {"SIGSYS", SIGSYS},
+    {"SIGTRAP", SIGTRAP}, {"SIGVTALRM", SIGVTALRM}, {"SIGXCPU", SIGXCPU}, {"SIGXFSZ", SIGXFSZ},
+};
+
+/* ---- signal handlers of the process ---- */
+
+static void on_signal(int number)
+{
+    int saved = errno;
+    struct signal_record *record = atomic_load(&owners[number]);
+
+    if (record != NULL) {
+        atomic_fetch_add(&record->pending, 1);
+        lc_loop_post(record->loop);
+    }
+    errno = saved;
+}
+
+/* Runs in the Lua code that a second Ctrl-C interrupts. */
+static void interrupt_hook(lua_State *L, lua_Debug *ar)
+{
+    struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    if (interrupt == NULL || interrupt->seen >= 2 || atomic_load(&interrupt->count) < 2)
+        return;
+    interrupt->seen = 2;
+    lc_error_push_bare(L, interrupt->loop->host, LC_KEYBOARD_INTERRUPT);
+    lua_error(L);
+}
+
+static void on_interrupt(int number)
+{
+    int saved = errno;
+    struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+    int count;
+
+    if (interrupt == NULL)
+        return;
+    count = atomic_fetch_add(&interrupt->count, 1) + 1;
+    if (count >= 3) {
+        signal(number, SIG_DFL);
+        raise(number);
+    } else if (count == 2) {
+        struct lc_host *host = interrupt->loop->host;
+        lua_State *L = host->running != NULL ? host->running : interrupt->loop->L;
+
+        /* lua_sethook may be called in a signal handler (manual, 4.7) */
+        if (L != NULL)
+            lua_sethook(L, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    }
+    lc_loop_post(interrupt->loop);
+    errno = saved;
+}
+
+/* ---- Ctrl-C ---- */
+
+void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
+                          struct lc_loop *loop, struct lc_task *main)
+{
+    struct sigaction action;
+
+    memset(interrupt, 0, sizeof *interrupt);
+    atomic_init(&interrupt->count, 0);
+    interrupt->loop = loop;
+    interrupt->main = main;
+    if (syscall(SYS_gettid) != getpid() || sigaction(SIGINT, NULL, &interrupt->old) != 0)
+        return;
+    /* over the default one, ours, or the one that the lua interpreter sets */
+    if (interrupt->old.sa_handler != SIG_DFL && interrupt->old.sa_handler != on_interrupt &&
+        (!host->is_module || interrupt->old.sa_handler == SIG_IGN))
+        return;
+    interrupt->outer = atomic_load(&interrupt_now);
+    atomic_store(&interrupt_now, interrupt);
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_interrupt;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    interrupt->installed = true;
+}
+
+void lc_interrupt_remove(struct lc_interrupt *interrupt)
+{
+    struct sigaction now;
+
+    if (!interrupt->installed)
+        return;
+    if (sigaction(SIGINT, NULL, &now) == 0 && now.sa_handler == on_interrupt)
+        sigaction(SIGINT, &interrupt->old, NULL);
+    atomic_store(&interrupt_now, interrupt->outer);
+    interrupt->installed = false;
+}
+
+void lc_interrupt_forget_main(struct lc_interrupt *interrupt)
+{
+    interrupt->main = NULL;
+}
+
+/* In the loop's thread: acts upon the Ctrl-Cs that arrived. */
+static void take_interrupts(struct lc_loop *loop)
+{
+    struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+    int count;
+
+    if (interrupt == NULL || interrupt->loop != loop)
+        return;
+    count = atomic_load(&interrupt->count);
+    if (count >= 1 && interrupt->seen == 0 && interrupt->main != NULL &&
+        !lc_future_is_done(&interrupt->main->future)) {
+        interrupt->seen = 1;
+        lc_task_cancel(loop->L, interrupt->main, 0);
+    }
+    if (count >= 2 && interrupt->seen < 2) {
+        interrupt->seen = 2;
+        lc_error_push_bare(loop->L, loop->host, LC_KEYBOARD_INTERRUPT);
+        lc_loop_raise(loop->L, loop);
+    }
+}
+
+void lc_signals_take(struct lc_loop *loop)
+{
+    take_interrupts(loop);
+    for (struct lc_link *link = loop->signals.next; link != &loop->signals; link = link->next) {
+        struct signal_record *record = lc_container_of(link, struct signal_record, link);
+
+        if (atomic_exchange(&record->pending, 0) > 0 &&
+            !lc_entry_is_queued(&record->handle->timer.entry))
+            lc_loop_ready(loop, &record->handle->timer.entry);
+    }
+}
+
+/* ---- loop:add_signal_handler ---- */
+
+static void record_remove(lua_State *L, struct signal_record *record)
+{
+    struct lc_host *host = record->loop->host;
+    int top = lua_gettop(L);
+
+    atomic_store(&owners[record->number], NULL);
+    sigaction(record->number, &record->old, NULL);
+    lc_list_unlink(&record->link);
+    host->watchers--;
+    lc_anchor_push(L, host, record->handle->anchor);
+    lc_handle_cancel(L, record->handle, top + 1);
+    lua_settop(L, top);
+    lc_realloc(host, record, sizeof *record, 0);
+}
+
+void lc_signals_remove_all(lua_State *L, struct lc_loop *loop)
+{
+    while (!lc_list_empty(&loop->signals))
+        record_remove(L, lc_container_of(loop->signals.next, struct signal_record, link));
+}
+
+/* A signal by number or name. */
+static int check_signal(lua_State *L, struct lc_host *host, const char *what)
+{
+    lua_Integer number;
+
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        for (size_t i = 0; i < sizeof signal_defs / sizeof signal_defs[0]; i++) {
+            if (strcmp(signal_defs[i].name, lua_tostring(L, 2)) == 0)
+                return signal_defs[i].number;
+        }
+        lc_raise(L, host, LC_VALUE_ERROR, "bad argument #1 to '%s' (unknown signal '%s')", what,
+                 lua_tostring(L, 2));
+    }
+    number = lc_check_integer(L, 2, what, 1);
+    if (number < 1 || number >= NSIG)
+        lc_raise(L, host, LC_VALUE_ERROR, "bad argument #1 to '%s' (signal number out of range)",
+                 what);
+    return (int)number;
+}
+
+/* loop:add_signal_handler(signal, fn, ...) */
+static int loop_add_signal_handler(lua_State *L)
+{
+    struct lc_loop *loop = lc_loop_check(L, "add_signal_handler");
+    struct lc_host *host = loop->host;
+    int number = check_signal(L, host, "add_signal_handler");
+    struct signal_record *record;
+    struct sigaction action;
+
+    if (lua_tocfunction(L, 3) != NULL && lc_is_async_function(L, 3))
+        lc_raise(L, host, LC_TYPE_ERROR, "coroutines cannot be used with add_signal_handler()");
+    lc_check_callable(L, 3, "add_signal_handler", 2);
+    if (number == SIGKILL || number == SIGSTOP)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "sig %d cannot be caught", number);
+    if (syscall(SYS_gettid) != getpid())
+        lc_raise(L, host, LC_RUNTIME_ERROR,
+                 "add_signal_handler() can only be called from the main thread");
+    record = atomic_load(&owners[number]);
+    if (record != NULL && record->loop != loop)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "signal %d is handled by another event loop", number);
+    if (record != NULL)
+        record_remove(L, record);
+    record = lc_realloc(host, NULL, 0, sizeof *record);
+    if (record == NULL)
+        return luaL_error(L, "not enough memory");
+    memset(record, 0, sizeof *record);
+    lc_list_init(&record->link);
+    record->loop = loop;
+    record->number = number;
+    atomic_init(&record->pending, 0);
+    record->handle = lc_handle_new(L, host, loop, 3, 0);
+    record->handle->repeats = true;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    atomic_store(&owners[number], record);
+    sigaction(number, &action, &record->old);
+    lc_list_append(&loop->signals, &record->link);
+    host->watchers++;
+    return 0;
+}
+
+/* loop:remove_signal_handler(signal) -> boolean */
+static int loop_remove_signal_handler(lua_State *L)
+{
+    struct lc_loop *loop = lc_loop_check(L, "remove_signal_handler");
+    int number = check_signal(L, loop->host, "remove_signal_handler");
+    struct signal_record *record = atomic_load(&owners[number]);
+
+    if (record == NULL || record->loop != loop) {
+        lua_pushboolean(L, 0);
+        return 1;
+    }
+    record_remove(L, record);
+    lua_pushboolean(L, 1);
+    return 1;
+}
+
+void lc_open_signal(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"add_signal_handler", loop_add_signal_handler},
+                                       {"remove_signal_handler", loop_remove_signal_handler},
+                                       {NULL, NULL}};
+
+    lc_loop_add_methods(L, host, methods);
+    lua_newtable(L);
+    for (size_t i = 0; i < sizeof signal_defs / sizeof signal_defs[0]; i++) {
+        lua_pushinteger(L, signal_defs[i].number);
+        lua_setfield(L, -2, signal_defs[i].name);
+    }
+    lua_setfield(L, -2, "signal");
+}

@@ -1,0 +1,46 @@
+/*
+ * context: context variables (PEP 567, SEMANTICS CX). A Context is a userdata whose user value 1 is
+ * a table variable -> value that is never changed once shared: a copy shares it, a set replaces it.
+ * Nobody pays who uses no variable: no context at all stands for an empty one.
+ * Owner: a task's context is in its table of extras; a callback's in the callback; the one outside
+ *        of any loop is anchored by the host.
+ */
+#ifndef LC_CONTEXT_H
+#define LC_CONTEXT_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+
+#include "host.h"
+
+void lc_context_open(lua_State *L, struct lc_host *host);
+
+/* Pushes the context for a new task: the one at `idx`, or a copy of the current one (idx 0). False:
+ * it is empty, nothing is pushed. [-0, +(0|1), m] */
+bool lc_context_push_for_task(lua_State *L, struct lc_host *host, int idx);
+
+/* [-0, +1, m] */
+void lc_context_push_empty(lua_State *L, struct lc_host *host);
+
+/* Pushes a copy of the current context, or nil when it is empty. [-0, +1, m] */
+void lc_context_push_copy(lua_State *L, struct lc_host *host);
+
+/* The same, or the one that the options at `idx` give as `context`. */
+void lc_context_push_copy_or(lua_State *L, struct lc_host *host, int options);
+
+/* Raises unless the options at `idx` are nil or {context = Context}. */
+void lc_context_check_option(lua_State *L, struct lc_host *host, int idx, const char *what,
+                             int pos);
+/* Raises unless the value at `idx` is nil or a Context. */
+void lc_context_check(lua_State *L, struct lc_host *host, int idx, const char *what, int pos);
+
+/* Pushes the context kept in user value 2 of the Runner at `idx`, made as a copy of the current one at
+ * the first call (RU6). [-0, +1, m] */
+void lc_context_push_runner(lua_State *L, struct lc_host *host, int idx);
+
+/* Around a callback: its context (or nil) is on top. [-1, +0, m] */
+void lc_callback_call_begin(lua_State *L, struct lc_host *host);
+void lc_callback_call_end(lua_State *L, struct lc_host *host);
+
+#endif

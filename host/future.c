@@ -1,0 +1,654 @@
+#include "future.h"
+
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "args.h"
+#include "context.h"
+#include "error.h"
+#include "loop.h"
+#include "report.h"
+#include "task.h"
+#include "waiter.h"
+
+const struct lc_type lc_future_type = {"Future", sizeof(struct lc_future)};
+
+/* A function given to add_done_callback. User values: 1 the function, 2 its context, 3 the future.
+ * The future's table of callbacks holds it; it goes when it ran, was removed or with its future. */
+struct done_callback {
+    struct lc_object object;
+    struct lc_entry entry;
+    struct lc_future *future; /* NULL once it ran or was removed */
+};
+
+static const struct lc_type done_callback_type = {"callback", sizeof(struct done_callback)};
+
+void lc_future_init(struct lc_future *future, const struct lc_type *type, struct lc_loop *loop)
+{
+    future->object.type = type;
+    future->loop = loop;
+    future->generation = loop->generation;
+    lc_list_init(&future->callbacks);
+    future->held = LC_NO_ANCHOR;
+    future->state = LC_PENDING;
+}
+
+struct lc_future *lc_future_new(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_future *future =
+        lc_new_object(L, loop->host, &lc_future_type, LC_REF_FUTURE, sizeof *future, 2);
+
+    lc_future_init(future, &lc_future_type, loop);
+    if (loop->debug)
+        lc_report_note_source(L, lua_gettop(L));
+    return future;
+}
+
+struct lc_future *lc_to_future(lua_State *L, int idx)
+{
+    struct lc_object *object;
+
+    if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(struct lc_future))
+        return NULL;
+    object = lua_touserdata(L, idx);
+    if (object->type != &lc_future_type && object->type != &lc_task_type)
+        return NULL;
+    return (struct lc_future *)object;
+}
+
+struct lc_loop *lc_future_loop(const struct lc_future *future)
+{
+    struct lc_loop *loop = future->loop;
+
+    return loop->generation == future->generation && loop->state != LC_LOOP_CLOSED ? loop : NULL;
+}
+
+void lc_future_push_extra(lua_State *L, int idx, enum lc_extra key)
+{
+    if (lua_getiuservalue(L, idx, 2) != LUA_TTABLE)
+        return;
+    lua_rawgeti(L, -1, key);
+    lua_replace(L, -2);
+}
+
+void lc_future_set_extra(lua_State *L, int idx, enum lc_extra key)
+{
+    idx = lua_absindex(L, idx);
+    if (lua_getiuservalue(L, idx, 2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_createtable(L, 2, 0);
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, idx, 2);
+    }
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, key);
+    lua_pop(L, 1);
+}
+
+void lc_future_push(lua_State *L, struct lc_future *future)
+{
+    struct lc_host *host = future->loop->host;
+
+    if (future->object.type == &lc_task_type && ((struct lc_task *)future)->thread != NULL) {
+        lc_task_push(L, (struct lc_task *)future);
+        return;
+    }
+    lc_host_push_ref(L, host, LC_REF_WEAK);
+    lua_rawgeti(L, -1, future->held);
+    lua_replace(L, -2);
+}
+
+/* ---- completion ---- */
+
+/* Moves the callbacks to the ready list. The future is at `idx`. */
+static void future_complete(lua_State *L, int idx, struct lc_future *future,
+                            enum lc_future_state state)
+{
+    struct lc_loop *loop = lc_future_loop(future);
+
+    future->state = (uint8_t)state;
+    if (loop == NULL) {
+        /* the loop is gone, and with it whoever waited */
+        lc_list_init(&future->callbacks);
+        return;
+    }
+    if (lc_list_empty(&future->callbacks))
+        return;
+    if (future->lua_callbacks > 0) {
+        lua_pushvalue(L, idx);
+        lc_anchor_set(L, loop->host, future->held);
+    }
+    lc_list_splice(&loop->ready, &future->callbacks);
+}
+
+void lc_future_set_result(lua_State *L, int idx, int n)
+{
+    struct lc_future *future;
+
+    idx = lua_absindex(L, idx);
+    future = lua_touserdata(L, idx);
+    if (n > 1) {
+        lua_createtable(L, n, 0);
+        lua_insert(L, -n - 1);
+        for (int i = n; i >= 1; i--)
+            lua_rawseti(L, -i - 1, i);
+    }
+    if (n > 0)
+        lua_setiuservalue(L, idx, 1);
+    future->result_count = n;
+    future_complete(L, idx, future, LC_FINISHED);
+}
+
+void lc_future_set_error(lua_State *L, int idx)
+{
+    struct lc_future *future;
+
+    idx = lua_absindex(L, idx);
+    future = lua_touserdata(L, idx);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "nil");
+    }
+    if (!future->ignore_failure && lc_future_loop(future) != NULL)
+        lc_report_new(L, idx, lua_gettop(L));
+    lua_setiuservalue(L, idx, 1);
+    future_complete(L, idx, future, LC_FAILED);
+}
+
+void lc_future_set_cancelled(lua_State *L, int idx)
+{
+    struct lc_future *future;
+
+    idx = lua_absindex(L, idx);
+    future = lua_touserdata(L, idx);
+    lua_setiuservalue(L, idx, 1);
+    future_complete(L, idx, future, LC_CANCELLED);
+}
+
+bool lc_future_cancel(lua_State *L, int idx, int msg)
+{
+    struct lc_future *future = lua_touserdata(L, idx);
+
+    if (lc_future_is_done(future)) {
+        lc_future_mark_retrieved(future);
+        return false;
+    }
+    if (future->object.type == &lc_task_type)
+        return lc_task_cancel(L, (struct lc_task *)future, msg);
+    if (msg != 0)
+        lua_pushvalue(L, msg);
+    else
+        lua_pushnil(L);
+    lc_future_set_cancelled(L, idx);
+    return true;
+}
+
+void lc_future_mark_retrieved(struct lc_future *future)
+{
+    if (future->report != NULL)
+        lc_report_settle(future);
+}
+
+void lc_future_push_error(lua_State *L, int idx)
+{
+    struct lc_future *future;
+
+    idx = lua_absindex(L, idx);
+    future = lua_touserdata(L, idx);
+    lc_future_mark_retrieved(future);
+    lua_getiuservalue(L, idx, 1);
+    if (future->state == LC_CANCELLED && lc_error_kind(L, -1) != LC_KIND_CANCELLED)
+        lc_error_from(L, future->loop->host, LC_CANCELLED_ERROR);
+}
+
+bool lc_future_push_outcome(lua_State *L, int idx, int *n)
+{
+    struct lc_future *future;
+
+    idx = lua_absindex(L, idx);
+    future = lua_touserdata(L, idx);
+    if (future->state != LC_FINISHED) {
+        lc_future_push_error(L, idx);
+        *n = 1;
+        return false;
+    }
+    *n = future->result_count;
+    luaL_checkstack(L, *n + 2, "too many results");
+    if (*n > 0)
+        lua_getiuservalue(L, idx, 1);
+    if (*n > 1) {
+        int list = lua_gettop(L);
+
+        for (int i = 1; i <= *n; i++)
+            lua_rawgeti(L, list, i);
+        lua_remove(L, list);
+    }
+    return true;
+}
+
+void lc_future_add_entry(struct lc_future *future, struct lc_entry *entry)
+{
+    if (lc_future_is_done(future))
+        lc_loop_ready(future->loop, entry);
+    else
+        lc_list_append(&future->callbacks, &entry->link);
+}
+
+/* ---- callbacks in Lua ---- */
+
+static void callback_drop(lua_State *L, struct done_callback *callback)
+{
+    struct lc_future *future = callback->future;
+    struct lc_host *host = future->loop->host;
+
+    callback->future = NULL;
+    if (--future->lua_callbacks > 0 || host->closed)
+        return;
+    lc_host_push_ref(L, host, LC_REF_WEAK);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, future->held);
+    lua_pop(L, 1);
+    lc_anchor_drop(L, host, &future->held);
+}
+
+/* A callback of a pending future that nobody holds any more. */
+static int callback_gc(lua_State *L)
+{
+    struct done_callback *callback = lc_to_object(L, 1, &done_callback_type);
+
+    if (callback != NULL && callback->future != NULL)
+        callback_drop(L, callback);
+    return 0;
+}
+
+static void done_callback_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct done_callback *callback = lc_container_of(entry, struct done_callback, entry);
+    struct lc_host *host = loop->host;
+    lua_State *L = loop->L;
+    int top = lua_gettop(L);
+
+    lc_future_push(L, callback->future); /* top + 1 */
+    lc_future_push_extra(L, top + 1, LC_EXTRA_CALLBACKS);
+    lua_rawgetp(L, -1, callback); /* top + 3 */
+    lua_pushnil(L);
+    lua_rawsetp(L, -3, callback);
+    callback_drop(L, callback);
+    lua_getiuservalue(L, top + 3, 2);
+    lc_callback_call_begin(L, host);
+    lua_getiuservalue(L, top + 3, 1);
+    lua_pushvalue(L, top + 1);
+    if (lc_call(L, host, 1, 0) != LUA_OK)
+        lc_report_callback(L, loop, top + 1, "future");
+    lc_callback_call_end(L, host);
+    lua_settop(L, top);
+}
+
+static void done_callback_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    callback_drop(L, lc_container_of(entry, struct done_callback, entry));
+}
+
+static void done_callback_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    lc_future_push(L, lc_container_of(entry, struct done_callback, entry)->future);
+}
+
+static const struct lc_entry_type done_callback_entry = {done_callback_run, done_callback_forget,
+                                                         done_callback_push};
+
+/* Makes the future at `idx` findable from its pointer, and anchoring it later unable to fail. */
+static void future_register(lua_State *L, struct lc_host *host, int idx, struct lc_future *future)
+{
+    if (future->held != LC_NO_ANCHOR)
+        return;
+    future->held = lc_anchor_reserve(L, host);
+    lc_host_push_ref(L, host, LC_REF_WEAK);
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, -2, future->held);
+    lua_pop(L, 1);
+}
+
+/* future:add_done_callback(fn, {context=}?) */
+static int future_add_done_callback(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_future *future = lc_check_future(L, 1, "add_done_callback");
+    struct done_callback *callback;
+
+    lua_settop(L, 3);
+    lc_check_callable(L, 2, "add_done_callback", 1);
+    lc_context_check_option(L, host, 3, "add_done_callback", 2);
+    if (lc_future_loop(future) == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "Event loop is closed");
+    callback = lc_new_object(L, host, &done_callback_type, LC_REF_CALLBACK, sizeof *callback, 3);
+    lc_entry_init(&callback->entry, &done_callback_entry);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 4, 3);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 4, 1);
+    lc_context_push_copy_or(L, host, 3);
+    lua_setiuservalue(L, 4, 2);
+    lc_future_push_extra(L, 1, LC_EXTRA_CALLBACKS);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lc_future_set_extra(L, 1, LC_EXTRA_CALLBACKS);
+    }
+    lua_pushvalue(L, 4);
+    lua_rawsetp(L, -2, callback);
+    future_register(L, host, 1, future);
+    future->lua_callbacks++;
+    callback->future = future;
+    if (lc_future_is_done(future)) {
+        lua_pushvalue(L, 1);
+        lc_anchor_set(L, host, future->held);
+    }
+    lc_future_add_entry(future, &callback->entry);
+    return 0;
+}
+
+/* future:remove_done_callback(fn) -> count */
+static int future_remove_done_callback(lua_State *L)
+{
+    struct lc_future *future = lc_check_future(L, 1, "remove_done_callback");
+    struct lc_link *link = future->callbacks.next;
+    int count = 0;
+
+    lua_settop(L, 2);
+    if (lc_future_loop(future) == NULL) {
+        lua_pushinteger(L, 0);
+        return 1;
+    }
+    lc_future_push_extra(L, 1, LC_EXTRA_CALLBACKS);
+    while (link != &future->callbacks) {
+        struct lc_entry *entry = lc_container_of(link, struct lc_entry, link);
+
+        link = link->next;
+        if (entry->type != &done_callback_entry)
+            continue;
+        struct done_callback *callback = lc_container_of(entry, struct done_callback, entry);
+        lua_rawgetp(L, 3, callback);
+        lua_getiuservalue(L, -1, 1);
+        if (lua_rawequal(L, -1, 2)) {
+            lc_list_unlink(&callback->entry.link);
+            lua_pushnil(L);
+            lua_rawsetp(L, 3, callback);
+            callback_drop(L, callback);
+            count++;
+        }
+        lua_settop(L, 3);
+    }
+    lua_pushinteger(L, count);
+    return 1;
+}
+
+/* ---- methods ---- */
+
+static int future_done(lua_State *L)
+{
+    lua_pushboolean(L, lc_future_is_done(lc_check_future(L, 1, "done")));
+    return 1;
+}
+
+static int future_cancelled(lua_State *L)
+{
+    lua_pushboolean(L, lc_check_future(L, 1, "cancelled")->state == LC_CANCELLED);
+    return 1;
+}
+
+/* future:result() -> ... */
+static int future_result(lua_State *L)
+{
+    struct lc_future *future = lc_check_future(L, 1, "result");
+    int n;
+
+    if (!lc_future_is_done(future))
+        lc_raise(L, lc_host_of(L), LC_INVALID_STATE_ERROR, "Result is not ready.");
+    return lc_future_push_outcome(L, 1, &n) ? n : lua_error(L);
+}
+
+/* future:exception() -> error or nil */
+static int future_exception(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_future *future = lc_check_future(L, 1, "exception");
+
+    if (!lc_future_is_done(future))
+        lc_raise(L, host, LC_INVALID_STATE_ERROR, "Exception is not set.");
+    if (future->state == LC_FINISHED) {
+        lua_pushnil(L);
+        return 1;
+    }
+    lc_future_push_error(L, 1);
+    if (future->state == LC_CANCELLED)
+        return lua_error(L);
+    if (!lc_is_error(L, -1))
+        lc_future_wrap_error(L, host, 1);
+    return 1;
+}
+
+void lc_future_wrap_error(lua_State *L, struct lc_host *host, int idx)
+{
+    lc_future_push_extra(L, idx, LC_EXTRA_WRAPPED);
+    if (!lua_isnil(L, -1)) {
+        lua_replace(L, -2);
+        return;
+    }
+    lua_pop(L, 1);
+    lc_error_wrap(L, host);
+    lc_future_push_extra(L, idx, LC_EXTRA_TRACEBACK);
+    if (!lua_isnil(L, -1))
+        lua_setfield(L, -2, "traceback");
+    else
+        lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lc_future_set_extra(L, idx, LC_EXTRA_WRAPPED);
+}
+
+static void check_settable(lua_State *L, struct lc_future *future, const char *what)
+{
+    if (future->object.type == &lc_task_type)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Task does not support %s operation", what);
+    if (lc_future_is_done(future))
+        lc_raise(L, lc_host_of(L), LC_INVALID_STATE_ERROR, "%s: the future is %s already", what,
+                 future->state == LC_CANCELLED ? "cancelled" : "done");
+}
+
+/* future:set_result(...) */
+static int future_set_result(lua_State *L)
+{
+    check_settable(L, lc_check_future(L, 1, "set_result"), "set_result");
+    luaL_checkstack(L, 4, NULL);
+    lc_future_set_result(L, 1, lua_gettop(L) - 1);
+    return 0;
+}
+
+/* future:set_exception(error or class) */
+static int future_set_exception(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    check_settable(L, lc_check_future(L, 1, "set_exception"), "set_exception");
+    lua_settop(L, 2);
+    if (lc_is_class(L, 2)) {
+        lua_pushvalue(L, 2);
+        lua_call(L, 0, 1);
+        lua_replace(L, 2);
+    }
+    if (!lc_is_error(L, 2))
+        lc_raise_argument(L, host, LC_TYPE_ERROR, "set_exception", 1, "error object", 2);
+    lc_future_set_error(L, 1);
+    return 0;
+}
+
+/* future:cancel(message?) -> boolean */
+static int future_cancel(lua_State *L)
+{
+    lc_check_future(L, 1, "cancel");
+    lua_settop(L, 2);
+    lua_pushboolean(L, lc_future_cancel(L, 1, lua_isnil(L, 2) ? 0 : 2));
+    return 1;
+}
+
+static int future_get_loop(lua_State *L)
+{
+    struct lc_loop *loop = lc_future_loop(lc_check_future(L, 1, "get_loop"));
+
+    if (loop == NULL)
+        lua_pushnil(L);
+    else
+        lc_anchor_push(L, loop->host, loop->object);
+    return 1;
+}
+
+/* future:await() -> ... */
+static int future_await(lua_State *L)
+{
+    lc_check_future(L, 1, "await");
+    lua_settop(L, 1);
+    return lc_await_future(L, lc_host_of(L), 1);
+}
+
+static int future_tostring(lua_State *L)
+{
+    lc_check_future(L, 1, "tostring");
+    lc_future_push_text(L, lc_host_of(L), 1);
+    return 1;
+}
+
+const luaL_Reg lc_future_methods[] = {
+    {"await", future_await},
+    {"done", future_done},
+    {"cancelled", future_cancelled},
+    {"result", future_result},
+    {"exception", future_exception},
+    {"set_result", future_set_result},
+    {"set_exception", future_set_exception},
+    {"cancel", future_cancel},
+    {"add_done_callback", future_add_done_callback},
+    {"remove_done_callback", future_remove_done_callback},
+    {"get_loop", future_get_loop},
+    {NULL, NULL},
+};
+
+/* lucio.Future() -> future */
+static int lucio_future(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    lc_check_no_arguments(L, "Future");
+    if (host->loop == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "Future: no running event loop");
+    lc_future_new(L, host->loop);
+    return 1;
+}
+
+void lc_futures_open(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg metamethods[] = {{"__tostring", future_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"Future", lucio_future}, {NULL, NULL}};
+    static const luaL_Reg callback_meta[] = {{"__gc", callback_gc}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_FUTURE, "lucio.future", lc_future_methods, metamethods);
+    lc_new_type(L, host, LC_REF_CALLBACK, "lucio.callback", NULL, callback_meta);
+    lc_set_functions(L, host, functions);
+}
+
+/* ---- text ---- */
+
+/* Text of a value as the forms of futures show it: short, and never by the user's code. */
+static void push_repr(lua_State *L, int idx)
+{
+    const char *text;
+    size_t length;
+
+    switch (lua_type(L, idx)) {
+    case LUA_TSTRING:
+        text = lua_tolstring(L, idx, &length);
+        lua_pushlstring(L, text, length < 60 ? length : 60);
+        lua_pushfstring(L, length < 60 ? "'%s'" : "'%s...'", lua_tostring(L, -1));
+        lua_remove(L, -2);
+        break;
+    case LUA_TNIL:
+    case LUA_TBOOLEAN:
+    case LUA_TNUMBER:
+        luaL_tolstring(L, idx, NULL);
+        break;
+    default:
+        lua_pushfstring(L, "%s: %p", lc_type_name(L, idx), lua_topointer(L, idx));
+    }
+}
+
+static void push_outcome_text(lua_State *L, struct lc_host *host, int idx, struct lc_future *future)
+{
+    lua_getiuservalue(L, idx, 1);
+    if (future->state == LC_FAILED) {
+        int error = lua_gettop(L);
+
+        if (lc_is_error(L, error)) {
+            lua_getfield(L, error, "name");
+            lua_pushliteral(L, "message");
+            lua_rawget(L, error);
+            push_repr(L, lua_gettop(L));
+            lua_pushfstring(L, " exception=%s(%s)", lua_tostring(L, -3), lua_tostring(L, -1));
+        } else {
+            push_repr(L, error);
+            lua_pushfstring(L, " exception=LuaError(%s)", lua_tostring(L, -1));
+        }
+        lua_replace(L, error);
+        lua_settop(L, error);
+    } else {
+        int value = lua_gettop(L);
+
+        (void)host;
+        if (future->result_count > 1)
+            lua_rawgeti(L, value, 1);
+        push_repr(L, lua_gettop(L));
+        lua_pushfstring(L, " result=%s%s", lua_tostring(L, -1),
+                        future->result_count > 1 ? ", ..." : "");
+        lua_replace(L, value);
+        lua_settop(L, value);
+    }
+}
+
+void lc_future_push_text(lua_State *L, struct lc_host *host, int idx)
+{
+    static const char *const states[] = {"pending", "finished", "finished", "cancelled"};
+    struct lc_future *future;
+    struct lc_task *task;
+    int top;
+
+    idx = lua_absindex(L, idx);
+    luaL_checkstack(L, 16, NULL);
+    future = lua_touserdata(L, idx);
+    task = future->object.type == &lc_task_type ? (struct lc_task *)future : NULL;
+    top = lua_gettop(L);
+    lua_pushstring(L, task != NULL ? "<Task " : "<Future ");
+    lua_pushstring(L, task != NULL && !lc_future_is_done(future) && task->cancelling > 0
+                          ? "cancelling"
+                          : states[future->state]);
+    if (task != NULL) {
+        lc_task_push_name(L, task, idx);
+        lua_pushfstring(L, " name='%s'", lua_tostring(L, -1));
+        lua_replace(L, -2);
+        if (!lc_future_is_done(future)) {
+            lc_task_push_position(L, task);
+            lua_pushfstring(L, " at %s", lua_tostring(L, -1));
+            lua_replace(L, -2);
+            if (task->waiter.type != NULL) {
+                lua_pushfstring(L, " wait_for=%s", task->waiter.type->name);
+            }
+        }
+    }
+    if (future->state == LC_FINISHED || future->state == LC_FAILED)
+        push_outcome_text(L, host, idx, future);
+    if (future->lua_callbacks > 0 && !lc_future_is_done(future))
+        lua_pushfstring(L, " callbacks=%d", future->lua_callbacks);
+    lua_pushliteral(L, ">");
+    lua_concat(L, lua_gettop(L) - top);
+}

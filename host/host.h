@@ -1,0 +1,170 @@
+/*
+ * host: all that lucio keeps for one Lua state; nothing is kept per process but the signal table.
+ * Owner:   the host is a userdata in the registry, made before any other object of ours, so that
+ *          its finalizer runs last; it owns its loops, threads and anchors.
+ * Context: one thread; every C function of the Lua API carries the host as its first upvalue.
+ */
+#ifndef LC_HOST_H
+#define LC_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "anchor.h"
+#include "list.h"
+#include "threads.h"
+
+struct lc_loop;
+struct lc_task;
+
+/* What the first word of every userdata of ours points to; checked instead of the metatable,
+ * which a script can replace. */
+struct lc_type {
+    const char *name;
+    size_t size;
+};
+
+struct lc_object {
+    const struct lc_type *type;
+};
+
+/* Lua values that the host holds in the registry from open to close. */
+enum lc_ref {
+    LC_REF_FUTURE,
+    LC_REF_TASK,
+    LC_REF_COROUTINE,
+    LC_REF_COROUTINE_DEBUG,
+    LC_REF_LOOP,
+    LC_REF_HANDLE,
+    LC_REF_CALLBACK,
+    LC_REF_REPORT,
+    LC_REF_TIMEOUT,
+    LC_REF_GATHER,
+    LC_REF_WAIT,
+    LC_REF_WAIT_LIST,
+    LC_REF_AS_COMPLETED,
+    LC_REF_SHIELD,
+    LC_REF_GROUP,
+    LC_REF_GROUP_CHILD,
+    LC_REF_LOCK,
+    LC_REF_SEMAPHORE,
+    LC_REF_EVENT,
+    LC_REF_CONDITION,
+    LC_REF_BARRIER,
+    LC_REF_QUEUE, /* table with weak values: maxsize -> metatable */
+    LC_REF_CONTEXT,
+    LC_REF_CONTEXT_VAR,
+    LC_REF_TOKEN,
+    LC_REF_GENERATOR,
+    LC_REF_GENERATOR_THREADS, /* table with weak keys: thread -> generator */
+    LC_REF_RUNNER,
+    LC_REF_RESOLVER,
+    LC_REF_CLASSES,  /* table: class number -> class, see error.h */
+    LC_REF_WEAK,     /* table with weak values: slot -> future that has callbacks in Lua */
+    LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
+    LC_REF_AWAITING, /* table with weak keys: coroutine suspended in an await -> true */
+    LC_REF_EAGER_FACTORY,
+    LC_REF_MODULE,
+    LC_REF_COUNT
+};
+
+struct lc_clock {
+    bool is_virtual;
+    double now; /* of the virtual clock, seconds */
+};
+
+struct lc_options {
+    bool debug;
+    bool virtual_clock;
+    const char *backend; /* NULL: libev's choice */
+};
+
+struct lc_host {
+    struct lc_object object;
+    lua_State *L;            /* the state's main thread */
+    struct lc_loop *loop;    /* the loop that runs now, or NULL */
+    struct lc_task *current; /* the task being stepped, or NULL */
+    lua_State *running; /* the coroutine in which the task's code runs; awaits work only there */
+    bool awaiting;      /* set between an await's yield and the step that sees it */
+    bool can_await;     /* false while a coroutine runs below a call that cannot be yielded */
+    bool is_command;    /* the lucio command owns the process */
+    bool is_module;     /* loaded by require: the interpreter owns it */
+    bool closed;
+    struct lc_task *script;   /* the command's script as a task: may start loops of its own */
+    struct lc_link loops;     /* all loops, open ones first */
+    struct lc_link old_loops; /* closed loops, kept for their generation number */
+    struct lc_anchors anchors;
+    struct lc_threads threads;
+    struct lc_clock clock;
+    struct lc_options options;
+    int callback_context;  /* anchor of the context in which a callback runs, or LC_NO_ANCHOR */
+    int base_context;      /* anchor of the context outside of any loop */
+    int traceback;         /* anchor of the traceback of the last bare value raised */
+    unsigned cancel_depth; /* how many gathers a request is being passed through */
+    unsigned task_names;   /* how many default task names were given */
+    size_t open_loops;
+    size_t tasks;
+    size_t watchers; /* readers, writers, signal handlers */
+    size_t reports;
+    size_t generators; /* unfinished async generators */
+    int refs[LC_REF_COUNT];
+};
+
+/* Makes the host of L's state, or returns the one that exists. [-0, +0, m] */
+struct lc_host *lc_host_open(lua_State *L);
+
+/* The host in a C function's first upvalue. [-0, +0, -] */
+static inline struct lc_host *lc_host_of(lua_State *L)
+{
+    return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+static inline void lc_host_push_ref(lua_State *L, const struct lc_host *host, enum lc_ref ref)
+{
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->refs[ref]);
+}
+
+/* Pops a value and keeps it under `ref` until the host closes. [-1, +0, m] */
+void lc_host_set_ref(lua_State *L, struct lc_host *host, enum lc_ref ref);
+
+/* The object at idx if it is a userdata of that type, else NULL. [-0, +0, -] */
+static inline void *lc_to_object(lua_State *L, int idx, const struct lc_type *type)
+{
+    const struct lc_object *object;
+
+    if (lua_type(L, idx) != LUA_TUSERDATA)
+        return NULL;
+    object = lua_touserdata(L, idx);
+    if (lua_rawlen(L, idx) < sizeof *object || object->type != type)
+        return NULL;
+    return (void *)object;
+}
+
+/* New zeroed userdata of that type with its metatable set. [-0, +1, m] */
+void *lc_new_object(lua_State *L, struct lc_host *host, const struct lc_type *type, enum lc_ref ref,
+                    size_t size, int uservalues);
+
+/* Makes the object at `idx` findable from its pointer while it is alive. [-0, +0, m] */
+void lc_pointer_register(lua_State *L, struct lc_host *host, int idx);
+/* Pushes the object, or nil when the collector has it. [-0, +1, -] */
+void lc_pointer_push(lua_State *L, struct lc_host *host, const void *object);
+
+/* Makes the metatable of a type: `methods` become __index. [-0, +0, m] */
+void lc_new_type(lua_State *L, struct lc_host *host, enum lc_ref ref, const char *name,
+                 const luaL_Reg *methods, const luaL_Reg *metamethods);
+
+/* luaL_setfuncs with the host as upvalue. [-0, +0, m] */
+void lc_set_functions(lua_State *L, struct lc_host *host, const luaL_Reg *functions);
+
+/* Memory from the state's own allocator. NULL when there is none; size 0 frees. */
+void *lc_realloc(struct lc_host *host, void *block, size_t old_size, size_t new_size);
+
+/* Calls the Lua function on the stack with the traceback handler; the stack is as after lua_pcall.
+ * [-(n + 1), +(results|1), -] */
+int lc_call(lua_State *L, struct lc_host *host, int nargs, int nresults);
+
+#endif

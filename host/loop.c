@@ -1,0 +1,404 @@
+#include "loop.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include <lauxlib.h>
+
+#include "error.h"
+#include "host.h"
+#include "report.h"
+#include "resolver.h"
+#include "signals.h"
+#include "task.h"
+#include "watcher.h"
+
+/* The poll never sleeps longer: an infinite delay simply never fires (LP4). */
+#define POLL_MAX 86400.0
+/* Resolution of the clock: a timer is due when its deadline is before now plus this (LP6). */
+#define CLOCK_RESOLUTION 1e-9
+/* The virtual clock starts at a whole number of seconds, not at 0, which would hide bugs. */
+#define VIRTUAL_START 1000.0
+
+static double monotonic_time(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+double lc_loop_time(struct lc_loop *loop)
+{
+    struct lc_clock *clock = &loop->host->clock;
+
+    if (!clock->is_virtual)
+        return monotonic_time();
+    if (clock->now == 0)
+        clock->now = VIRTUAL_START;
+    return clock->now;
+}
+
+/* libev callback: the timeout of a poll; its work is done in loop_due_timers. */
+static void on_alarm(struct ev_loop *ev, ev_timer *alarm, int events)
+{
+    (void)ev;
+    (void)alarm;
+    (void)events;
+}
+
+/* libev callback: something was posted; its work is done in loop_take_posted. */
+static void on_wake(struct ev_loop *ev, ev_async *wake, int events)
+{
+    (void)ev;
+    (void)wake;
+    (void)events;
+}
+
+static int backend_flags(const char *backend)
+{
+    static const struct {
+        const char *name;
+        unsigned flag;
+    } backends[] = {
+        {"select", EVBACKEND_SELECT},    {"poll", EVBACKEND_POLL},
+        {"epoll", EVBACKEND_EPOLL},      {"linuxaio", EVBACKEND_LINUXAIO},
+        {"io_uring", EVBACKEND_IOURING}, {"kqueue", EVBACKEND_KQUEUE},
+    };
+
+    if (backend == NULL)
+        return 0;
+    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
+        if (strcmp(backends[i].name, backend) == 0)
+            return (int)backends[i].flag;
+    }
+    return -1;
+}
+
+const char *lc_loop_backend(const struct lc_loop *loop)
+{
+    switch (loop->ev != NULL ? ev_backend(loop->ev) : 0) {
+    case EVBACKEND_SELECT:
+        return "select";
+    case EVBACKEND_POLL:
+        return "poll";
+    case EVBACKEND_EPOLL:
+        return "epoll";
+    case EVBACKEND_LINUXAIO:
+        return "linuxaio";
+    case EVBACKEND_IOURING:
+        return "io_uring";
+    case EVBACKEND_KQUEUE:
+        return "kqueue";
+    default:
+        return "closed";
+    }
+}
+
+static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop *ev)
+{
+    uint32_t generation = loop->generation + 1;
+
+    memset(loop, 0, sizeof *loop);
+    loop->host = host;
+    loop->ev = ev;
+    loop->generation = generation;
+    loop->state = LC_LOOP_IDLE;
+    loop->debug = host->options.debug;
+    loop->slow_callback_duration = 0.1;
+    lc_list_init(&loop->link);
+    lc_list_init(&loop->ready);
+    lc_list_init(&loop->tasks);
+    lc_list_init(&loop->reports);
+    lc_list_init(&loop->generators);
+    lc_list_init(&loop->watchers);
+    lc_list_init(&loop->signals);
+    lc_list_init(&loop->lookups);
+    atomic_init(&loop->posted, false);
+    ev_init(&loop->alarm, on_alarm);
+    ev_async_init(&loop->wake, on_wake);
+    ev_async_start(ev, &loop->wake);
+    lc_list_append(&host->loops, &loop->link);
+    host->open_loops++;
+}
+
+struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend)
+{
+    int flags = backend_flags(backend);
+    struct lc_loop *loop;
+    struct ev_loop *ev;
+
+    if (flags < 0)
+        return NULL;
+    ev = ev_loop_new((unsigned)flags | EVFLAG_NOENV);
+    if (ev == NULL)
+        return NULL;
+    if (!lc_list_empty(&host->old_loops)) {
+        loop = lc_container_of(lc_list_pop(&host->old_loops), struct lc_loop, link);
+    } else {
+        loop = lc_realloc(host, NULL, 0, sizeof *loop);
+        if (loop == NULL) {
+            ev_loop_destroy(ev);
+            return NULL;
+        }
+        loop->generation = 0;
+    }
+    loop_init(loop, host, ev);
+    return loop;
+}
+
+static void entry_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    if (entry->type->forget != NULL)
+        entry->type->forget(L, loop, entry);
+}
+
+void lc_loop_close(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_host *host = loop->host;
+
+    if (loop->state == LC_LOOP_CLOSED)
+        return;
+    lc_signals_remove_all(L, loop);
+    lc_watchers_remove_all(L, loop);
+    lc_lookups_abandon(L, loop);
+    lc_reports_flush(L, loop);
+    lc_tasks_abandon(L, loop);
+    loop->state = LC_LOOP_CLOSED;
+    while (!lc_list_empty(&loop->ready)) {
+        struct lc_entry *entry = lc_container_of(lc_list_pop(&loop->ready), struct lc_entry, link);
+        entry_forget(L, loop, entry);
+    }
+    while (loop->timers.count > 0) {
+        struct lc_timer *timer = lc_timers_first(&loop->timers);
+
+        lc_timers_remove(&loop->timers, timer);
+        entry_forget(L, loop, &timer->entry);
+    }
+    lc_timers_free(host, &loop->timers);
+    ev_timer_stop(loop->ev, &loop->alarm);
+    ev_async_stop(loop->ev, &loop->wake);
+    ev_loop_destroy(loop->ev);
+    loop->ev = NULL;
+    lc_anchor_drop(L, host, &loop->exception_handler);
+    lc_anchor_drop(L, host, &loop->task_factory);
+    lc_anchor_drop(L, host, &loop->raised);
+    lc_anchor_drop(L, host, &loop->object);
+    lc_list_unlink(&loop->link);
+    lc_list_append(&host->old_loops, &loop->link);
+    host->open_loops--;
+}
+
+void lc_loops_free(struct lc_host *host)
+{
+    while (!lc_list_empty(&host->old_loops)) {
+        struct lc_loop *loop = lc_container_of(lc_list_pop(&host->old_loops), struct lc_loop, link);
+        lc_realloc(host, loop, sizeof *loop, 0);
+    }
+}
+
+void lc_loop_post(struct lc_loop *loop)
+{
+    atomic_store(&loop->posted, true);
+    ev_async_send(loop->ev, &loop->wake);
+}
+
+void lc_loop_set_timer(lua_State *L, struct lc_loop *loop, struct lc_timer *timer, double when)
+{
+    if (!lc_timers_add(loop->host, &loop->timers, timer, when))
+        luaL_error(L, "not enough memory");
+}
+
+void lc_loop_unset_timer(struct lc_loop *loop, struct lc_timer *timer)
+{
+    if (lc_timer_is_set(timer))
+        lc_timers_remove(&loop->timers, timer);
+    lc_list_unlink(&timer->entry.link);
+}
+
+void lc_loop_raise(lua_State *L, struct lc_loop *loop)
+{
+    /* the slot exists from the start of the run: keeping the error cannot fail */
+    lc_anchor_set(L, loop->host, loop->raised);
+    loop->has_raised = true;
+    loop->stopping = true;
+}
+
+/* Appends all timers due at `now`, first deadline first. */
+static void loop_due_timers(struct lc_loop *loop, double now)
+{
+    struct lc_timer *timer;
+
+    while ((timer = lc_timers_first(&loop->timers)) != NULL &&
+           timer->when < now + CLOCK_RESOLUTION) {
+        lc_timers_remove(&loop->timers, timer);
+        lc_loop_ready(loop, &timer->entry);
+    }
+}
+
+/* Lets libev wait for `timeout` seconds at most; negative: without limit. */
+static void loop_wait(struct lc_loop *loop, double timeout)
+{
+    if (timeout == 0) {
+        ev_run(loop->ev, EVRUN_NOWAIT);
+        return;
+    }
+    if (timeout > 0) {
+        ev_now_update(loop->ev);
+        ev_timer_set(&loop->alarm, timeout, 0);
+        ev_timer_start(loop->ev, &loop->alarm);
+    }
+    ev_run(loop->ev, EVRUN_ONCE);
+    ev_timer_stop(loop->ev, &loop->alarm);
+}
+
+/* Seconds until the next deadline; negative: there is none. */
+static double loop_timeout(struct lc_loop *loop)
+{
+    struct lc_timer *timer = lc_timers_first(&loop->timers);
+    double timeout;
+
+    if (timer == NULL)
+        return -1;
+    timeout = timer->when - lc_loop_time(loop);
+    if (!(timeout > 0))
+        return 0;
+    return timeout < POLL_MAX ? timeout : POLL_MAX;
+}
+
+/* Idle under the virtual clock: jumps to the next deadline, or takes real time while something
+ * outside of the process is awaited. False: nothing can ever happen any more. */
+static bool loop_wait_virtual(struct lc_loop *loop)
+{
+    struct lc_clock *clock = &loop->host->clock;
+    struct lc_timer *timer = lc_timers_first(&loop->timers);
+    double now = lc_loop_time(loop);
+
+    if (loop->io > 0 || loop->workers > 0) {
+        double before = monotonic_time(), passed;
+
+        loop_wait(loop, loop_timeout(loop));
+        passed = monotonic_time() - before;
+        if (timer != NULL && now + passed >= timer->when)
+            clock->now = timer->when > now ? timer->when : now;
+        else
+            clock->now = now + passed;
+        return true;
+    }
+    if (timer != NULL && isfinite(timer->when)) {
+        if (timer->when > now)
+            clock->now = timer->when;
+        return true;
+    }
+    if (!lc_list_empty(&loop->signals)) {
+        loop_wait(loop, -1);
+        return true;
+    }
+    return false;
+}
+
+/* The poll of a tick. Without I/O watchers it costs no system call while anything is ready.
+ * False: nothing can ever happen any more. */
+static bool loop_poll(struct lc_loop *loop)
+{
+    bool busy = !lc_list_empty(&loop->ready) || loop->stopping || atomic_load(&loop->posted);
+
+    if (busy) {
+        if (loop->io > 0)
+            loop_wait(loop, 0);
+    } else if (loop->host->clock.is_virtual) {
+        if (!loop_wait_virtual(loop))
+            return false;
+    } else {
+        loop_wait(loop, loop_timeout(loop));
+    }
+    if (atomic_exchange(&loop->posted, false)) {
+        lc_signals_take(loop);
+        lc_lookups_take(loop);
+    }
+    return true;
+}
+
+/* Debug mode: says which entry held the loop for too long (EX5). */
+static void run_timed(struct lc_loop *loop, struct lc_entry *entry)
+{
+    double before = monotonic_time(), taken;
+    int top = lua_gettop(loop->L);
+
+    /* the text is made first: the entry may be gone afterwards */
+    lc_report_push_entry(loop, entry);
+    entry->type->run(loop, entry);
+    taken = monotonic_time() - before;
+    if (taken >= loop->slow_callback_duration)
+        lc_report_slow(loop, lua_tostring(loop->L, top + 1), taken);
+    lua_settop(loop->L, top);
+}
+
+/* One pass. False: nothing can ever happen any more. */
+static bool loop_tick(struct lc_loop *loop)
+{
+    struct lc_link batch;
+
+    if (!loop_poll(loop))
+        return false;
+    if (loop->timers.count > 0)
+        loop_due_timers(loop, lc_loop_time(loop));
+    lc_list_init(&batch);
+    lc_list_splice(&batch, &loop->ready);
+    while (!lc_list_empty(&batch)) {
+        struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
+
+        if (loop->debug)
+            run_timed(loop, entry);
+        else
+            entry->type->run(loop, entry);
+        if (loop->has_raised) {
+            /* what this tick did not run stays first in the queue of the next run (LP22) */
+            lc_list_splice(&batch, &loop->ready);
+            lc_list_splice(&loop->ready, &batch);
+            break;
+        }
+    }
+    return true;
+}
+
+enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_host *host = loop->host;
+    struct lc_loop *outer = host->loop;
+    struct lc_task *outer_task = host->current;
+    lua_State *outer_running = host->running;
+    int outer_context = host->callback_context;
+    lua_State *outer_L = loop->L;
+    bool alive = true;
+    enum lc_run how = LC_RUN_STOPPED;
+
+    luaL_checkstack(L, 20, NULL);
+    loop->raised = lc_anchor_reserve(L, host);
+    loop->state = LC_LOOP_RUNNING;
+    loop->L = L;
+    host->loop = loop;
+    host->current = NULL;
+    host->running = NULL;
+    host->callback_context = LC_NO_ANCHOR;
+    do
+        alive = loop_tick(loop);
+    while (alive && !loop->stopping);
+    host->loop = outer;
+    host->current = outer_task;
+    host->running = outer_running;
+    host->callback_context = outer_context;
+    loop->L = outer_L;
+    loop->state = LC_LOOP_IDLE;
+    loop->stopping = false;
+    if (!alive)
+        how = LC_RUN_STUCK;
+    if (loop->has_raised) {
+        loop->has_raised = false;
+        lc_anchor_push(L, host, loop->raised);
+        how = LC_RUN_RAISED;
+    }
+    lc_anchor_drop(L, host, &loop->raised);
+    return how;
+}

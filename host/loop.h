@@ -1,0 +1,107 @@
+/*
+ * loop: one pass (tick) after another: poll, due timers, then exactly the entries queued by then,
+ * first in first out (SEMANTICS LP). The only caller of ev_run.
+ * Invariant: libev callbacks only append entries to the ready list; Lua runs from entries alone.
+ * Owner:     the host owns loops; a closed loop's memory is used again under a new generation, so
+ *            that objects that outlive their loop see that it is gone.
+ */
+#ifndef LC_LOOP_H
+#define LC_LOOP_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+#include <lua.h>
+
+#include "entry.h"
+#include "timer.h"
+
+struct lc_host;
+struct lc_future;
+
+enum lc_loop_state { LC_LOOP_IDLE, LC_LOOP_RUNNING, LC_LOOP_CLOSED };
+
+/* How a run of a loop ended. */
+enum lc_run {
+    LC_RUN_STOPPED, /* stop() was called */
+    LC_RUN_RAISED,  /* KeyboardInterrupt, SystemExit: the error is on top of the caller's stack */
+    LC_RUN_STUCK    /* virtual clock: nothing can ever happen any more */
+};
+
+struct lc_loop {
+    struct lc_host *host;
+    struct lc_link link; /* host->loops or host->old_loops */
+    struct ev_loop *ev;
+    uint32_t generation;
+    enum lc_loop_state state;
+    bool stopping;
+    bool debug;
+    double slow_callback_duration; /* seconds */
+    lua_State *L;                  /* while it runs: where entries call Lua */
+    struct lc_link ready;          /* entries of the next tick */
+    struct lc_timers timers;
+    struct lc_link tasks;      /* unfinished tasks in creation order */
+    struct lc_link reports;    /* failures that nobody retrieved yet */
+    struct lc_link generators; /* started, unfinished async generators */
+    struct lc_link watchers;   /* readers and writers */
+    struct lc_link signals;    /* signal handlers */
+    struct lc_link lookups;    /* host names being looked up by other threads */
+    ev_timer alarm;
+    ev_async wake;
+    atomic_bool posted;  /* a signal or another thread has something for this loop */
+    unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
+    unsigned workers;    /* jobs on other threads that will post */
+    double virtual_from; /* real time at which a poll under the virtual clock began */
+    bool has_raised;
+    int raised;            /* anchor of the error that leaves the run call */
+    int exception_handler; /* anchors, or LC_NO_ANCHOR */
+    int task_factory;
+    int object; /* anchor of the Loop object while the loop is open */
+};
+
+/* New open loop. NULL: no memory or no such backend. [-0, +0, m] */
+struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend);
+
+/* Closes the loop: forgets what is queued without running it. It must not be running.
+ * [-0, +0, -] */
+void lc_loop_close(lua_State *L, struct lc_loop *loop);
+
+/* Frees the memory of all loops; the host is closing. */
+void lc_loops_free(struct lc_host *host);
+
+/* Runs ticks until stop. [-0, +(0|1), -] */
+enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop);
+
+/* The loop returns at the end of the tick that runs now, or of the first one. */
+static inline void lc_loop_stop(struct lc_loop *loop)
+{
+    loop->stopping = true;
+}
+
+/* Seconds of the monotonic clock, or of the virtual one. */
+double lc_loop_time(struct lc_loop *loop);
+
+/* Appends to the ready list; the entry runs in the next tick. */
+static inline void lc_loop_ready(struct lc_loop *loop, struct lc_entry *entry)
+{
+    lc_list_append(&loop->ready, &entry->link);
+}
+
+/* Sets a timer for the absolute time `when`. Raises when there is no memory. [-0, +0, m] */
+void lc_loop_set_timer(lua_State *L, struct lc_loop *loop, struct lc_timer *timer, double when);
+
+/* Unsets the timer, and takes its entry out of the ready list if it was due. */
+void lc_loop_unset_timer(struct lc_loop *loop, struct lc_timer *timer);
+
+/* From an entry: ends the run with the error on top of the stack. [-1, +0, -] */
+void lc_loop_raise(lua_State *L, struct lc_loop *loop);
+
+/* Wakes a blocked poll. Safe in a signal handler and from any thread. */
+void lc_loop_post(struct lc_loop *loop);
+
+/* Name of the libev backend. */
+const char *lc_loop_backend(const struct lc_loop *loop);
+
+#endif

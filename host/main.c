@@ -1,0 +1,399 @@
+/*
+ * main: the lucio command: arguments as those of lua, one host, the exit status.
+ * The script is the main task of a run call: top-level calls may suspend.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+
+#include "command.h"
+#include "error.h"
+#include "host.h"
+#include "module.h"
+
+static const char usage[] =
+    "usage: lucio [options] [script [args]]\n"
+    "Runs a Lua script as a task: its top-level calls may suspend.\n"
+    "  -e STAT          execute the string STAT\n"
+    "  -l NAME          require library NAME into global NAME\n"
+    "  -i               read further chunks from standard input after the script\n"
+    "  -v, --version    show version information\n"
+    "  -E               ignore environment variables\n"
+    "  -W               turn warnings on\n"
+    "  --               stop handling options\n"
+    "  -                stop handling options and execute standard input\n"
+    "  --debug          debug mode: slow steps, forgotten awaits (also LUCIO_DEBUG=1)\n"
+    "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
+    "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
+    "  -h, --help       show this text\n";
+
+/* What the arguments ask for. */
+struct arguments {
+    int script; /* index in argv of the script's name; argc when there is none */
+    bool version;
+    bool help;
+    bool no_env;
+    bool warnings;
+    bool interactive;
+    bool has_code; /* -e or -l */
+    bool debug;
+    bool virtual_clock;
+    const char *backend;
+    const char *bad; /* an option that is wrong, and why */
+    const char *why;
+};
+
+static void bad_option(struct arguments *args, const char *option, const char *why)
+{
+    args->bad = option;
+    args->why = why;
+}
+
+/* A long option at argv[i]; returns the index of the last argument it takes. */
+static int parse_long(int argc, char **argv, int i, struct arguments *args)
+{
+    if (strcmp(argv[i], "--debug") == 0) {
+        args->debug = true;
+    } else if (strcmp(argv[i], "--virtual-clock") == 0) {
+        args->virtual_clock = true;
+    } else if (strcmp(argv[i], "--version") == 0) {
+        args->version = true;
+    } else if (strcmp(argv[i], "--help") == 0) {
+        args->help = true;
+    } else if (strncmp(argv[i], "--backend=", 10) == 0) {
+        args->backend = argv[i] + 10;
+    } else if (strcmp(argv[i], "--backend") == 0) {
+        if (i + 1 >= argc)
+            bad_option(args, argv[i], "needs the name of a backend");
+        else
+            args->backend = argv[++i];
+    } else {
+        bad_option(args, argv[i], "is no option of lucio");
+    }
+    return i;
+}
+
+static void parse(int argc, char **argv, struct arguments *args)
+{
+    int i;
+
+    memset(args, 0, sizeof *args);
+    for (i = 1; i < argc && args->bad == NULL; i++) {
+        if (argv[i][0] != '-' || argv[i][1] == '\0')
+            break;
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        if (argv[i][1] == '-') {
+            i = parse_long(argc, argv, i, args);
+            continue;
+        }
+        switch (argv[i][1]) {
+        case 'e':
+        case 'l':
+            args->has_code = true;
+            if (argv[i][2] == '\0' && (++i >= argc || argv[i][0] == '-'))
+                bad_option(args, argv[i - 1], "needs an argument");
+            break;
+        case 'i':
+        case 'v':
+        case 'E':
+        case 'W':
+        case 'h':
+            if (argv[i][2] != '\0') {
+                bad_option(args, argv[i], "is no option of lucio");
+                break;
+            }
+            args->interactive |= argv[i][1] == 'i';
+            args->version |= argv[i][1] == 'v';
+            args->no_env |= argv[i][1] == 'E';
+            args->warnings |= argv[i][1] == 'W';
+            args->help |= argv[i][1] == 'h';
+            break;
+        default:
+            bad_option(args, argv[i], "is no option of lucio");
+        }
+    }
+    args->script = i < argc ? i : argc;
+}
+
+/* ---- what the main task runs ---- */
+
+/* arg[0] is the script, arg[1].. its arguments, negative indices what stands before. */
+static void push_arg_table(lua_State *L, int argc, char **argv, int script)
+{
+    int zero = script == argc ? 0 : script;
+
+    lua_createtable(L, argc - zero, zero + 1);
+    for (int i = 0; i < argc; i++) {
+        lua_pushstring(L, argv[i]);
+        lua_rawseti(L, -2, i - zero);
+    }
+}
+
+/* Appends the function on top to the list of steps at `list`. */
+static void add_step(lua_State *L, int list)
+{
+    lua_rawseti(L, list, (lua_Integer)lua_rawlen(L, list) + 1);
+}
+
+/* name or global=name: requires a library into a global. Upvalue 1 is the argument. */
+static int require_step(lua_State *L)
+{
+    const char *argument = lua_tostring(L, lua_upvalueindex(1));
+    const char *equals = strchr(argument, '=');
+
+    if (equals == NULL) {
+        lua_pushstring(L, argument);
+    } else {
+        lua_pushlstring(L, argument, (size_t)(equals - argument));
+        argument = equals + 1;
+    }
+    lua_getglobal(L, "require");
+    lua_pushstring(L, argument);
+    lua_call(L, 1, 1);
+    lua_setglobal(L, lua_tostring(L, -2));
+    return 0;
+}
+
+static void check_load(lua_State *L, int status)
+{
+    if (status != LUA_OK)
+        lua_error(L);
+}
+
+/* The steps of -e and -l, in order. */
+static void add_option_steps(lua_State *L, char **argv, int end, int list)
+{
+    for (int i = 1; i < end; i++) {
+        const char *text;
+        char option = argv[i][1];
+
+        if (strcmp(argv[i], "--backend") == 0)
+            i++;
+        if (argv[i][0] != '-' || (option != 'e' && option != 'l'))
+            continue;
+        text = argv[i][2] != '\0' ? argv[i] + 2 : argv[++i];
+        if (option == 'e') {
+            check_load(L, luaL_loadbuffer(L, text, strlen(text), "=(command line)"));
+        } else {
+            lua_pushstring(L, text);
+            lua_pushcclosure(L, require_step, 1);
+        }
+        add_step(L, list);
+    }
+}
+
+static void add_init_step(lua_State *L, int list)
+{
+    const char *name = "=LUA_INIT_5_4";
+    const char *init = getenv(name + 1);
+
+    if (init == NULL) {
+        name = "=LUA_INIT";
+        init = getenv(name + 1);
+    }
+    if (init == NULL)
+        return;
+    check_load(L, init[0] == '@' ? luaL_loadfile(L, init + 1)
+                                 : luaL_loadbuffer(L, init, strlen(init), name));
+    add_step(L, list);
+}
+
+/* Runs the steps of the list at 1 one after the other; the last one, the script, gets the arguments
+ * above it. Each may suspend. */
+static int run_steps_k(lua_State *L, int status, lua_KContext done)
+{
+    lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
+
+    (void)status;
+    while (done < n) {
+        int nargs = (int)lua_rawlen(L, 2);
+
+        lua_settop(L, 2);
+        lua_rawgeti(L, 1, ++done);
+        if (done < n) {
+            lua_callk(L, 0, 0, done, run_steps_k);
+            continue;
+        }
+        luaL_checkstack(L, nargs + 2, "too many arguments to the script");
+        for (int i = 1; i <= nargs; i++)
+            lua_rawgeti(L, 2, i);
+        lua_callk(L, nargs, 0, done, run_steps_k);
+    }
+    return 0;
+}
+
+static int run_steps(lua_State *L)
+{
+    return run_steps_k(L, LUA_OK, 0);
+}
+
+/* ---- the state ---- */
+
+struct command {
+    int argc;
+    char **argv;
+    struct arguments args;
+};
+
+static void open_lucio(lua_State *L, const struct arguments *args)
+{
+    struct lc_host *host = lc_host_open(L);
+
+    if (args->no_env) {
+        memset(&host->options, 0, sizeof host->options);
+        host->clock.is_virtual = false;
+    }
+    host->is_command = true;
+    if (args->debug)
+        host->options.debug = true;
+    if (args->virtual_clock)
+        host->clock.is_virtual = true;
+    if (args->backend != NULL)
+        host->options.backend = args->backend;
+    luaL_requiref(L, "lucio", luaopen_lucio, 0);
+    if (args->has_code)
+        lua_setglobal(L, "lucio");
+    else
+        lua_pop(L, 1);
+}
+
+/* (command): opens everything, loads the script, runs it to its end. */
+static int run_command(lua_State *L)
+{
+    struct command *command = lua_touserdata(L, 1);
+    struct arguments *args = &command->args;
+    bool from_stdin = args->script == command->argc;
+    int list, script_args;
+
+    luaL_checkversion(L);
+    if (args->no_env) {
+        lua_pushboolean(L, 1);
+        lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
+    }
+    luaL_openlibs(L);
+    open_lucio(L, args);
+    lua_gc(L, LUA_GCINC, 0, 0, 0);
+    push_arg_table(L, command->argc, command->argv, args->script);
+    lua_setglobal(L, "arg");
+    if (args->warnings)
+        lua_warning(L, "@on", 0);
+    lua_settop(L, 1);
+    lua_newtable(L);
+    list = lua_gettop(L);
+    lua_newtable(L);
+    script_args = lua_gettop(L);
+    if (!args->no_env)
+        add_init_step(L, list);
+    add_option_steps(L, command->argv, args->script, list);
+    if (!from_stdin) {
+        const char *name = command->argv[args->script];
+        bool dash = strcmp(name, "-") == 0 && strcmp(command->argv[args->script - 1], "--") != 0;
+
+        check_load(L, luaL_loadfile(L, dash ? NULL : name));
+        add_step(L, list);
+        for (int i = args->script + 1; i < command->argc; i++) {
+            lua_pushstring(L, command->argv[i]);
+            lua_rawseti(L, script_args, i - args->script);
+        }
+    } else if (!args->version && !args->has_code) {
+        check_load(L, luaL_loadfile(L, NULL));
+        add_step(L, list);
+    }
+    if (args->interactive) {
+        check_load(L, luaL_loadfile(L, NULL));
+        add_step(L, list);
+    }
+    lua_pushlightuserdata(L, lc_host_open(L));
+    lua_pushcclosure(L, lc_command_run, 1);
+    lua_pushcfunction(L, run_steps);
+    lua_pushvalue(L, list);
+    lua_pushvalue(L, script_args);
+    lua_call(L, 3, 0);
+    return 0;
+}
+
+static void print_version(void)
+{
+    printf("lucio %s, %s\n", LUCIO_VERSION, LUA_RELEASE);
+    fflush(stdout);
+}
+
+/* (error): prints it as the last word of an uncaught error; its text may be the user's own. */
+static int print_error(lua_State *L)
+{
+    lc_command_push_report(L, lc_host_open(L), 1);
+    fprintf(stderr, "lucio: %s\n", lua_tostring(L, -1));
+    fflush(stderr);
+    return 0;
+}
+
+/* The exit status of the error on top. */
+static int exit_status(lua_State *L)
+{
+    struct lc_host *host = lc_host_open(L);
+    int status = EXIT_FAILURE;
+
+    if (lc_error_is(L, host, -1, LC_SYSTEM_EXIT)) {
+        switch (lua_getfield(L, -1, "code")) {
+        case LUA_TNIL:
+            return EXIT_SUCCESS;
+        case LUA_TBOOLEAN:
+            return lua_toboolean(L, -1) ? EXIT_SUCCESS : EXIT_FAILURE;
+        case LUA_TNUMBER:
+            return (int)lua_tointeger(L, -1);
+        default:
+            fprintf(stderr, "%s\n", luaL_tolstring(L, -1, NULL));
+            return EXIT_FAILURE;
+        }
+    }
+    if (lc_error_is(L, host, -1, LC_KEYBOARD_INTERRUPT))
+        status = 128 + SIGINT;
+    lua_pushcfunction(L, print_error);
+    lua_pushvalue(L, -2);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        fprintf(stderr, "lucio: an error that cannot be shown\n");
+        lua_pop(L, 1);
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct command command = {argc, argv, {0}};
+    lua_State *L;
+    int status = EXIT_SUCCESS;
+
+    parse(argc, argv, &command.args);
+    if (command.args.bad != NULL) {
+        fprintf(stderr, "lucio: '%s' %s\n%s", command.args.bad, command.args.why, usage);
+        return EXIT_FAILURE;
+    }
+    if (command.args.help) {
+        fputs(usage, stdout);
+        return EXIT_SUCCESS;
+    }
+    if (command.args.version)
+        print_version();
+    L = luaL_newstate();
+    if (L == NULL) {
+        fprintf(stderr, "lucio: not enough memory\n");
+        return EXIT_FAILURE;
+    }
+    lua_pushcfunction(L, run_command);
+    lua_pushlightuserdata(L, &command);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        status = exit_status(L);
+    lua_close(L);
+    fflush(stdout);
+    return status;
+}

@@ -1,0 +1,49 @@
+/*
+ * report: what reaches the loop's exception handler: errors of callbacks, failures that nobody
+ * retrieved, tasks destroyed while pending, slow callbacks.
+ * A failed future has a report, a small userdata with a finalizer: a future itself needs none, so
+ * that only failures pay for it. Invariant: a failure is retrieved or reported, exactly once.
+ * Owner: the failed future's table of extras; the loop's list of reports holds no reference.
+ */
+#ifndef LC_REPORT_H
+#define LC_REPORT_H
+
+#include <lua.h>
+
+struct lc_entry;
+struct lc_future;
+struct lc_host;
+struct lc_loop;
+
+/* For the pending future at `idx`, which fails with the error at `error`. [-0, +0, m] */
+void lc_report_new(lua_State *L, int idx, int error);
+
+/* The failure was retrieved: it will not be reported. */
+void lc_report_settle(struct lc_future *future);
+
+/* Reports all failures that nobody retrieved; the loop closes. [-0, +0, -] */
+void lc_reports_flush(lua_State *L, struct lc_loop *loop);
+
+/* A task that the closing loop destroys; it is at `idx`. */
+void lc_report_pending(lua_State *L, struct lc_loop *loop, int idx);
+
+/* The error of a callback is on top; the object at `source` goes under `key`. KeyboardInterrupt and
+ * SystemExit leave the run call instead. [-1, +0, -] */
+void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const char *key);
+
+/* Calls the exception handler with the context table on top. [-1, +0, -] */
+void lc_report_call_handler(lua_State *L, struct lc_loop *loop);
+
+/* Prints the context table at `idx` on stderr. [-0, +0, e] */
+void lc_report_print(lua_State *L, struct lc_host *host, int idx);
+
+/* Debug mode: pushes a text for an entry about to run; reports it as slow. [-0, +1, -] */
+void lc_report_push_entry(struct lc_loop *loop, struct lc_entry *entry);
+void lc_report_slow(struct lc_loop *loop, const char *text, double seconds);
+
+/* Debug mode: stores where the future at `idx` is made. [-0, +0, m] */
+void lc_report_note_source(lua_State *L, int idx);
+
+void lc_reports_open(lua_State *L, struct lc_host *host);
+
+#endif

@@ -1,0 +1,468 @@
+#include "task.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "args.h"
+#include "context.h"
+#include "error.h"
+#include "host.h"
+#include "loop.h"
+#include "report.h"
+#include "timeout.h"
+
+const struct lc_type lc_task_type = {"Task", sizeof(struct lc_task)};
+
+/* Requests are passed down chains of tasks by iteration; through gathers by recursion, this deep. */
+#define CANCEL_DEPTH_MAX 2000
+
+void lc_task_push(lua_State *L, struct lc_task *task)
+{
+    lc_thread_push_task(L, task->future.loop->host, task->slot);
+}
+
+/* ---- the end of a task ---- */
+
+/* The only way to done: the task is at `idx`, its outcome was chosen by the caller. */
+static void task_finish(lua_State *L, int idx, struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+
+    lc_list_unlink(&task->link);
+    host->tasks--;
+    if (task->timeouts != NULL)
+        lc_timeouts_disarm(L, task);
+    if (task->has_message) {
+        lua_pushnil(L);
+        lc_future_set_extra(L, idx, LC_EXTRA_CANCEL_MESSAGE);
+    }
+    if (host->script == task)
+        host->script = NULL;
+}
+
+static void task_end_cancelled(lua_State *L, struct lc_task *task, int idx)
+{
+    if (lc_error_kind(L, -1) != LC_KIND_CANCELLED)
+        lc_error_from(L, task->future.loop->host, LC_CANCELLED_ERROR);
+    task_finish(L, idx, task);
+    lc_future_set_cancelled(L, idx);
+}
+
+/* The error is on top. CancelledError cancels the task; KeyboardInterrupt and SystemExit also leave
+ * the run call (TA7). */
+static void task_end_failed(lua_State *L, struct lc_task *task, int idx)
+{
+    struct lc_loop *loop = task->future.loop;
+    enum lc_kind kind = lc_error_kind(L, -1);
+
+    if (kind == LC_KIND_CANCELLED) {
+        if (task->timeouts != NULL)
+            lc_timeouts_explain(L, task);
+        task_end_cancelled(L, task, idx);
+        return;
+    }
+    if (kind == LC_KIND_VALUE) {
+        lc_error_push_traceback(L, loop->host, -1);
+        if (lua_isnil(L, -1))
+            lua_pop(L, 1);
+        else
+            lc_future_set_extra(L, idx, LC_EXTRA_TRACEBACK);
+    }
+    task_finish(L, idx, task);
+    if (kind == LC_KIND_EXIT) {
+        lua_pushvalue(L, -1);
+        lc_loop_raise(L, loop);
+        task->future.ignore_failure = true; /* the run call raises it: not lost */
+    }
+    lc_future_set_error(L, idx);
+}
+
+/* The body has ended. In its thread: 1 the task, 2 the handler, then the results or the error. */
+static int task_main_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = (struct lc_task *)ctx;
+
+    if (status != LUA_OK && status != LUA_YIELD) {
+        task_end_failed(L, task, 1);
+    } else if (task->must_cancel) {
+        lc_task_push_cancelled(L, task);
+        task_end_cancelled(L, task, 1);
+    } else {
+        task_finish(L, 1, task);
+        lc_future_set_result(L, 1, lua_gettop(L) - 2);
+    }
+    return 0;
+}
+
+/* What every task's thread runs: (task, handler, fn, ...). A protected call inside of the coroutine
+ * lets `<close>` variables suspend while an error unwinds (LG1). */
+static int task_main(lua_State *L)
+{
+    struct lc_task *task = lua_touserdata(L, 1);
+    int status;
+
+    if (task->must_cancel) {
+        task->must_cancel = false;
+        lc_task_push_cancelled(L, task);
+        task_end_failed(L, task, 1);
+        return 0;
+    }
+    status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, (lua_KContext)task, task_main_k);
+    return task_main_k(L, status, (lua_KContext)task);
+}
+
+/* ---- stepping ---- */
+
+/* Runs in a coroutine that yielded a foreign value: raises at its next instruction (TA10). */
+static void raise_foreign_yield(lua_State *L, lua_Debug *ar)
+{
+    (void)ar;
+    lua_sethook(L, NULL, 0, 0);
+    lc_raise(L, lc_host_open(L), LC_RUNTIME_ERROR,
+             "Task got bad yield: a raw yield at task level (use lucio's calls to suspend)");
+}
+
+/* Resumes the task from L until it suspends or ends. */
+static void task_resume(lua_State *L, struct lc_task *task)
+{
+    struct lc_loop *loop = task->future.loop;
+    struct lc_host *host = loop->host;
+    lua_State *thread = task->thread;
+    int nargs = 0, results, status;
+
+    if (!task->started) {
+        task->started = true;
+        nargs = lua_gettop(thread) - 1;
+    } else if (task->broken) {
+        task->broken = false;
+        lua_sethook(thread, raise_foreign_yield, LUA_MASKCOUNT, 1);
+    }
+    host->current = task;
+    host->running = thread;
+    host->can_await = true;
+    status = lua_resume(thread, L, nargs, &results);
+    if (status == LUA_YIELD) {
+        if (host->awaiting) {
+            host->awaiting = false;
+        } else {
+            lua_pop(thread, results);
+            task->broken = true;
+            task->waiter.state = LC_WAIT_TURN;
+            lc_loop_ready(loop, &task->waiter.entry);
+        }
+        return;
+    }
+    if (status != LUA_OK) {
+        /* only the end of memory gets past the protected call in task_main */
+        luaL_checkstack(L, 8, NULL);
+        lc_task_push(L, task);
+        if (lua_checkstack(thread, 1) && lua_gettop(thread) > 0)
+            lua_xmove(thread, L, 1);
+        else
+            lua_pushliteral(L, "not enough memory");
+        task_end_failed(L, task, lua_gettop(L) - 1);
+        lua_pop(L, 1);
+    }
+    task->thread = NULL;
+    lc_thread_give(L, host, task->slot, thread);
+}
+
+static void task_step(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_host *host = loop->host;
+
+    task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
+    host->current = NULL;
+    host->running = NULL;
+}
+
+static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    lc_task_push(L, lc_container_of(entry, struct lc_task, waiter.entry));
+}
+
+static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push};
+
+/* The timer of sleep: its future's result, which the task sees one tick later. */
+static void task_timer_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    lc_waiter_wake(&lc_container_of(entry, struct lc_task, timer.entry)->waiter);
+}
+
+static void task_timer_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    lc_task_push(L, lc_container_of(entry, struct lc_task, timer.entry));
+}
+
+static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task_timer_push};
+
+/* ---- making tasks ---- */
+
+/* The script's own task takes the first default name unless lucio.run came first, so that the same
+ * script numbers its tasks alike under the command and under lua5.4. */
+static void number_script(struct lc_host *host, struct lc_loop *loop)
+{
+    struct lc_task *script = host->script;
+
+    if (script != NULL && script->number == 0 && script->future.loop == loop)
+        script->number = ++host->task_names;
+}
+
+struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int context,
+                            enum lc_task_options options)
+{
+    struct lc_host *host = loop->host;
+    int fn = lua_gettop(L) - nargs;
+    struct lc_task *task;
+    lua_State *thread;
+    int slot;
+
+    luaL_checkstack(L, 8, NULL);
+    task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
+    lc_future_init(&task->future, &lc_task_type, loop);
+    lc_entry_init(&task->waiter.entry, &task_step_entry);
+    lc_list_init(&task->waiter.link);
+    lc_entry_init(&task->timer.entry, &task_timer_entry);
+    lc_list_init(&task->link);
+    if (lc_context_push_for_task(L, host, context)) {
+        lc_future_set_extra(L, -2, LC_EXTRA_CONTEXT);
+        task->has_context = true;
+    }
+    if (loop->debug)
+        lc_report_note_source(L, lua_gettop(L));
+    thread = lc_thread_take(L, host, lua_gettop(L), &slot);
+    if (!lua_checkstack(thread, nargs + 8)) {
+        lc_thread_give(L, host, slot, thread);
+        luaL_error(L, "too many arguments to a task");
+    }
+    task->slot = slot;
+    /* nothing fails from here on */
+    lua_insert(L, fn);
+    lua_pushcfunction(thread, task_main);
+    lua_pushvalue(L, fn);
+    lua_xmove(L, thread, 1);
+    lua_pushcfunction(thread, lc_traceback_handler);
+    lua_xmove(L, thread, nargs + 1);
+    task->thread = thread;
+    number_script(host, loop);
+    if (!(options & LC_TASK_NAMED))
+        task->number = ++host->task_names;
+    lc_list_append(&loop->tasks, &task->link);
+    host->tasks++;
+    if ((options & LC_TASK_EAGER) && host->loop == loop) {
+        struct lc_task *outer = host->current;
+        lua_State *outer_running = host->running;
+        bool outer_can_await = host->can_await;
+        int outer_context = host->callback_context;
+
+        host->callback_context = LC_NO_ANCHOR;
+        task_resume(L, task);
+        host->current = outer;
+        host->running = outer_running;
+        host->can_await = outer_can_await;
+        host->callback_context = outer_context;
+    } else {
+        lc_loop_ready(loop, &task->waiter.entry);
+    }
+    return task;
+}
+
+/* ---- cancelling ---- */
+
+static void store_message(lua_State *L, struct lc_task *task, int msg)
+{
+    if (msg == 0 && !task->has_message)
+        return;
+    lc_task_push(L, task);
+    if (msg != 0)
+        lua_pushvalue(L, msg);
+    else
+        lua_pushnil(L);
+    lc_future_set_extra(L, -2, LC_EXTRA_CANCEL_MESSAGE);
+    lua_pop(L, 1);
+    task->has_message = msg != 0;
+}
+
+void lc_task_push_cancelled(lua_State *L, struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+
+    luaL_checkstack(L, 10, NULL);
+    if (!task->has_message) {
+        lua_pushnil(L);
+    } else {
+        lc_task_push(L, task);
+        lc_future_push_extra(L, -1, LC_EXTRA_CANCEL_MESSAGE);
+        lua_replace(L, -2);
+        task->has_message = false;
+    }
+    lc_error_from(L, host, LC_CANCELLED_ERROR);
+}
+
+/* The task that the waiter's task waits for directly, or NULL. */
+static struct lc_task *awaited_task(const struct lc_task *task)
+{
+    struct lc_future *future = task->waiter.object;
+
+    if (task->waiter.state != LC_WAIT_PENDING || task->waiter.type != &lc_wait_future_type ||
+        future->object.type != &lc_task_type || lc_future_is_done(future))
+        return NULL;
+    return (struct lc_task *)future;
+}
+
+/* Ends the wait of a task whose request cannot be passed on: it waits for itself in a circle. */
+static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
+{
+    lc_list_unlink(&task->waiter.entry.link);
+    task->waiter.type = NULL;
+    task->waiter.state = LC_WAIT_CANCELLED;
+    store_message(L, task, msg);
+    lc_loop_ready(task->future.loop, &task->waiter.entry);
+}
+
+bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
+{
+    struct lc_host *host = task->future.loop->host;
+    struct lc_task *first = task, *next;
+
+    if (lc_future_is_done(&task->future)) {
+        lc_future_mark_retrieved(&task->future);
+        return false;
+    }
+    if (lc_future_loop(&task->future) == NULL)
+        return false;
+    luaL_checkstack(L, 10, NULL);
+    /* each task passes the request to the task that it awaits (CA3) */
+    task->cancelling++;
+    while ((next = awaited_task(task)) != NULL) {
+        if (next == first || host->cancel_depth > CANCEL_DEPTH_MAX) {
+            cancel_wait(L, task, msg);
+            return true;
+        }
+        task = next;
+        task->cancelling++;
+    }
+    if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
+        lc_waiter_is_pending(&task->waiter))
+        store_message(L, task, msg);
+    host->cancel_depth++;
+    if (task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg)) {
+        host->cancel_depth--;
+        return true;
+    }
+    host->cancel_depth--;
+    task->must_cancel = true;
+    /* a wait that is cancelled already keeps its message: the first one wins (CA8) */
+    if (task->waiter.state != LC_WAIT_CANCELLED)
+        store_message(L, task, msg);
+    return true;
+}
+
+int lc_task_uncancel(struct lc_task *task)
+{
+    if (task->cancelling > 0 && --task->cancelling == 0)
+        task->must_cancel = false;
+    return task->cancelling;
+}
+
+/* ---- the end of a loop ---- */
+
+void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_host *host = loop->host;
+
+    while (!lc_list_empty(&loop->tasks)) {
+        struct lc_task *task = lc_container_of(lc_list_pop(&loop->tasks), struct lc_task, link);
+        lua_State *thread = task->thread;
+
+        luaL_checkstack(L, 10, NULL);
+        lc_task_push(L, task);
+        if (!host->closed)
+            lc_report_pending(L, loop, lua_gettop(L));
+        lua_pop(L, 1);
+        lc_list_unlink(&task->waiter.entry.link);
+        lc_list_unlink(&task->waiter.link);
+        lc_loop_unset_timer(loop, &task->timer);
+        task->waiter.state = LC_WAIT_IDLE;
+        task->waiter.type = NULL;
+        if (task->timeouts != NULL)
+            lc_timeouts_disarm(L, task);
+        task->thread = NULL;
+        host->tasks--;
+        if (host->script == task)
+            host->script = NULL;
+        lc_thread_give(L, host, task->slot, thread);
+    }
+}
+
+/* ---- text ---- */
+
+void lc_task_push_name(lua_State *L, struct lc_task *task, int idx)
+{
+    lc_future_push_extra(L, idx, LC_EXTRA_NAME);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_pushfstring(L, "Task-%d", (int)(task->number ? task->number : 1));
+}
+
+void lc_task_push_position(lua_State *L, struct lc_task *task)
+{
+    lua_State *thread = task->thread;
+    lua_Debug ar;
+
+    if (thread != NULL && task->started && task->waiter.L != NULL)
+        thread = task->waiter.L;
+    if (thread == NULL) {
+        lua_pushliteral(L, "?");
+        return;
+    }
+    if (!task->started) {
+        if (lua_gettop(thread) >= 4 && lua_isfunction(thread, 4) && lua_checkstack(thread, 1)) {
+            lua_pushvalue(thread, 4);
+            lua_getinfo(thread, ">S", &ar);
+            if (ar.linedefined > 0) {
+                lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+                return;
+            }
+        }
+        lua_pushliteral(L, "?");
+        return;
+    }
+    for (int level = 0; lua_getstack(thread, level, &ar); level++) {
+        lua_getinfo(thread, "Sl", &ar);
+        if (ar.currentline > 0) {
+            lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "?");
+}
+
+void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop)
+{
+    luaL_Buffer buffer;
+    struct lc_link *link;
+
+    luaL_checkstack(L, 20, NULL);
+    luaL_buffinit(L, &buffer);
+    for (link = loop->tasks.next; link != &loop->tasks; link = link->next) {
+        struct lc_task *task = lc_container_of(link, struct lc_task, link);
+        const char *what = task->waiter.type != NULL ? task->waiter.type->name : "its turn";
+
+        lc_task_push(L, task);
+        lc_task_push_name(L, task, lua_gettop(L));
+        lc_task_push_position(L, task);
+        lua_pushfstring(L, "\n  %s waits for %s at %s", lua_tostring(L, -2), what,
+                        lua_tostring(L, -1));
+        lua_replace(L, -4);
+        lua_pop(L, 2);
+        luaL_addvalue(&buffer);
+    }
+    luaL_pushresult(&buffer);
+}

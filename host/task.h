@@ -1,0 +1,77 @@
+/*
+ * task: a Lua coroutine that a loop drives, and the future of its outcome. The only lua_resume of
+ * tasks.
+ * Invariant: an unfinished task waits (its waiter is pending) or its step is queued, never both.
+ * Owner:     the host's thread slot holds an unfinished task; afterwards Lua's collector.
+ * Phases:    made (step queued), running or suspended, done. lc_task_finish is the only way to done.
+ */
+#ifndef LC_TASK_H
+#define LC_TASK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include "future.h"
+#include "timer.h"
+#include "waiter.h"
+
+struct lc_timeout;
+
+extern const struct lc_type lc_task_type;
+
+struct lc_task {
+    struct lc_future future;
+    struct lc_waiter waiter;
+    struct lc_timer timer;       /* of sleep */
+    struct lc_link link;         /* loop->tasks */
+    lua_State *thread;           /* NULL once done */
+    struct lc_timeout *timeouts; /* open timeouts, innermost first */
+    int slot;
+    int cancelling;   /* requests minus uncancels */
+    unsigned number;  /* of the default name; 0: it has a name of its own, or none yet */
+    bool must_cancel; /* the next step raises CancelledError */
+    bool has_message; /* a cancel message is stored */
+    bool has_context;
+    bool started;
+    bool broken; /* yielded a foreign value: the next step raises RuntimeError */
+};
+
+/* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */
+enum lc_task_options { LC_TASK_PLAIN = 0, LC_TASK_EAGER = 1, LC_TASK_NAMED = 2 };
+
+/* New task that runs the function and its `nargs` arguments on top of the stack. The step is queued,
+ * or with LC_TASK_EAGER run now. `context` is the stack index of a context to run in (0: a copy of
+ * the current one). [-(nargs + 1), +1, m] */
+struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int context,
+                            enum lc_task_options options);
+
+/* A cancel request (CA1..CA8). [-0, +0, m] */
+bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg);
+/* Takes one request back; returns how many are left (CA14). */
+int lc_task_uncancel(struct lc_task *task);
+
+/* Pushes the task. [-0, +1, -] */
+void lc_task_push(lua_State *L, struct lc_task *task);
+static inline struct lc_task *lc_to_task(lua_State *L, int idx)
+{
+    return lc_to_object(L, idx, &lc_task_type);
+}
+
+/* Pushes the CancelledError that the task's own request stands for. [-0, +1, m] */
+void lc_task_push_cancelled(lua_State *L, struct lc_task *task);
+
+/* [-0, +1, m] */
+void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
+
+/* Where the task's code is now: "file:line", or nothing known. [-0, +1, m] */
+void lc_task_push_position(lua_State *L, struct lc_task *task);
+
+/* Ends all unfinished tasks of a loop that closes; each is reported (TA13). [-0, +0, m] */
+void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);
+
+/* Pushes a text that says for each unfinished task what it waits for. [-0, +1, m] */
+void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop);
+
+#endif

@@ -1,0 +1,299 @@
+#include "timeout.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "args.h"
+#include "error.h"
+#include "loop.h"
+#include "task.h"
+
+enum timeout_state { TIMEOUT_ACTIVE, TIMEOUT_EXPIRING, TIMEOUT_EXPIRED, TIMEOUT_FINISHED };
+
+struct lc_timeout {
+    struct lc_object object;
+    struct lc_timer timer;
+    struct lc_task *task; /* NULL once left */
+    struct lc_timeout *outer;
+    double when; /* infinite: never */
+    int anchor;
+    int cancelling; /* of the task at entry */
+    enum timeout_state state;
+    int line; /* where it was made; 0: unknown */
+    char source[LUA_IDSIZE];
+};
+
+static const struct lc_type timeout_type = {"Timeout", sizeof(struct lc_timeout)};
+
+/* At the deadline: one cancel request. */
+static void timeout_fire(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_timeout *timeout = lc_container_of(entry, struct lc_timeout, timer.entry);
+
+    lc_task_cancel(loop->L, timeout->task, 0);
+    timeout->state = TIMEOUT_EXPIRING;
+}
+
+static void timeout_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    lc_anchor_push(L, loop->host, lc_container_of(entry, struct lc_timeout, timer.entry)->anchor);
+}
+
+static const struct lc_entry_type timeout_entry = {timeout_fire, NULL, timeout_push};
+
+/* A deadline already passed fires by way of the ready list (TO2). */
+static void timeout_arm(lua_State *L, struct lc_timeout *timeout)
+{
+    struct lc_loop *loop = timeout->task->future.loop;
+
+    if (isinf(timeout->when) && timeout->when > 0)
+        return;
+    if (timeout->when <= lc_loop_time(loop))
+        lc_loop_ready(loop, &timeout->timer.entry);
+    else
+        lc_loop_set_timer(L, loop, &timeout->timer, timeout->when);
+}
+
+struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double when)
+{
+    struct lc_task *task = host->current;
+    struct lc_timeout *timeout =
+        lc_new_object(L, host, &timeout_type, LC_REF_TIMEOUT, sizeof *timeout, 0);
+
+    lc_entry_init(&timeout->timer.entry, &timeout_entry);
+    timeout->when = when;
+    timeout->cancelling = task->cancelling;
+    lua_pushvalue(L, -1);
+    timeout->anchor = lc_anchor(L, host);
+    timeout->task = task;
+    timeout->outer = task->timeouts;
+    task->timeouts = timeout;
+    timeout_arm(L, timeout);
+    return timeout;
+}
+
+/* Takes it from its task and its timer. */
+static void timeout_release(lua_State *L, struct lc_timeout *timeout)
+{
+    struct lc_task *task = timeout->task;
+    struct lc_timeout **at = &task->timeouts;
+
+    while (*at != timeout)
+        at = &(*at)->outer;
+    *at = timeout->outer;
+    lc_loop_unset_timer(task->future.loop, &timeout->timer);
+    timeout->task = NULL;
+    lc_anchor_drop(L, task->future.loop->host, &timeout->anchor);
+}
+
+/* Another error on expiry gets a TimeoutError in front of the CancelledError in its chain of causes
+ * (TO7). */
+static void insert_timeout_error(lua_State *L, struct lc_host *host, int error)
+{
+    int top = lua_gettop(L);
+
+    luaL_checkstack(L, 8, NULL);
+    lua_pushvalue(L, error);
+    while (lc_is_error(L, -1)) {
+        lua_pushliteral(L, "cause");
+        lua_rawget(L, -2);
+        if (lc_error_kind(L, -1) == LC_KIND_CANCELLED) {
+            lc_error_push_bare(L, host, LC_TIMEOUT_ERROR);
+            lua_insert(L, -2);
+            lua_setfield(L, -2, "cause");
+            lua_setfield(L, -2, "cause");
+            break;
+        }
+        lua_replace(L, -2);
+    }
+    lua_settop(L, top);
+}
+
+bool lc_timeout_exit(lua_State *L, struct lc_timeout *timeout, int error)
+{
+    struct lc_task *task = timeout->task;
+    struct lc_host *host;
+
+    if (task == NULL)
+        return false;
+    host = task->future.loop->host;
+    luaL_checkstack(L, 10, NULL);
+    if (timeout->state == TIMEOUT_ACTIVE) {
+        timeout->state = TIMEOUT_FINISHED;
+        timeout_release(L, timeout);
+        return false;
+    }
+    timeout->state = TIMEOUT_EXPIRED;
+    timeout_release(L, timeout);
+    if (lc_task_uncancel(task) > timeout->cancelling || error == 0)
+        return false;
+    if (lc_error_kind(L, error) == LC_KIND_CANCELLED) {
+        lc_error_push_bare(L, host, LC_TIMEOUT_ERROR);
+        lua_pushvalue(L, error);
+        lua_setfield(L, -2, "cause");
+        return true;
+    }
+    insert_timeout_error(L, host, error);
+    if (lc_error_is(L, host, error, LC_EXCEPTION_GROUP)) {
+        lua_getfield(L, error, "exceptions");
+        for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
+            lua_rawgeti(L, -1, i);
+            insert_timeout_error(L, host, lua_gettop(L));
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    return false;
+}
+
+void lc_timeouts_disarm(lua_State *L, struct lc_task *task)
+{
+    while (task->timeouts != NULL) {
+        if (task->timeouts->state == TIMEOUT_ACTIVE)
+            task->timeouts->state = TIMEOUT_FINISHED;
+        else
+            task->timeouts->state = TIMEOUT_EXPIRED;
+        timeout_release(L, task->timeouts);
+    }
+}
+
+void lc_timeouts_explain(lua_State *L, struct lc_task *task)
+{
+    for (struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
+        if (t->state != TIMEOUT_EXPIRING)
+            continue;
+        lc_error_push(L, task->future.loop->host, LC_CANCELLED_ERROR,
+                      "the timeout made at %s:%d expired but was never closed", t->source, t->line);
+        lua_insert(L, -2);
+        lua_setfield(L, -2, "cause");
+        return;
+    }
+}
+
+/* ---- Lua ---- */
+
+static struct lc_timeout *check_timeout(lua_State *L, const char *what)
+{
+    return lc_check_self(L, &timeout_type, what);
+}
+
+static int push_entered(lua_State *L, struct lc_host *host, double when)
+{
+    struct lc_timeout *timeout;
+    lua_Debug ar;
+
+    if (host->current == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "Timeout should be used inside a task");
+    timeout = lc_timeout_enter(L, host, when);
+    if (lua_getstack(L, 1, &ar)) {
+        lua_getinfo(L, "Sl", &ar);
+        timeout->line = ar.currentline;
+        memcpy(timeout->source, ar.short_src, sizeof timeout->source);
+    }
+    return 1;
+}
+
+/* lucio.timeout(delay) -> Timeout */
+static int lucio_timeout(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    double delay = INFINITY;
+
+    if (lc_opt_seconds(L, 1, "timeout", 1, &delay) && host->loop != NULL)
+        delay += lc_loop_time(host->loop);
+    return push_entered(L, host, delay);
+}
+
+/* lucio.timeout_at(when) -> Timeout */
+static int lucio_timeout_at(lua_State *L)
+{
+    double when = INFINITY;
+
+    lc_opt_seconds(L, 1, "timeout_at", 1, &when);
+    return push_entered(L, lc_host_of(L), when);
+}
+
+static const char *state_name(enum timeout_state state)
+{
+    static const char *const names[] = {"active", "expiring", "expired", "finished"};
+
+    return names[state];
+}
+
+/* timeout:reschedule(when or nil) */
+static int timeout_reschedule(lua_State *L)
+{
+    struct lc_timeout *timeout = check_timeout(L, "reschedule");
+    double when = INFINITY;
+
+    lua_settop(L, 2);
+    lc_opt_seconds(L, 2, "reschedule", 1, &when);
+    if (timeout->state != TIMEOUT_ACTIVE)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Cannot change state of %s Timeout",
+                 state_name(timeout->state));
+    lc_loop_unset_timer(timeout->task->future.loop, &timeout->timer);
+    timeout->when = when;
+    timeout_arm(L, timeout);
+    return 0;
+}
+
+/* timeout:when() -> seconds or nil */
+static int timeout_when(lua_State *L)
+{
+    struct lc_timeout *timeout = check_timeout(L, "when");
+
+    if (isinf(timeout->when) && timeout->when > 0)
+        lua_pushnil(L);
+    else
+        lua_pushnumber(L, timeout->when);
+    return 1;
+}
+
+/* timeout:expired() -> boolean */
+static int timeout_expired(lua_State *L)
+{
+    struct lc_timeout *timeout = check_timeout(L, "expired");
+
+    lua_pushboolean(L, timeout->state == TIMEOUT_EXPIRING || timeout->state == TIMEOUT_EXPIRED);
+    return 1;
+}
+
+/* timeout:__close(error) */
+static int timeout_close(lua_State *L)
+{
+    struct lc_timeout *timeout = check_timeout(L, "close");
+
+    lua_settop(L, 2);
+    return lc_timeout_exit(L, timeout, lua_isnil(L, 2) ? 0 : 2) ? lua_error(L) : 0;
+}
+
+static int timeout_tostring(lua_State *L)
+{
+    struct lc_timeout *timeout = check_timeout(L, "tostring");
+    char when[64] = "";
+
+    if (timeout->state == TIMEOUT_ACTIVE && isfinite(timeout->when))
+        snprintf(when, sizeof when, " when=%.3f", timeout->when);
+    else if (timeout->state == TIMEOUT_ACTIVE)
+        snprintf(when, sizeof when, " when=nil");
+    lua_pushfstring(L, "<Timeout [%s]%s>", state_name(timeout->state), when);
+    return 1;
+}
+
+void lc_timeouts_open(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"reschedule", timeout_reschedule},
+                                       {"when", timeout_when},
+                                       {"expired", timeout_expired},
+                                       {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__close", timeout_close}, {"__tostring", timeout_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"timeout", lucio_timeout}, {"timeout_at", lucio_timeout_at}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_TIMEOUT, "lucio.Timeout", methods, metamethods);
+    lc_set_functions(L, host, functions);
+}

@@ -1,0 +1,183 @@
+#include "waiter.h"
+
+#include <lauxlib.h>
+
+#include "error.h"
+#include "host.h"
+#include "loop.h"
+#include "task.h"
+
+static struct lc_task *task_of(struct lc_waiter *waiter)
+{
+    return lc_container_of(waiter, struct lc_task, waiter);
+}
+
+struct lc_task *lc_wait_task(lua_State *L, struct lc_host *host, const char *what)
+{
+    struct lc_task *task = host->current;
+
+    if (task == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "%s: no running task to suspend (call it in a task)",
+                 what);
+    if (L != host->running)
+        lc_raise(L, host, LC_RUNTIME_ERROR,
+                 "%s: cannot suspend the task from a coroutine that lucio does not run", what);
+    if (!host->can_await || !lua_isyieldable(L))
+        lc_raise(L, host, LC_RUNTIME_ERROR,
+                 "%s: cannot suspend the task across a C call "
+                 "(a comparator, gsub function, metamethod or require)",
+                 what);
+    return task;
+}
+
+void lc_waiter_push_object(lua_State *L, struct lc_waiter *waiter)
+{
+    luaL_checkstack(L, 4, NULL);
+    if (waiter->L == L) {
+        lua_pushvalue(L, waiter->idx);
+    } else if (lua_checkstack(waiter->L, 1)) {
+        lua_pushvalue(waiter->L, waiter->idx);
+        lua_xmove(waiter->L, L, 1);
+    } else {
+        luaL_error(L, "not enough memory");
+    }
+}
+
+void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type,
+                   void *object, int idx)
+{
+    struct lc_waiter *waiter = &task->waiter;
+
+    waiter->type = type;
+    waiter->object = object;
+    waiter->L = L;
+    waiter->idx = idx;
+    waiter->state = LC_WAIT_PENDING;
+    if (task->must_cancel) {
+        int msg = 0;
+
+        if (task->has_message && type->cancel != NULL) {
+            lc_task_push(L, task);
+            lc_future_push_extra(L, -1, LC_EXTRA_CANCEL_MESSAGE);
+            lua_replace(L, -2);
+            msg = lua_gettop(L);
+        }
+        if (lc_waiter_cancel(L, waiter, msg)) {
+            task->must_cancel = false;
+            /* the waiter's own cancellation uses the stored message */
+            if (waiter->state != LC_WAIT_CANCELLED)
+                task->has_message = false;
+        }
+        if (msg != 0)
+            lua_pop(L, 1);
+    }
+}
+
+int lc_wait_yield(lua_State *L, struct lc_task *task, lua_KContext ctx, lua_KFunction k)
+{
+    task->future.loop->host->awaiting = true;
+    return lua_yieldk(L, 0, ctx, k);
+}
+
+bool lc_wait_end(lua_State *L, struct lc_task *task)
+{
+    struct lc_waiter *waiter = &task->waiter;
+    bool failed = false;
+
+    luaL_checkstack(L, 12, NULL);
+    if (waiter->type == &lc_wait_future_type) {
+        struct lc_future *future = waiter->object;
+
+        if (future->state == LC_FAILED || future->state == LC_CANCELLED) {
+            lua_pushvalue(L, waiter->idx);
+            lc_future_push_error(L, -1);
+            lua_replace(L, -2);
+            failed = true;
+        }
+    } else if (waiter->state == LC_WAIT_CANCELLED) {
+        lc_task_push_cancelled(L, task);
+        failed = true;
+    }
+    return lc_wait_settle(L, task, failed);
+}
+
+bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
+{
+    struct lc_waiter *waiter = &task->waiter;
+
+    waiter->state = LC_WAIT_IDLE;
+    waiter->type = NULL;
+    waiter->object = NULL;
+    if (task->must_cancel) {
+        task->must_cancel = false;
+        if (!failed || lc_error_kind(L, -1) != LC_KIND_CANCELLED) {
+            if (failed)
+                lua_pop(L, 1);
+            lc_task_push_cancelled(L, task);
+            failed = true;
+        }
+    }
+    return failed;
+}
+
+int lc_wait_turn(lua_State *L, struct lc_task *task, lua_KContext ctx, lua_KFunction k)
+{
+    task->waiter.state = LC_WAIT_TURN;
+    task->waiter.L = L;
+    lc_loop_ready(task->future.loop, &task->waiter.entry);
+    return lc_wait_yield(L, task, ctx, k);
+}
+
+static bool cancel_future(lua_State *L, struct lc_waiter *waiter, int msg)
+{
+    bool passed;
+
+    lc_waiter_push_object(L, waiter);
+    passed = lc_future_cancel(L, lua_gettop(L), msg);
+    lua_pop(L, 1);
+    return passed;
+}
+
+const struct lc_wait_type lc_wait_future_type = {"future", cancel_future};
+
+int lc_wait_future(lua_State *L, struct lc_task *task, int idx, lua_KContext ctx, lua_KFunction k)
+{
+    struct lc_future *future = lua_touserdata(L, idx);
+
+    /* registered first: a request that waits for delivery may complete the future at once */
+    lc_future_add_entry(future, &task->waiter.entry);
+    lc_wait_begin(L, task, &lc_wait_future_type, future, idx);
+    return lc_wait_yield(L, task, ctx, k);
+}
+
+void lc_waiter_wake(struct lc_waiter *waiter)
+{
+    if (waiter->state != LC_WAIT_PENDING)
+        return;
+    waiter->state = LC_WAIT_WOKEN;
+    lc_loop_ready(task_of(waiter)->future.loop, &waiter->entry);
+}
+
+bool lc_waiters_wake_one(struct lc_link *list)
+{
+    for (struct lc_link *link = list->next; link != list; link = link->next) {
+        struct lc_waiter *waiter = lc_waiter_of(link);
+
+        if (lc_waiter_is_pending(waiter)) {
+            lc_waiter_wake(waiter);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool lc_waiter_cancel(lua_State *L, struct lc_waiter *waiter, int msg)
+{
+    if (waiter->state != LC_WAIT_PENDING)
+        return false;
+    if (waiter->type->cancel != NULL)
+        return waiter->type->cancel(L, waiter, msg);
+    waiter->state = LC_WAIT_CANCELLED;
+    lc_loop_ready(task_of(waiter)->future.loop, &waiter->entry);
+    return true;
+}
