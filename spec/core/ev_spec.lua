@@ -1,0 +1,148 @@
+-- lucio.Event
+local assert = require "luassert"
+local case = require "spec.support.case"
+local lucio = require "lucio"
+
+-- Starts a task that logs `name`, what wait returned and the tick.
+local function waiter(t, event, name)
+  return lucio.create_task(function() t.log(name, event:wait(), t.tick()) end)
+end
+
+describe("lucio.Event", function()
+  case("EV1: wait on a set event returns true without suspending", function(t)
+    local event = lucio.Event()
+    assert.is_false(event:is_set())
+    event:set()
+    assert.is_true(event:is_set())
+    assert.are.same({n = 1, true}, table.pack(event:wait()))
+    assert.are.equal(0, t.tick())
+  end)
+
+  case("EV1: set wakes all waiters in the order of their calls one tick later", function(t)
+    local event = lucio.Event()
+    for i = 1, 3 do waiter(t, event, i) end
+    lucio.sleep(0)
+    event:set()
+    t.same_lines {}
+    lucio.sleep(0)
+    t.same_lines {"1 true 2", "2 true 2", "3 true 2"}
+  end)
+
+  case("EV1: a wait that comes after set and before their turn goes ahead", function(t)
+    local event = lucio.Event()
+    waiter(t, event, "old")
+    lucio.sleep(0)
+    waiter(t, event, "new")
+    event:set()
+    lucio.sleep(0)
+    t.same_lines {"new true 2", "old true 2"}
+  end)
+
+  case("EV1: a callback may set the event", function(t)
+    local event = lucio.Event()
+    lucio.get_running_loop():call_later(1, event.set, event)
+    local start = lucio.get_running_loop():time()
+    assert.is_true(event:wait())
+    assert.are.equal(1, lucio.get_running_loop():time() - start)
+    t.start_ticks()
+    event:wait()
+    assert.are.equal(0, t.tick())
+  end)
+
+  case("EV2: clear right after set holds nobody back", function(t)
+    local event = lucio.Event()
+    waiter(t, event, 1)
+    lucio.create_task(function() t.log(2, event:wait(), event:is_set(), t.tick()) end)
+    lucio.sleep(0)
+    event:set()
+    event:clear()
+    assert.is_false(event:is_set())
+    local late = waiter(t, event, "late")
+    lucio.sleep(0)
+    t.same_lines {"1 true 2", "2 true false 2"}
+    assert.is_false(late:done())
+  end)
+
+  case("EV2: set and clear are idempotent", function(t)
+    local event = lucio.Event()
+    event:clear()
+    assert.is_false(event:is_set())
+    waiter(t, event, "waiter")
+    lucio.sleep(0)
+    event:set()
+    event:set()
+    assert.is_true(event:is_set())
+    lucio.sleep(0)
+    event:clear()
+    event:clear()
+    assert.is_false(event:is_set())
+    t.same_lines {"waiter true 2"}
+  end)
+
+  case("EV2: set, clear and set again in one tick wake old and new waiters once", function(t)
+    local event = lucio.Event()
+    waiter(t, event, "old")
+    lucio.sleep(0)
+    event:set()
+    event:clear()
+    event:set()
+    lucio.sleep(0)
+    waiter(t, event, "new")
+    lucio.sleep(0)
+    t.same_lines {"old true 2", "new true 3"}
+  end)
+
+  case("EV2: a cancelled waiter leaves, the others stay", function(t)
+    local event = lucio.Event()
+    local cancelled = waiter(t, event, "cancelled")
+    waiter(t, event, "other")
+    lucio.sleep(0)
+    cancelled:cancel("stop")
+    lucio.sleep(0)
+    local e = t.raises(lucio.CancelledError, cancelled.await, cancelled)
+    assert.are.equal("stop", e.args[1])
+    event:set()
+    lucio.sleep(0)
+    t.same_lines {"other true 3"}
+  end)
+
+  case("EV2: a waiter cancelled after its wake raises CancelledError", function(t)
+    local event = lucio.Event()
+    local cancelled = waiter(t, event, "cancelled")
+    waiter(t, event, "other")
+    lucio.sleep(0)
+    event:set()
+    cancelled:cancel()
+    lucio.sleep(0)
+    assert.is_true(cancelled:cancelled())
+    t.same_lines {"other true 2"}
+  end)
+
+  case("EV2: a timeout around wait leaves the event alone", function(t)
+    local event = lucio.Event()
+    t.raises(lucio.TimeoutError, lucio.wait_for, function() event:wait() end, 1)
+    assert.is_false(event:is_set())
+    event:set()
+    assert.is_true(lucio.wait_for(function() return event:wait() end, 1))
+  end)
+
+  it("QU12: can be set before a loop runs", function()
+    local event = lucio.Event()
+    event:set()
+    assert.is_true(lucio.run(function() return event:wait() end))
+  end)
+
+  it("QU12: an event that blocked on one loop raises RuntimeError on another", function()
+    local event = lucio.Event()
+    lucio.run(function()
+      pcall(lucio.wait_for, function() event:wait() end, 1)
+    end)
+    lucio.run(function()
+      local ok, e = pcall(event.wait, event)
+      assert.is_false(ok)
+      assert.is_true(lucio.isinstance(e, lucio.RuntimeError))
+      event:set()
+      assert.is_true(event:wait())
+    end)
+  end)
+end)
