@@ -85,6 +85,12 @@ local function describe_error(e)
   return string.format("(a %s raised) %s", type(e), tostring(e))
 end
 
+-- The first line of a spec in a traceback, as Busted puts it before a message, or "".
+local function spec_line(trace)
+  local place = trace and trace:match("([^%s]+_spec%.lua:%d+):")
+  return place and place .. ": " or ""
+end
+
 local function is_assertion(e)
   local mt = type(e) == "table" and debug.getmetatable(e)
   return mt and (mt.__type == "failure" or mt.__type == "pending")
@@ -222,7 +228,8 @@ local function run_case(fn)
   if not ok then
     settled = nil
     if is_assertion(e) then error(e, 0) end
-    error(describe_error(e) .. (trace or ""), 0)
+    local place = type(e) == "string" and "" or spec_line(trace)
+    error(place .. describe_error(e) .. (trace or ""), 0)
   end
   control.check()
   local after = counts()
