@@ -184,8 +184,8 @@ describe("getaddrinfo", function()
     local loop = lucio.get_running_loop()
     for _, host in ipairs {"127.0.0.1", "::1"} do
       local list = loop:getaddrinfo(host, 80)
-      assert.are.equal(host, list[1].host)
-      assert.are.equal(80, list[1].port)
+      assert.are.equal(host, list[1].address.host)
+      assert.are.equal(80, list[1].address.port)
     end
     assert.are.equal(0, t.tick())
   end)
@@ -196,7 +196,7 @@ describe("getaddrinfo", function()
     local list = loop:getaddrinfo("localhost", 80)
     t.log("resolved")
     assert.is_true(#list > 0)
-    assert.are.equal(80, list[1].port)
+    assert.are.equal(80, list[1].address.port)
     t.same_lines {"other", "resolved"}
   end)
 

@@ -225,20 +225,27 @@ describe("close", function()
     t.raises(lucio.RuntimeError, loop.create_task, loop, no_op)
   end)
 
+  own_loop("LP19: leaves handles that may still be cancelled", function(loop)
+    local soon, timer = loop:call_soon(no_op), loop:call_later(5, no_op)
+    loop:close()
+    soon:cancel()
+    timer:cancel()
+    assert.is_true(soon:cancelled() and timer:cancelled())
+  end)
+
   own_loop("LP19: drops the callbacks that it discards", function(loop)
     local alive = setmetatable({}, {__mode = "k"})
     local function schedule()
       local soon, timer = function() return alive end, function() return loop end
       alive[soon], alive[timer] = true, true
-      return loop:call_soon(soon), loop:call_later(5, timer)
+      loop:call_soon(soon)
+      loop:call_later(5, timer)
     end
-    local handle, timer = schedule()
+    schedule()
     loop:close()
     collectgarbage()
     collectgarbage()
     assert.is_nil(next(alive))
-    handle:cancel()
-    timer:cancel()
   end)
 end)
 

@@ -76,8 +76,8 @@ describe("a timer", function()
     case("LP9: of " .. name .. " needs a number", function(t)
       local loop = lucio.get_running_loop()
       local e = t.raises(lucio.TypeError, loop[name], loop, nil, print)
-      assert.are.equal("bad argument #1 to '" .. name .. "' (number expected, got nil)",
-        tostring(e))
+      assert.is_truthy(tostring(e):find(
+        "^bad argument #1 to '" .. name .. "' %(number.* expected, got nil%)$"), tostring(e))
       t.raises(lucio.TypeError, loop[name], loop, "1", print)
       t.raises(lucio.TypeError, loop[name], loop, {}, print)
       t.raises(lucio.ValueError, loop[name], loop, NAN, print)
