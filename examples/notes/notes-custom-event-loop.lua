@@ -1,4 +1,4 @@
--- An event loop in sixty lines of plain Lua, to see what one is made of; nothing here uses
+-- An event loop in plain Lua, to see what one is made of; nothing here uses
 -- lucio's. A coroutine yields what it waits for: a time or a channel. The loop resumes what is
 -- ready, asks a selector which channels have data, and steps a clock of its own to the next timer
 -- when nothing is ready. A coroutine that has returned is finished; the loop ends when none is
@@ -22,7 +22,13 @@ local EventLoop = {}
 EventLoop.__index = EventLoop
 
 local function event_loop()
-  return setmetatable({now = 0, ready = {}, timers = {}, readers = {}}, EventLoop)
+  return setmetatable({
+    now = 0,
+    ready = {},
+    timers = {}, -- by time, and of equal times by order of creation
+    readers = {},
+    sequence = 0,
+  }, EventLoop)
 end
 
 function EventLoop:spawn(fn, ...)
@@ -39,10 +45,9 @@ function EventLoop:step(task)
     return -- finished
   elseif what == "sleep" then
     task.wake_at = self.now + on
-    table.insert(self.timers, task)
-    -- table.sort is not stable, the number keeps equal timers in order.
-    self.sequence = (self.sequence or 0) + 1
+    self.sequence = self.sequence + 1
     task.sequence = self.sequence
+    table.insert(self.timers, task)
     table.sort(self.timers, function(a, b)
       if a.wake_at ~= b.wake_at then return a.wake_at < b.wake_at end
       return a.sequence < b.sequence
