@@ -1,6 +1,7 @@
 -- lucio.generator: break, aclose, cancellation, collection, the end of the loop.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local child = require "spec.support.child"
 local lucio = require "lucio"
 
 -- A value whose closing logs `name`, with a wait of `delay` before where one is given.
@@ -329,6 +330,22 @@ describe("lucio.generator and the end of the loop", function()
     assert.are.equal("string", type(reports[1].message))
     assert.are.equal("broken clean-up", tostring(reports[1].exception))
     assert.are.equal(generator, reports[1].asyncgen)
+  end)
+
+  it("AG6: one that is first advanced while they are closed gives a warning", function()
+    local r = child.run [[
+      local lucio = require "lucio"
+      lucio.run(function()
+        LATE = lucio.generator(function() coroutine.yield(1) end)
+        EARLY = lucio.generator(function()
+          local _ <close> = setmetatable({}, {__close = function() print(LATE:asend(nil)) end})
+          coroutine.yield(1)
+        end)
+        EARLY:asend(nil)
+      end)
+      print("end")]]
+    assert.are.same({"1\nend\n", 0}, {r.stdout, r.status})
+    assert.matches("ResourceWarning: .*generator", r.stderr)
   end)
 
   it("AG6: finished and unstarted generators are left alone", function()
