@@ -1,8 +1,8 @@
--- An event loop in plain Lua, to see what one is made of; nothing here uses
--- lucio's. A coroutine yields what it waits for: a time or a channel. The loop resumes what is
--- ready, asks a selector which channels have data, and steps a clock of its own to the next timer
--- when nothing is ready. A coroutine that has returned is finished; the loop ends when none is
--- left. The selector stands for poll() over sockets.
+-- An event loop in plain Lua, to see what one is made of; nothing here uses lucio's. A coroutine
+-- yields what it waits for: a time or a channel. The loop resumes what is ready, asks a selector
+-- which channels have data, and steps a clock of its own to the next timer when nothing is ready.
+-- A coroutine that has returned is finished; the loop ends when none is left. The selector stands
+-- for poll() over sockets.
 -- In asyncio: the custom event loop of the book (send, StopIteration, selectors).
 
 -- A channel in memory: what a socket is to a real selector.
