@@ -1,6 +1,11 @@
 --- The interpreters that a program is checked under, from the arguments of a runner:
--- `--command PATH` (the lucio command), `--stock DIR` (lua5.4 with the module in DIR).
+-- `--command PATH` (the lucio command), `--valgrind PATH` (the same under valgrind, whose findings
+-- become the exit status), `--stock DIR` (lua5.4 with the module in DIR).
 local M = {}
+
+local VALGRIND = {
+  "valgrind", "-q", "--error-exitcode=97", "--leak-check=full", "--errors-for-leak-kinds=definite",
+}
 
 local function absolute(path)
   if path:sub(1, 1) == "/" then return path end
@@ -16,6 +21,11 @@ function M.parse(args)
     if args[i] == "--command" then
       hosts[#hosts + 1] = {name = "lucio", argv = {absolute(args[i + 1])}, env = {}}
       i = i + 2
+    elseif args[i] == "--valgrind" then
+      local argv = table.move(VALGRIND, 1, #VALGRIND, 1, {})
+      argv[#argv + 1] = absolute(args[i + 1])
+      hosts[#hosts + 1] = {name = "valgrind", argv = argv, env = {}}
+      i = i + 2
     elseif args[i] == "--stock" then
       hosts[#hosts + 1] = {
         name = "lua5.4", argv = {"lua5.4"}, stock = true,
@@ -27,7 +37,7 @@ function M.parse(args)
       i = i + 1
     end
   end
-  if #hosts == 0 then error("one of --command PATH, --stock DIR is needed", 0) end
+  if #hosts == 0 then error("one of --command PATH, --valgrind PATH, --stock DIR is needed", 0) end
   return hosts, rest
 end
 
