@@ -93,10 +93,10 @@ double lc_check_seconds(lua_State *L, int idx, const char *what, int pos)
     double seconds;
 
     if (lua_type(L, idx) != LUA_TNUMBER)
-        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, what, pos, "number of seconds", idx);
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, what, pos, "number", idx);
     seconds = lua_tonumber(L, idx);
     if (isnan(seconds))
-        lc_raise_value(L, lc_host_of(L), what, pos, "number of seconds expected, got NaN");
+        lc_raise_value(L, lc_host_of(L), what, pos, "number expected, got NaN");
     return seconds;
 }
 

@@ -560,13 +560,8 @@ int lc_traceback_handler(lua_State *L)
     struct lc_host *host;
 
     lua_settop(L, 1);
-    if (kind == LC_KIND_CANCELLED || !lua_checkstack(L, 12))
+    if (lua_isnil(L, 1) || !lua_checkstack(L, 12))
         return 1;
-    if (lua_isnil(L, 1)) {
-        /* error(nil) is stored as an error all the same (LG9) */
-        lua_pushliteral(L, "nil");
-        lua_replace(L, 1);
-    }
     if (kind != LC_KIND_VALUE) {
         lua_pushliteral(L, "traceback");
         if (lua_rawget(L, 1) == LUA_TNIL) {

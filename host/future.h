@@ -3,7 +3,8 @@
  * Invariant: pending, then exactly one of finished, failed, cancelled; completion moves all
  *            callbacks to the ready list in the order of their registration (FU7, FU8).
  * Owner:     Lua's collector. User value 1 holds the result (a packed table when there are several),
- *            the error, or the cancel message; user value 2 a table of what few futures have.
+ *            the error, or the cancel message; user value 2 a table of what few futures have. User
+ *            value 3 of a task is the function that it runs.
  * A task is a future with a body: struct lc_task begins with a struct lc_future.
  */
 #ifndef LC_FUTURE_H
@@ -29,11 +30,11 @@ enum lc_extra {
     LC_EXTRA_NAME,
     LC_EXTRA_CONTEXT,
     LC_EXTRA_CANCEL_MESSAGE, /* of a request that waits for delivery */
-    LC_EXTRA_FUNCTION,       /* what the task runs */
     LC_EXTRA_TRACEBACK,
-    LC_EXTRA_WRAPPED, /* the LuaError that stands for a bare error value */
-    LC_EXTRA_SOURCE,  /* debug mode: where it was made */
-    LC_EXTRA_GUARD    /* a shield's link to what it protects */
+    LC_EXTRA_WRAPPED,          /* the LuaError that stands for a bare error value */
+    LC_EXTRA_SOURCE,           /* debug mode: where it was made, as file:line... */
+    LC_EXTRA_SOURCE_TRACEBACK, /* ...and in full */
+    LC_EXTRA_GUARD             /* a shield's link to what it protects */
 };
 
 extern const struct lc_type lc_future_type;

@@ -77,7 +77,9 @@ static void report_failure(lua_State *L, struct lc_loop *loop, int idx)
                     future->object.type == &lc_task_type ? "Task" : "Future");
     lua_setfield(L, -3, "message");
     lua_pushvalue(L, -1);
-    lua_setfield(L, -3, future->object.type == &lc_task_type ? "task" : "future");
+    lua_setfield(L, -3, "future");
+    lc_future_push_extra(L, -1, LC_EXTRA_SOURCE_TRACEBACK);
+    lua_setfield(L, -3, "source_traceback");
     lua_pushvalue(L, -1);
     lua_getiuservalue(L, idx, 1);
     if (!lc_is_error(L, -1))
@@ -169,9 +171,14 @@ void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const ch
     }
     luaL_checkstack(L, 8, NULL);
     lc_error_wrap(L, loop->host);
-    lua_createtable(L, 0, 3);
+    lua_createtable(L, 0, 4);
     lua_insert(L, -2);
     lua_setfield(L, -2, "exception");
+    if (source != 0 && loop->debug && lc_to_future(L, source) == NULL) {
+        /* a handle keeps where it was made as its last user value */
+        lua_getiuservalue(L, source, 3);
+        lua_setfield(L, -2, "source_traceback");
+    }
     if (source != 0) {
         luaL_tolstring(L, source, NULL);
         lua_pushfstring(L, "Exception in callback %s", lua_tostring(L, -1));
@@ -395,8 +402,24 @@ void lc_report_slow(struct lc_loop *loop, const char *text, double seconds)
 void lc_report_note_source(lua_State *L, int idx)
 {
     luaL_checkstack(L, 8, NULL);
-    luaL_traceback(L, L, NULL, 1);
+    lc_report_push_place(L);
     lc_future_set_extra(L, idx, LC_EXTRA_SOURCE);
+    luaL_traceback(L, L, NULL, 1);
+    lc_future_set_extra(L, idx, LC_EXTRA_SOURCE_TRACEBACK);
+}
+
+void lc_report_push_place(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+            return;
+        }
+    }
+    lua_pushliteral(L, "?");
 }
 
 void lc_reports_open(lua_State *L, struct lc_host *host)

@@ -44,6 +44,9 @@ void lc_report_slow(struct lc_loop *loop, const char *text, double seconds);
 /* Debug mode: stores where the future at `idx` is made. [-0, +0, m] */
 void lc_report_note_source(lua_State *L, int idx);
 
+/* Pushes "file:line" of the Lua code that is running. [-0, +1, m] */
+void lc_report_push_place(lua_State *L);
+
 void lc_reports_open(lua_State *L, struct lc_host *host);
 
 #endif

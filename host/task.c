@@ -223,7 +223,7 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     int slot;
 
     luaL_checkstack(L, 8, NULL);
-    task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
+    task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 3);
     lc_future_init(&task->future, &lc_task_type, loop);
     lc_entry_init(&task->waiter.entry, &task_step_entry);
     lc_list_init(&task->waiter.link);
@@ -235,6 +235,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     }
     if (loop->debug)
         lc_report_note_source(L, lua_gettop(L));
+    lua_pushvalue(L, fn);
+    lua_setiuservalue(L, -2, 3);
     thread = lc_thread_take(L, host, lua_gettop(L), &slot);
     if (!lua_checkstack(thread, nargs + 8)) {
         lc_thread_give(L, host, slot, thread);
@@ -411,37 +413,40 @@ void lc_task_push_name(lua_State *L, struct lc_task *task, int idx)
     lua_pushfstring(L, "Task-%d", (int)(task->number ? task->number : 1));
 }
 
-void lc_task_push_position(lua_State *L, struct lc_task *task)
+/* Where the function that the task runs is defined. */
+static void push_definition(lua_State *L, int idx)
+{
+    lua_Debug ar;
+
+    if (lua_getiuservalue(L, idx, 3) == LUA_TFUNCTION) {
+        lua_getinfo(L, ">S", &ar);
+        if (ar.linedefined >= 0)
+            lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+        else
+            lua_pushstring(L, ar.short_src);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushliteral(L, "?");
+}
+
+void lc_task_push_position(lua_State *L, struct lc_task *task, int idx)
 {
     lua_State *thread = task->thread;
     lua_Debug ar;
 
-    if (thread != NULL && task->started && task->waiter.L != NULL)
-        thread = task->waiter.L;
-    if (thread == NULL) {
-        lua_pushliteral(L, "?");
-        return;
-    }
-    if (!task->started) {
-        if (lua_gettop(thread) >= 4 && lua_isfunction(thread, 4) && lua_checkstack(thread, 1)) {
-            lua_pushvalue(thread, 4);
-            lua_getinfo(thread, ">S", &ar);
-            if (ar.linedefined > 0) {
-                lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+    if (thread != NULL && task->started) {
+        if (task->waiter.L != NULL)
+            thread = task->waiter.L;
+        for (int level = 0; lua_getstack(thread, level, &ar); level++) {
+            lua_getinfo(thread, "Sl", &ar);
+            if (ar.currentline > 0) {
+                lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
                 return;
             }
         }
-        lua_pushliteral(L, "?");
-        return;
     }
-    for (int level = 0; lua_getstack(thread, level, &ar); level++) {
-        lua_getinfo(thread, "Sl", &ar);
-        if (ar.currentline > 0) {
-            lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-            return;
-        }
-    }
-    lua_pushliteral(L, "?");
+    push_definition(L, idx);
 }
 
 void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop)
@@ -457,7 +462,7 @@ void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop)
 
         lc_task_push(L, task);
         lc_task_push_name(L, task, lua_gettop(L));
-        lc_task_push_position(L, task);
+        lc_task_push_position(L, task, lua_gettop(L) - 1);
         lua_pushfstring(L, "\n  %s waits for %s at %s", lua_tostring(L, -2), what,
                         lua_tostring(L, -1));
         lua_replace(L, -4);

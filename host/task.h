@@ -65,8 +65,8 @@ void lc_task_push_cancelled(lua_State *L, struct lc_task *task);
 /* [-0, +1, m] */
 void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
 
-/* Where the task's code is now: "file:line", or nothing known. [-0, +1, m] */
-void lc_task_push_position(lua_State *L, struct lc_task *task);
+/* Where the code of the task at `idx` is now, or where it is defined: "file:line". [-0, +1, m] */
+void lc_task_push_position(lua_State *L, struct lc_task *task, int idx);
 
 /* Ends all unfinished tasks of a loop that closes; each is reported (TA13). [-0, +0, m] */
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);

@@ -1,5 +1,7 @@
 #include "waiter.h"
 
+#include <string.h>
+
 #include <lauxlib.h>
 
 #include "error.h"
@@ -10,6 +12,69 @@
 static struct lc_task *task_of(struct lc_waiter *waiter)
 {
     return lc_container_of(waiter, struct lc_task, waiter);
+}
+
+/* Pushes the name under which the function on top stands in a loaded module, or nil. [-1, +1, m] */
+static void push_global_name(lua_State *L)
+{
+    int function = lua_gettop(L);
+
+    luaL_checkstack(L, 10, NULL);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushnil(L);
+    while (lua_next(L, function + 1) != 0) {
+        if (lua_type(L, -1) == LUA_TTABLE && lua_type(L, -2) == LUA_TSTRING) {
+            lua_pushnil(L);
+            while (lua_next(L, function + 3) != 0) {
+                if (lua_rawequal(L, -1, function) && lua_type(L, -2) == LUA_TSTRING) {
+                    lua_pushfstring(L, "%s.%s", lua_tostring(L, function + 2), lua_tostring(L, -2));
+                    lua_replace(L, function);
+                    lua_settop(L, function);
+                    return;
+                }
+                lua_pop(L, 1);
+            }
+        }
+        lua_pop(L, 1);
+    }
+    lua_settop(L, function - 1);
+    lua_pushnil(L);
+}
+
+/* Names the C function between the task and L that cannot be suspended, and its caller's line. */
+static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *what)
+{
+    lua_Debug ar, caller;
+
+    for (int level = 1; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Snf", &ar);
+        if (ar.what[0] != 'C') {
+            lua_pop(L, 1);
+            continue;
+        }
+        push_global_name(L);
+        if (lua_isnil(L, -1) && ar.name != NULL) {
+            lua_pop(L, 1);
+            lua_pushstring(L, ar.name);
+        }
+        if (lua_isnil(L, -1) || strcmp(lua_tostring(L, -1), "_G.pcall") == 0 ||
+            strcmp(lua_tostring(L, -1), "_G.xpcall") == 0) {
+            lua_pop(L, 1);
+            continue;
+        }
+        if (lua_getstack(L, level + 1, &caller) && lua_getinfo(L, "Sl", &caller) &&
+            caller.currentline > 0)
+            lc_raise(L, host, LC_RUNTIME_ERROR,
+                     "%s: cannot suspend the task across the C function '%s' called at %s:%d", what,
+                     lua_tostring(L, -1), caller.short_src, caller.currentline);
+        lc_raise(L, host, LC_RUNTIME_ERROR,
+                 "%s: cannot suspend the task across the C function '%s'", what,
+                 lua_tostring(L, -1));
+    }
+    lc_raise(L, host, LC_RUNTIME_ERROR,
+             "%s: cannot suspend the task across a C call (a comparator, gsub function, "
+             "metamethod or require)",
+             what);
 }
 
 struct lc_task *lc_wait_task(lua_State *L, struct lc_host *host, const char *what)
@@ -23,10 +88,7 @@ struct lc_task *lc_wait_task(lua_State *L, struct lc_host *host, const char *wha
         lc_raise(L, host, LC_RUNTIME_ERROR,
                  "%s: cannot suspend the task from a coroutine that lucio does not run", what);
     if (!host->can_await || !lua_isyieldable(L))
-        lc_raise(L, host, LC_RUNTIME_ERROR,
-                 "%s: cannot suspend the task across a C call "
-                 "(a comparator, gsub function, metamethod or require)",
-                 what);
+        raise_in_the_way(L, host, what);
     return task;
 }
 

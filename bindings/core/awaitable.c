@@ -12,7 +12,8 @@ struct coroutine {
     struct lc_object object;
     int nargs;
     bool started;
-    bool watched; /* debug mode: reported when it is collected unstarted */
+    struct lc_entry entry; /* debug mode: reports it when it is collected unstarted */
+    int anchor;
     int line;
     char source[LUA_IDSIZE];
 };
@@ -40,7 +41,6 @@ static int async_call(lua_State *L)
     if (debug) {
         lua_Debug ar;
 
-        coroutine->watched = true;
         if (lua_getstack(L, 1, &ar)) {
             lua_getinfo(L, "Sl", &ar);
             coroutine->line = ar.currentline;
@@ -64,13 +64,49 @@ static int lucio_async(lua_State *L)
     return 1;
 }
 
+static void forgotten_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct coroutine *coroutine = lc_container_of(entry, struct coroutine, entry);
+    lua_State *L = loop->L;
+
+    luaL_checkstack(L, 6, NULL);
+    lc_anchor_push(L, loop->host, coroutine->anchor);
+    lc_anchor_drop(L, loop->host, &coroutine->anchor);
+    lua_createtable(L, 0, 2);
+    lua_pushfstring(L, "coroutine made at %s:%d was never awaited", coroutine->source,
+                    coroutine->line);
+    lua_setfield(L, -2, "message");
+    lua_pushvalue(L, -2);
+    lua_setfield(L, -2, "coroutine");
+    lc_report_call_handler(L, loop);
+    lua_pop(L, 1);
+}
+
+static void forgotten_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct coroutine, entry)->anchor);
+}
+
+static const struct lc_entry_type forgotten_entry = {forgotten_run, forgotten_forget, NULL};
+
+/* Debug mode: a Coroutine was collected that nobody awaited. Only queued here (LG10). */
 static int coroutine_gc(lua_State *L)
 {
+    struct lc_host *host = lc_host_of(L);
     struct coroutine *coroutine = lc_to_object(L, 1, &coroutine_type);
 
-    if (coroutine != NULL && coroutine->watched && !coroutine->started)
-        lua_writestringerror("RuntimeWarning: coroutine made at %s", coroutine->source),
-            lua_writestringerror(":%d was never awaited\n", coroutine->line);
+    if (coroutine == NULL || coroutine->started || host->closed)
+        return 0;
+    coroutine->started = true;
+    if (host->loop == NULL) {
+        lua_writestringerror("coroutine made at %s", coroutine->source);
+        lua_writestringerror(":%d was never awaited\n", coroutine->line);
+        return 0;
+    }
+    lua_settop(L, 1);
+    coroutine->anchor = lc_anchor(L, host);
+    lc_entry_init(&coroutine->entry, &forgotten_entry);
+    lc_loop_ready(host->loop, &coroutine->entry);
     return 0;
 }
 
@@ -104,7 +140,13 @@ static int coroutine_run_at(lua_State *L, struct lc_host *host, int idx)
     return return_all(L, LUA_OK, idx);
 }
 
-/* (Coroutine) -> what it returns; the body of a task made of it. */
+/* (Future) -> its result; the body of a task made of it. */
+static int future_body(lua_State *L)
+{
+    return lc_await_future(L, lc_host_of(L), 1);
+}
+
+/* (Coroutine) raises: the body of a task made of one that was awaited already. */
 static int coroutine_body(lua_State *L)
 {
     return coroutine_run_at(L, lc_host_of(L), 1);
@@ -141,15 +183,29 @@ void lc_check_awaitable(lua_State *L, int idx, const char *what, int pos)
 
 int lc_push_body(lua_State *L, struct lc_host *host, int idx)
 {
+    struct coroutine *coroutine;
+
     luaL_checkstack(L, 4, NULL);
     idx = lua_absindex(L, idx);
     if (lua_isfunction(L, idx)) {
         lua_pushvalue(L, idx);
         return 0;
     }
+    coroutine = lc_to_object(L, idx, &coroutine_type);
+    if (coroutine != NULL && !coroutine->started) {
+        coroutine->started = true;
+        luaL_checkstack(L, coroutine->nargs + 8, "too many arguments to a coroutine");
+        for (int i = 0; i <= coroutine->nargs; i++)
+            lua_getiuservalue(L, idx, i + 1);
+        return coroutine->nargs;
+    }
     lua_pushlightuserdata(L, host);
-    lua_pushcclosure(
-        L, lc_to_object(L, idx, &coroutine_type) != NULL ? coroutine_body : object_body, 1);
+    if (coroutine != NULL)
+        lua_pushcclosure(L, coroutine_body, 1);
+    else if (lc_to_future(L, idx) != NULL)
+        lua_pushcclosure(L, future_body, 1);
+    else
+        lua_pushcclosure(L, object_body, 1);
     lua_pushvalue(L, idx);
     return 1;
 }

@@ -66,7 +66,7 @@ static lua_State *check_coroutine(lua_State *L)
 {
     lua_State *co = lua_tothread(L, 1);
 
-    luaL_argexpected(L, co, 1, "coroutine");
+    luaL_argexpected(L, co, 1, "thread");
     return co;
 }
 
@@ -92,6 +92,23 @@ static int resume_on(lua_State *L, struct lc_host *host, lua_State *co, int narg
     return -2;
 }
 
+static int body_k(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)ctx;
+    if (status != LUA_OK && status != LUA_YIELD)
+        return lua_error(L);
+    return lua_gettop(L) - 1;
+}
+
+/* What a coroutine made in a task runs: (handler, fn, ...). As in a task, the protected call lets
+ * `<close>` variables suspend while an error unwinds (LG1). */
+static int body(lua_State *L)
+{
+    int status = lua_pcallk(L, lua_gettop(L) - 2, LUA_MULTRET, 1, 0, body_k);
+
+    return body_k(L, status, 0);
+}
+
 /* Moves n arguments from L and starts or goes on, as resume_on. */
 static int resume_first(lua_State *L, struct lc_host *host, lua_State *co, int idx, int n)
 {
@@ -104,12 +121,9 @@ static int resume_first(lua_State *L, struct lc_host *host, lua_State *co, int i
         lua_pushliteral(L, "cannot resume non-suspended coroutine");
         return -2;
     }
-    if (lua_status(co) == LUA_OK && lua_gettop(co) == 0) {
-        lua_pop(L, n);
-        lua_pushliteral(L, "cannot resume dead coroutine");
-        return -2;
-    }
     lua_xmove(L, co, n);
+    if (lua_status(co) == LUA_OK && lua_tocfunction(co, 1) == body)
+        n = lua_gettop(co) - 1;
     return resume_on(L, host, co, n);
 }
 
@@ -191,15 +205,31 @@ static int wrap_call(lua_State *L)
     return wrap_finish(L, host, resume_first(L, host, co, lua_upvalueindex(2), lua_gettop(L)));
 }
 
-static int co_wrap(lua_State *L)
+/* Pushes a new coroutine that runs the function at 1. */
+static void push_coroutine(lua_State *L, struct lc_host *host)
 {
     lua_State *co;
 
     luaL_checktype(L, 1, LUA_TFUNCTION);
-    lua_pushvalue(L, lua_upvalueindex(1));
     co = lua_newthread(L);
+    if (host->current != NULL) {
+        lua_pushcfunction(co, body);
+        lua_pushcfunction(co, lc_traceback_handler);
+    }
     lua_pushvalue(L, 1);
     lua_xmove(L, co, 1);
+}
+
+static int co_create(lua_State *L)
+{
+    push_coroutine(L, lc_host_of(L));
+    return 1;
+}
+
+static int co_wrap(lua_State *L)
+{
+    lua_pushvalue(L, lua_upvalueindex(1));
+    push_coroutine(L, lc_host_of(L));
     lua_pushcclosure(L, wrap_call, 2);
     return 1;
 }
@@ -274,6 +304,7 @@ void lc_open_coroutine(lua_State *L, struct lc_host *host)
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, -1, LUA_COLIBNAME) == LUA_TTABLE) {
         replace(L, host, "resume", co_resume);
+        replace(L, host, "create", co_create);
         replace(L, host, "wrap", co_wrap);
         replace(L, host, "yield", co_yield );
         replace(L, host, "status", co_status);

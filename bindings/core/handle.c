@@ -1,7 +1,7 @@
 /*
  * handle: callbacks of a loop: call_soon, call_later, call_at (SEMANTICS LP).
  * Owner: the host anchors a handle while it is queued or its timer is set. User values: 1 the
- *        function, 2 its context, 3.. the arguments.
+ *        function, 2 its context, 3 in debug mode where it was made, 4.. the arguments.
  */
 #include <math.h>
 
@@ -33,7 +33,7 @@ void lc_handle_call(struct lc_loop *loop, struct lc_handle *handle)
     lc_callback_call_begin(L, host);
     lua_getiuservalue(L, top + 1, 1);
     for (int i = 0; i < handle->nargs; i++)
-        lua_getiuservalue(L, top + 1, 3 + i);
+        lua_getiuservalue(L, top + 1, 4 + i);
     if (lc_call(L, host, handle->nargs, 0) != LUA_OK)
         lc_report_callback(L, loop, top + 1, "handle");
     lc_callback_call_end(L, host);
@@ -66,7 +66,7 @@ struct lc_handle *lc_handle_new(lua_State *L, struct lc_host *host, struct lc_lo
     int idx;
 
     luaL_checkstack(L, 6, NULL);
-    handle = lc_new_object(L, host, &handle_type, LC_REF_HANDLE, sizeof *handle, nargs + 2);
+    handle = lc_new_object(L, host, &handle_type, LC_REF_HANDLE, sizeof *handle, nargs + 3);
     idx = lua_gettop(L);
     lc_entry_init(&handle->timer.entry, &handle_entry);
     handle->loop = loop;
@@ -78,7 +78,11 @@ struct lc_handle *lc_handle_new(lua_State *L, struct lc_host *host, struct lc_lo
     lua_setiuservalue(L, idx, 2);
     for (int i = 0; i < nargs; i++) {
         lua_pushvalue(L, fn + 1 + i);
-        lua_setiuservalue(L, idx, 3 + i);
+        lua_setiuservalue(L, idx, 4 + i);
+    }
+    if (loop->debug) {
+        lc_report_push_place(L);
+        lua_setiuservalue(L, idx, 3);
     }
     lua_settop(L, idx);
     lua_pushvalue(L, idx);
@@ -100,7 +104,7 @@ void lc_handle_cancel(lua_State *L, struct lc_handle *handle, int idx)
         return;
     lc_loop_unset_timer(handle->loop, &handle->timer);
     handle_release(L, handle);
-    for (int i = 1; i <= handle->nargs + 2; i++) {
+    for (int i = 1; i <= handle->nargs + 3; i++) {
         lua_pushnil(L);
         lua_setiuservalue(L, idx, i);
     }
@@ -142,11 +146,17 @@ static int handle_tostring(lua_State *L)
         lua_getiuservalue(L, 1, 1);
         if (lua_isfunction(L, -1)) {
             lua_getinfo(L, ">S", &ar);
-            lua_pushfstring(L, " function at %s:%d>", ar.short_src, ar.linedefined);
+            lua_pushfstring(L, " function at %s:%d", ar.short_src, ar.linedefined);
         } else {
             lua_pop(L, 1);
-            lua_pushliteral(L, ">");
+            lua_pushliteral(L, "");
         }
+        if (lua_getiuservalue(L, 1, 3) == LUA_TSTRING)
+            lua_pushfstring(L, " created at %s>", lua_tostring(L, -1));
+        else
+            lua_pushliteral(L, ">");
+        lua_remove(L, -2);
+        lua_concat(L, 2);
     }
     lua_concat(L, 2);
     return 1;

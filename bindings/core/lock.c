@@ -14,10 +14,10 @@ static const struct lc_wait_type lock_wait = {"lock", NULL};
 void lc_bind_loop(lua_State *L, struct lc_host *host, struct lc_loop **loop, uint32_t *generation,
                   const char *name)
 {
-    if (*loop == NULL || *generation != (*loop)->generation || (*loop)->state == LC_LOOP_CLOSED) {
+    if (*loop == NULL) {
         *loop = host->loop;
         *generation = host->loop->generation;
-    } else if (*loop != host->loop) {
+    } else if (*loop != host->loop || *generation != host->loop->generation) {
         lc_raise(L, host, LC_RUNTIME_ERROR, "%s is bound to a different event loop", name);
     }
 }

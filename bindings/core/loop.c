@@ -29,8 +29,10 @@ struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const cha
     loop = lc_loop_new(host, backend);
     if (loop == NULL) {
         lc_anchor_drop(L, host, &slot);
-        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot make an event loop with backend '%s'",
-                 backend != NULL ? backend : "default");
+        if (backend != NULL)
+            lc_raise(L, host, LC_VALUE_ERROR, "event loop backend '%s' is not to be had here",
+                     backend);
+        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot make an event loop");
     }
     box->loop = loop;
     box->generation = loop->generation;
@@ -68,13 +70,21 @@ static int loop_time(lua_State *L)
     return 1;
 }
 
+/* A callback; debug mode refuses what would only make a Coroutine that nobody awaits (EX6). */
+static void check_callback(lua_State *L, struct lc_loop *loop, int idx, const char *what, int pos)
+{
+    lc_check_callable(L, idx, what, pos);
+    if (loop->debug && lc_is_async_function(L, idx))
+        lc_raise(L, loop->host, LC_TYPE_ERROR, "coroutines cannot be used with %s()", what);
+}
+
 /* loop:call_soon(fn, ...) -> Handle */
 static int loop_call_soon(lua_State *L)
 {
     struct lc_loop *loop = lc_loop_check(L, "call_soon");
     struct lc_handle *handle;
 
-    lc_check_callable(L, 2, "call_soon", 1);
+    check_callback(L, loop, 2, "call_soon", 1);
     handle = lc_handle_new(L, loop->host, loop, 2, 0);
     lc_loop_ready(loop, &handle->timer.entry);
     return 1;
@@ -87,7 +97,7 @@ static int loop_call_later(lua_State *L)
     double delay = lc_check_seconds(L, 2, "call_later", 1);
     struct lc_handle *handle;
 
-    lc_check_callable(L, 3, "call_later", 2);
+    check_callback(L, loop, 3, "call_later", 2);
     handle = lc_handle_new(L, loop->host, loop, 3, 0);
     lc_handle_set_timer(L, handle, lc_loop_time(loop) + delay);
     return 1;
@@ -100,7 +110,7 @@ static int loop_call_at(lua_State *L)
     double when = lc_check_seconds(L, 2, "call_at", 1);
     struct lc_handle *handle;
 
-    lc_check_callable(L, 3, "call_at", 2);
+    check_callback(L, loop, 3, "call_at", 2);
     handle = lc_handle_new(L, loop->host, loop, 3, 0);
     lc_handle_set_timer(L, handle, when);
     return 1;

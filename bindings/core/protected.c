@@ -73,20 +73,22 @@ static int lucio_xpcall(lua_State *L)
 
 /* ---- with ---- */
 
-enum with_phase { WITH_BODY, WITH_EXIT_OK, WITH_EXIT_FAILED };
+enum with_phase { WITH_BODY, WITH_EXIT_OK, WITH_EXIT_FAILED, WITH_CLOSE_FAILED };
 
 /* Stack: 1 the resource, 2 the handler, then the results; for WITH_EXIT_FAILED the error and what
  * the exit function returned. */
 static int with_k(lua_State *L, int status, lua_KContext phase)
 {
-    int n;
+    int n, results = 1;
 
     switch ((enum with_phase)phase) {
     case WITH_BODY:
         n = lua_gettop(L);
         luaL_checkstack(L, 4, NULL);
-        if (luaL_getmetafield(L, 1, "__exit") == LUA_TNIL)
+        if (luaL_getmetafield(L, 1, "__exit") == LUA_TNIL) {
             luaL_getmetafield(L, 1, "__close");
+            results = 0; /* __close cannot suppress an error (LG3) */
+        }
         lua_pushvalue(L, 1);
         if (status == LUA_OK || status == LUA_YIELD) {
             lua_pushnil(L);
@@ -94,12 +96,16 @@ static int with_k(lua_State *L, int status, lua_KContext phase)
             return lua_gettop(L) - 2;
         }
         lua_pushvalue(L, n);
-        lua_callk(L, 2, 1, WITH_EXIT_FAILED, with_k);
+        lua_callk(L, 2, results, results ? WITH_EXIT_FAILED : WITH_CLOSE_FAILED, with_k);
+        if (results == 0)
+            return lua_error(L);
         /* fall through */
     case WITH_EXIT_FAILED:
         if (lua_toboolean(L, -1))
             return 0;
         lua_pop(L, 1);
+        return lua_error(L);
+    case WITH_CLOSE_FAILED:
         return lua_error(L);
     case WITH_EXIT_OK:
         break;

@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "loop_object.h"
 #include "report.h"
 
 /* ---- making ---- */
@@ -102,10 +103,6 @@ struct lc_task *lc_create_task_from(lua_State *L, struct lc_host *host, struct l
         lua_pushnil(L), nargs = 0;
     if (!lc_is_awaitable(L, fn) && !lc_is_callable(L, fn))
         lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "awaitable", fn);
-    if (lc_to_future(L, fn) != NULL)
-        lc_raise(L, host, LC_TYPE_ERROR,
-                 "bad argument #1 to '%s' (a coroutine or function was expected, got %s)", what,
-                 luaL_tolstring(L, fn, NULL));
     if (loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "%s: no running event loop", what);
     if (!lua_isfunction(L, fn) && lc_is_awaitable(L, fn)) {
@@ -134,12 +131,9 @@ static int lucio_create_task(lua_State *L)
 /* lucio.eager_task_factory(loop, fn, ...) -> Task */
 static int lucio_eager_task_factory(lua_State *L)
 {
-    struct lc_host *host = lc_host_of(L);
-    struct lc_loop *loop = host->loop;
+    struct lc_loop *loop = lc_loop_check(L, "eager_task_factory");
 
     lc_check_callable(L, 2, "eager_task_factory", 2);
-    if (loop == NULL)
-        lc_raise(L, host, LC_RUNTIME_ERROR, "eager_task_factory: no running event loop");
     lc_task_new(L, loop, lua_gettop(L) - 2, 0, LC_TASK_EAGER);
     return 1;
 }
@@ -290,7 +284,7 @@ static void push_traceback(lua_State *L, struct lc_task *task)
         luaL_checkstack(L, 10, NULL);
         if (!task->started) {
             lua_pushliteral(L, "stack traceback:\n\t(not started) ");
-            lc_task_push_position(L, task);
+            lc_task_push_position(L, task, 1);
             lua_concat(L, 2);
         } else {
             luaL_traceback(L, thread, NULL, 0);
@@ -303,6 +297,7 @@ static void push_traceback(lua_State *L, struct lc_task *task)
         } else {
             lc_future_push_extra(L, 1, LC_EXTRA_TRACEBACK);
         }
+        lua_replace(L, -2);
     } else {
         lua_pushnil(L);
     }
