@@ -381,9 +381,9 @@ static int context_run(lua_State *L)
     int status;
 
     lc_check_callable(L, 2, "run", 1);
-    if (context->entered)
-        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot enter context: it is already entered");
     push_current(L, host);
+    if (context->entered || lua_rawequal(L, -1, 1))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot enter context: it is already entered");
     lua_insert(L, 2);
     lua_pushcfunction(L, lc_traceback_handler);
     lua_insert(L, 3);

@@ -313,7 +313,8 @@ static bool loop_poll(struct lc_loop *loop)
     } else {
         loop_wait(loop, loop_timeout(loop));
     }
-    if (atomic_exchange(&loop->posted, false)) {
+    if (atomic_load_explicit(&loop->posted, memory_order_relaxed) &&
+        atomic_exchange(&loop->posted, false)) {
         lc_signals_take(loop);
         lc_lookups_take(loop);
     }
@@ -346,6 +347,7 @@ static bool loop_tick(struct lc_loop *loop)
         loop_due_timers(loop, lc_loop_time(loop));
     lc_list_init(&batch);
     lc_list_splice(&batch, &loop->ready);
+    loop->batch = &batch;
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
@@ -361,6 +363,21 @@ static bool loop_tick(struct lc_loop *loop)
         }
     }
     return true;
+}
+
+/* (loop) -> whether it stopped; false: nothing can ever happen any more. Entries protect their own
+ * calls: what raises here is the end of memory. */
+static int run_ticks(lua_State *L)
+{
+    struct lc_loop *loop = lua_touserdata(L, 1);
+    bool alive;
+
+    luaL_checkstack(L, 40, NULL);
+    do
+        alive = loop_tick(loop);
+    while (alive && !loop->stopping);
+    lua_pushboolean(L, alive);
+    return 1;
 }
 
 enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
@@ -382,9 +399,13 @@ enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
     host->current = NULL;
     host->running = NULL;
     host->callback_context = LC_NO_ANCHOR;
-    do
-        alive = loop_tick(loop);
-    while (alive && !loop->stopping);
+    lua_pushcfunction(L, run_ticks);
+    lua_pushlightuserdata(L, loop);
+    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+        alive = lua_toboolean(L, -1);
+    else
+        lc_loop_raise(L, loop), lua_pushnil(L);
+    lua_pop(L, 1);
     host->loop = outer;
     host->current = outer_task;
     host->running = outer_running;

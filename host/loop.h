@@ -37,10 +37,12 @@ struct lc_loop {
     uint32_t generation;
     enum lc_loop_state state;
     bool stopping;
+    bool closing_generators; /* a generator that starts now is closed by nobody */
     bool debug;
     double slow_callback_duration; /* seconds */
     lua_State *L;                  /* while it runs: where entries call Lua */
     struct lc_link ready;          /* entries of the next tick */
+    struct lc_link *batch;         /* those of this tick that did not run yet */
     struct lc_timers timers;
     struct lc_link tasks;      /* unfinished tasks in creation order */
     struct lc_link reports;    /* failures that nobody retrieved yet */

@@ -226,10 +226,9 @@ static void report_handler_failure(lua_State *L, struct lc_loop *loop, int conte
     lua_setfield(L, -2, "exception");
     lua_pushliteral(L, "Unhandled error in exception handler");
     lua_setfield(L, -2, "message");
-    lua_pushvalue(L, context);
-    lua_setfield(L, -2, "context");
     call_default(L, lua_gettop(L));
     lua_pop(L, 1);
+    call_default(L, context);
 }
 
 /* Makes the context of the task or handle at fault current (EX4). */

@@ -16,7 +16,7 @@
 const struct lc_type lc_task_type = {"Task", sizeof(struct lc_task)};
 
 /* Requests are passed down chains of tasks by iteration; through gathers by recursion, this deep. */
-#define CANCEL_DEPTH_MAX 2000
+#define CANCEL_DEPTH_MAX 1000
 
 void lc_task_push(lua_State *L, struct lc_task *task)
 {
@@ -125,7 +125,7 @@ static void raise_foreign_yield(lua_State *L, lua_Debug *ar)
 }
 
 /* Resumes the task from L until it suspends or ends. */
-static void task_resume(lua_State *L, struct lc_task *task)
+static inline __attribute__((always_inline)) void task_resume(lua_State *L, struct lc_task *task)
 {
     struct lc_loop *loop = task->future.loop;
     struct lc_host *host = loop->host;
@@ -169,11 +169,26 @@ static void task_resume(lua_State *L, struct lc_task *task)
     lc_thread_give(L, host, task->slot, thread);
 }
 
+static void task_step(struct lc_loop *loop, struct lc_entry *entry);
+static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry);
+
+static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push};
+
 static void task_step(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_host *host = loop->host;
+    struct lc_link *batch = loop->batch;
 
-    task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
+    /* Goes on with the steps that follow directly. lua_resume comes back by a long jump, after which
+     * the processor mispredicts every return up to the loop: the fewer the better. */
+    for (;;) {
+        task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
+        entry = lc_container_of(batch->next, struct lc_entry, link);
+        if (&entry->link == batch || entry->type != &task_step_entry || loop->has_raised ||
+            loop->debug)
+            break;
+        lc_list_pop(batch);
+    }
     host->current = NULL;
     host->running = NULL;
 }
@@ -183,8 +198,6 @@ static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry 
     (void)loop;
     lc_task_push(L, lc_container_of(entry, struct lc_task, waiter.entry));
 }
-
-static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push};
 
 /* The timer of sleep: its future's result, which the task sees one tick later. */
 static void task_timer_run(struct lc_loop *loop, struct lc_entry *entry)
@@ -274,6 +287,13 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     return task;
 }
 
+void lc_task_set_context(lua_State *L, struct lc_task *task, int context)
+{
+    lua_pushvalue(L, context);
+    lc_future_set_extra(L, -2, LC_EXTRA_CONTEXT);
+    task->has_context = true;
+}
+
 /* ---- cancelling ---- */
 
 static void store_message(lua_State *L, struct lc_task *task, int msg)
@@ -306,6 +326,9 @@ void lc_task_push_cancelled(lua_State *L, struct lc_task *task)
     lc_error_from(L, host, LC_CANCELLED_ERROR);
 }
 
+/* What a task waits for whose wait was withdrawn: the CancelledError to come. */
+static const struct lc_wait_type withdrawn_wait = {"cancellation", NULL};
+
 /* The task that the waiter's task waits for directly, or NULL. */
 static struct lc_task *awaited_task(const struct lc_task *task)
 {
@@ -317,11 +340,12 @@ static struct lc_task *awaited_task(const struct lc_task *task)
     return (struct lc_task *)future;
 }
 
-/* Ends the wait of a task whose request cannot be passed on: it waits for itself in a circle. */
+/* Ends the wait of a task whose request cannot be passed on: it waits for itself in a circle, or at
+ * the end of too long a chain of gathers. */
 static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
 {
     lc_list_unlink(&task->waiter.entry.link);
-    task->waiter.type = NULL;
+    task->waiter.type = &withdrawn_wait;
     task->waiter.state = LC_WAIT_CANCELLED;
     store_message(L, task, msg);
     lc_loop_ready(task->future.loop, &task->waiter.entry);
@@ -331,6 +355,7 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
 {
     struct lc_host *host = task->future.loop->host;
     struct lc_task *first = task, *next;
+    bool passed;
 
     if (lc_future_is_done(&task->future)) {
         lc_future_mark_retrieved(&task->future);
@@ -341,23 +366,35 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
     luaL_checkstack(L, 10, NULL);
     /* each task passes the request to the task that it awaits (CA3) */
     task->cancelling++;
-    while ((next = awaited_task(task)) != NULL) {
-        if (next == first || host->cancel_depth > CANCEL_DEPTH_MAX) {
+    if (task->in_cancel || host->cancel_depth > CANCEL_DEPTH_MAX) {
+        if (lc_waiter_is_pending(&task->waiter))
             cancel_wait(L, task, msg);
-            return true;
-        }
-        task = next;
-        task->cancelling++;
-    }
-    if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
-        lc_waiter_is_pending(&task->waiter))
-        store_message(L, task, msg);
-    host->cancel_depth++;
-    if (task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg)) {
-        host->cancel_depth--;
+        else
+            task->must_cancel = true;
         return true;
     }
-    host->cancel_depth--;
+    task->in_cancel = true;
+    while ((next = awaited_task(task)) != NULL && !next->in_cancel) {
+        task = next;
+        task->cancelling++;
+        task->in_cancel = true;
+    }
+    if (next != NULL) {
+        cancel_wait(L, task, msg);
+        passed = true;
+    } else {
+        if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
+            lc_waiter_is_pending(&task->waiter))
+            store_message(L, task, msg);
+        host->cancel_depth++;
+        passed = task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg);
+        host->cancel_depth--;
+    }
+    for (next = first; next != task; next = next->waiter.object)
+        next->in_cancel = false;
+    task->in_cancel = false;
+    if (passed)
+        return true;
     task->must_cancel = true;
     /* a wait that is cancelled already keeps its message: the first one wins (CA8) */
     if (task->waiter.state != LC_WAIT_CANCELLED)

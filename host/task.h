@@ -31,6 +31,7 @@ struct lc_task {
     int slot;
     int cancelling;   /* requests minus uncancels */
     unsigned number;  /* of the default name; 0: it has a name of its own, or none yet */
+    bool in_cancel;   /* a request is being passed through it: ends circles */
     bool must_cancel; /* the next step raises CancelledError */
     bool has_message; /* a cancel message is stored */
     bool has_context;
@@ -46,6 +47,9 @@ enum lc_task_options { LC_TASK_PLAIN = 0, LC_TASK_EAGER = 1, LC_TASK_NAMED = 2 }
  * the current one). [-(nargs + 1), +1, m] */
 struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int context,
                             enum lc_task_options options);
+
+/* Makes the context at `context` that of the task on top, which has not started. [-0, +0, m] */
+void lc_task_set_context(lua_State *L, struct lc_task *task, int context);
 
 /* A cancel request (CA1..CA8). [-0, +0, m] */
 bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg);

@@ -146,17 +146,24 @@ bool lc_wait_end(lua_State *L, struct lc_task *task)
     struct lc_waiter *waiter = &task->waiter;
     bool failed = false;
 
-    luaL_checkstack(L, 12, NULL);
-    if (waiter->type == &lc_wait_future_type) {
+    if (waiter->type != &lc_wait_future_type && waiter->state != LC_WAIT_CANCELLED) {
+        /* woken, or its turn: nothing to raise but a request that came since */
+        if (!task->must_cancel) {
+            waiter->state = LC_WAIT_IDLE;
+            waiter->type = NULL;
+            return false;
+        }
+    } else if (waiter->type == &lc_wait_future_type) {
         struct lc_future *future = waiter->object;
 
         if (future->state == LC_FAILED || future->state == LC_CANCELLED) {
+            luaL_checkstack(L, 12, NULL);
             lua_pushvalue(L, waiter->idx);
             lc_future_push_error(L, -1);
             lua_replace(L, -2);
             failed = true;
         }
-    } else if (waiter->state == LC_WAIT_CANCELLED) {
+    } else {
         lc_task_push_cancelled(L, task);
         failed = true;
     }
@@ -171,6 +178,7 @@ bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
     waiter->type = NULL;
     waiter->object = NULL;
     if (task->must_cancel) {
+        luaL_checkstack(L, 12, NULL);
         task->must_cancel = false;
         if (!failed || lc_error_kind(L, -1) != LC_KIND_CANCELLED) {
             if (failed)

@@ -189,6 +189,7 @@ int lc_push_body(lua_State *L, struct lc_host *host, int idx)
     idx = lua_absindex(L, idx);
     if (lua_isfunction(L, idx)) {
         lua_pushvalue(L, idx);
+        lc_unwrap_async(L, -1);
         return 0;
     }
     coroutine = lc_to_object(L, idx, &coroutine_type);
@@ -328,6 +329,7 @@ static int lucio_await(lua_State *L)
     if (has_await(L, 1))
         return object_body(L);
     lua_pushvalue(L, 1);
+    lc_unwrap_async(L, 2);
     lua_callk(L, 0, LUA_MULTRET, 1, return_all);
     return return_all(L, LUA_OK, 1);
 }
@@ -357,6 +359,22 @@ static int lucio_iscoroutine(lua_State *L)
 bool lc_is_async_function(lua_State *L, int idx)
 {
     return lua_tocfunction(L, idx) == async_call;
+}
+
+void lc_unwrap_async(lua_State *L, int idx)
+{
+    if (!lc_is_async_function(L, idx))
+        return;
+    lua_getupvalue(L, idx, 2);
+    lua_replace(L, idx < 0 ? idx - 1 : idx);
+}
+
+void lc_dispose_coroutine(lua_State *L, int idx)
+{
+    struct coroutine *coroutine = lc_to_object(L, idx, &coroutine_type);
+
+    if (coroutine != NULL)
+        coroutine->started = true;
 }
 
 static int lucio_iscoroutinefunction(lua_State *L)

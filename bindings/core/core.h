@@ -52,6 +52,10 @@ void lc_check_awaitable(lua_State *L, int idx, const char *what, int pos);
 /* Pushes a function and its arguments that run the awaitable at `idx`, which is no future; returns
  * the number of arguments. [-0, +(1 + n), m] */
 int lc_push_body(lua_State *L, struct lc_host *host, int idx);
+/* Replaces what lucio.async returned, at `idx`, by the function given to it. [-0, +0, -] */
+void lc_unwrap_async(lua_State *L, int idx);
+/* Marks the Coroutine at `idx`, if it is one, as used up. [-0, +0, -] */
+void lc_dispose_coroutine(lua_State *L, int idx);
 /* Whether it is what lucio.async returned. [-0, +0, -] */
 bool lc_is_async_function(lua_State *L, int idx);
 /* Makes the awaitable at `idx` a future of the running loop: futures and tasks stay as they are,

@@ -228,6 +228,7 @@ static int co_create(lua_State *L)
 
 static int co_wrap(lua_State *L)
 {
+    luaL_checktype(L, 1, LUA_TFUNCTION);
     lua_pushvalue(L, lua_upvalueindex(1));
     push_coroutine(L, lc_host_of(L));
     lua_pushcclosure(L, wrap_call, 2);

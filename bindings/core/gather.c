@@ -145,7 +145,7 @@ static int gather_finish(lua_State *L, int idx, bool waited)
 {
     struct lc_host *host = lc_host_of(L);
     struct gather *gather = lua_touserdata(L, idx);
-    bool failed;
+    bool failed, withdrawn;
     int list;
 
     lua_settop(L, idx);
@@ -153,7 +153,10 @@ static int gather_finish(lua_State *L, int idx, bool waited)
     lua_getiuservalue(L, idx, 1);
     list = lua_gettop(L);
     gather_detach(gather);
-    failed = push_error(L, host, gather, list);
+    withdrawn = waited && host->current->waiter.state == LC_WAIT_CANCELLED;
+    if (withdrawn)
+        lc_task_push_cancelled(L, host->current);
+    failed = withdrawn || push_error(L, host, gather, list);
     if (waited)
         failed = lc_wait_settle(L, host->current, failed);
     if (failed)

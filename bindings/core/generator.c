@@ -154,6 +154,9 @@ static int advance_k(lua_State *L, int status, lua_KContext ctx)
 static void start(lua_State *L, struct lc_host *host, struct generator *generator)
 {
     (void)L;
+    if (host->loop->closing_generators)
+        lua_writestringerror("%s\n", "ResourceWarning: an async generator was first advanced while "
+                                     "those of its loop were being closed");
     generator->loop = host->loop;
     generator->generation = host->loop->generation;
     lc_list_append(&host->loop->generators, &generator->link);

@@ -152,6 +152,8 @@ static int group_create_task(lua_State *L)
     struct lc_task *task;
     int made;
 
+    if (group->aborting || (group->exiting && lc_list_empty(&group->children)))
+        lc_dispose_coroutine(L, 2);
     if (group->exiting && lc_list_empty(&group->children))
         lc_raise(L, host, LC_RUNTIME_ERROR, "TaskGroup is finished");
     if (group->aborting)

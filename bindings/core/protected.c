@@ -95,6 +95,11 @@ static int with_k(lua_State *L, int status, lua_KContext phase)
             lua_callk(L, 2, 0, WITH_EXIT_OK, with_k);
             return lua_gettop(L) - 2;
         }
+        if (lua_isnil(L, n)) {
+            /* error(nil) must not look like a normal end (LG9) */
+            lua_pushliteral(L, "nil");
+            lua_replace(L, n);
+        }
         lua_pushvalue(L, n);
         lua_callk(L, 2, results, results ? WITH_EXIT_FAILED : WITH_CLOSE_FAILED, with_k);
         if (results == 0)

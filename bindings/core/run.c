@@ -29,12 +29,20 @@ void lc_check_may_run(lua_State *L, struct lc_loop *loop, const char *what)
                  what);
 }
 
-int lc_raise_stuck(lua_State *L, struct lc_loop *loop)
+/* Pushes the error of a program that waits for ever under the virtual clock. */
+static void push_stuck(lua_State *L, struct lc_loop *loop)
 {
     lc_tasks_push_waits(L, loop);
-    lc_raise(L, loop->host, LC_RUNTIME_ERROR,
-             "the program waits for ever: nothing is ready and no timer is set%s",
-             lua_tostring(L, -1));
+    lc_error_push(L, loop->host, LC_RUNTIME_ERROR,
+                  "the program waits for ever: nothing is ready and no timer is set%s",
+                  lua_tostring(L, -1));
+    lua_replace(L, -2);
+}
+
+int lc_raise_stuck(lua_State *L, struct lc_loop *loop)
+{
+    push_stuck(L, loop);
+    return lua_error(L);
 }
 
 /* ---- one future ---- */
@@ -216,6 +224,7 @@ static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
 
     if (lc_list_empty(&loop->generators))
         return how;
+    loop->closing_generators = true;
     lc_generators_push(L, loop);
     lua_newtable(L);
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, objects); i++) {
@@ -240,16 +249,14 @@ static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
 static bool shut_down(lua_State *L, struct lc_loop *loop)
 {
     enum lc_run how;
-    bool raised = false;
 
     luaL_checkstack(L, 20, NULL);
     how = cancel_all(L, loop);
-    raised = how == LC_RUN_RAISED;
-    if (!raised) {
+    if (how == LC_RUN_STOPPED)
         how = close_generators(L, loop);
-        raised = how == LC_RUN_RAISED;
-    }
-    return raised;
+    if (how == LC_RUN_STUCK)
+        push_stuck(L, loop);
+    return how != LC_RUN_STOPPED;
 }
 
 /* ---- Runner ---- */
@@ -279,6 +286,7 @@ static struct lc_task *make_main(lua_State *L, struct lc_host *host, struct lc_l
         nargs = lc_push_body(L, host, first);
         lua_remove(L, first);
     }
+    lc_unwrap_async(L, lua_gettop(L) - nargs);
     task = lc_task_new(L, loop, nargs, 0, LC_TASK_PLAIN);
     if (is_script) {
         host->script = task;
@@ -301,11 +309,7 @@ static bool run_main_task(lua_State *L, struct lc_host *host, struct lc_loop *lo
     lc_interrupt_install(host, &interrupt, loop, task);
     how = run_future(L, loop, &task->future);
     if (how == LC_RUN_STUCK) {
-        lc_tasks_push_waits(L, loop);
-        lc_error_push(L, host, LC_RUNTIME_ERROR,
-                      "the program waits for ever: nothing is ready and no timer is set%s",
-                      lua_tostring(L, -1));
-        lua_replace(L, -2);
+        push_stuck(L, loop);
     } else if (how == LC_RUN_RAISED) {
         lc_future_mark_retrieved(&task->future);
     } else if (!lc_future_is_done(&task->future)) {
@@ -431,6 +435,7 @@ static int runner_run(lua_State *L)
     } else {
         n = lua_gettop(L) - 3;
     }
+    lc_unwrap_async(L, lua_gettop(L) - n);
     task = lc_task_new(L, loop, n, 2, LC_TASK_PLAIN);
     return run_main_task(L, host, loop, task, &n) ? n : lua_error(L);
 }

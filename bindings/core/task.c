@@ -11,6 +11,8 @@
 #include "loop_object.h"
 #include "report.h"
 
+static int lucio_eager_task_factory(lua_State *L);
+
 /* ---- making ---- */
 
 /* Calls the loop's task factory: factory(loop, fn, ...). */
@@ -34,8 +36,20 @@ static struct lc_task *call_factory(lua_State *L, struct lc_host *host, struct l
 struct lc_task *lc_create_task(lua_State *L, struct lc_host *host, struct lc_loop *loop, int nargs,
                                int context, enum lc_task_options options)
 {
-    if (loop->task_factory != LC_NO_ANCHOR && !(options & LC_TASK_EAGER))
-        return call_factory(L, host, loop, nargs);
+    if (loop->task_factory != LC_NO_ANCHOR && !(options & LC_TASK_EAGER)) {
+        struct lc_task *task;
+        bool eager;
+
+        lc_anchor_push(L, host, loop->task_factory);
+        eager = lua_tocfunction(L, -1) == lucio_eager_task_factory;
+        lua_pop(L, 1);
+        if (eager)
+            return lc_task_new(L, loop, nargs, context, options | LC_TASK_EAGER);
+        task = call_factory(L, host, loop, nargs);
+        if (context != 0 && !task->started)
+            lc_task_set_context(L, task, context);
+        return task;
+    }
     return lc_task_new(L, loop, nargs, context, options);
 }
 
@@ -109,6 +123,7 @@ struct lc_task *lc_create_task_from(lua_State *L, struct lc_host *host, struct l
         lua_settop(L, fn);
         nargs = lc_push_body(L, host, fn);
     }
+    lc_unwrap_async(L, lua_gettop(L) - nargs);
     if (lua_toboolean(L, first + 2))
         options |= LC_TASK_EAGER;
     if (!lua_isnil(L, first))
@@ -157,8 +172,7 @@ static int sleep_k(lua_State *L, int status, lua_KContext ctx)
 static int turn_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
-    (void)ctx;
-    if (lc_wait_end(L, lc_host_of(L)->current))
+    if (lc_wait_end(L, (struct lc_task *)ctx))
         return lua_error(L);
     return lua_gettop(L) - 1;
 }
@@ -171,7 +185,7 @@ static int lucio_sleep(lua_State *L)
     struct lc_task *task = lc_wait_task(L, host, "sleep");
 
     if (delay <= 0)
-        return lc_wait_turn(L, task, 0, turn_k);
+        return lc_wait_turn(L, task, (lua_KContext)task, turn_k);
     lc_loop_set_timer(L, host->loop, &task->timer, lc_loop_time(host->loop) + delay);
     lc_wait_begin(L, task, &sleep_type, NULL, 1);
     return lc_wait_yield(L, task, 0, sleep_k);
