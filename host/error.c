@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "exception_group.h"
 #include "host.h"
 
 /* Key of the lc_kind in a class table; its address is the key. */
@@ -112,15 +113,11 @@ enum lc_kind lc_error_kind(lua_State *L, int idx)
     return kind;
 }
 
-bool lc_isinstance(lua_State *L, const struct lc_host *host, int idx, int class_idx)
+/* Pops a class; whether it is the one at `class_idx` or below it. [-1, +0, -] */
+static bool class_is_below(lua_State *L, const struct lc_host *host, int class_idx)
 {
     bool found = false;
 
-    class_idx = lua_absindex(L, class_idx);
-    if (!lc_is_error(L, idx))
-        return false;
-    luaL_checkstack(L, 4, NULL);
-    lua_getmetatable(L, idx);
     while (!found && lua_type(L, -1) == LUA_TTABLE) {
         found = lua_rawequal(L, -1, class_idx);
         if (!found) {
@@ -134,6 +131,29 @@ bool lc_isinstance(lua_State *L, const struct lc_host *host, int idx, int class_
         lua_rawget(L, -2);
         lua_replace(L, -2);
     }
+    lua_pop(L, 1);
+    return found;
+}
+
+bool lc_isinstance(lua_State *L, const struct lc_host *host, int idx, int class_idx)
+{
+    class_idx = lua_absindex(L, class_idx);
+    if (!lc_is_error(L, idx))
+        return false;
+    luaL_checkstack(L, 4, NULL);
+    lua_getmetatable(L, idx);
+    return class_is_below(L, host, class_idx);
+}
+
+bool lc_issubclass(lua_State *L, const struct lc_host *host, int idx, enum lc_class class)
+{
+    bool found;
+
+    luaL_checkstack(L, 5, NULL);
+    idx = lua_absindex(L, idx);
+    lc_class_push(L, host, class);
+    lua_pushvalue(L, idx);
+    found = class_is_below(L, host, lua_gettop(L) - 1);
     lua_pop(L, 1);
     return found;
 }
@@ -218,100 +238,13 @@ static void error_construct(lua_State *L, struct lc_host *host, int class_idx, i
     lua_settop(L, self);
 }
 
-/* The class of a group: ExceptionGroup refuses non-ordinary members, BaseExceptionGroup with only
- * ordinary ones makes an ExceptionGroup (EG2). */
-static void group_choose_class(lua_State *L, struct lc_host *host, int list)
-{
-    bool ordinary = true;
-    lua_Integer n = (lua_Integer)lua_rawlen(L, list);
-
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, list, i);
-        enum lc_kind kind = lc_error_kind(L, -1);
-        lua_pop(L, 1);
-        if (kind == LC_KIND_VALUE)
-            lc_raise(L, host, LC_VALUE_ERROR,
-                     "bad argument #2 to '%s' (item %d is not an error object)", "ExceptionGroup",
-                     (int)i);
-        ordinary = ordinary && kind == LC_KIND_ORDINARY;
-    }
-    lc_class_push(L, host, LC_BASE_EXCEPTION_GROUP);
-    if (lua_rawequal(L, 1, -1) && ordinary) {
-        lc_class_push(L, host, LC_EXCEPTION_GROUP);
-        lua_replace(L, 1);
-    } else if (!ordinary) {
-        lua_pushvalue(L, 1);
-        lua_createtable(L, 0, 0);
-        lua_insert(L, -2);
-        lua_setmetatable(L, -2);
-        if (lc_error_is(L, host, -1, LC_EXCEPTION_GROUP))
-            lc_raise(L, host, LC_TYPE_ERROR,
-                     "cannot nest BaseExceptions in an ExceptionGroup (use BaseExceptionGroup)");
-        lua_pop(L, 1);
-    }
-    lua_pop(L, 1);
-}
-
-/* ExceptionGroup(message, list) -> error [-0, +1, v] */
-static int group_construct(lua_State *L, struct lc_host *host)
-{
-    lua_Integer n;
-
-    lua_settop(L, 3);
-    if (lua_type(L, 2) != LUA_TSTRING)
-        lc_raise(L, host, LC_TYPE_ERROR,
-                 "bad argument #1 to 'ExceptionGroup' (string expected, got %s)",
-                 luaL_typename(L, 2));
-    if (lua_type(L, 3) != LUA_TTABLE)
-        lc_raise(L, host, LC_TYPE_ERROR,
-                 "bad argument #2 to 'ExceptionGroup' (list of errors expected, got %s)",
-                 luaL_typename(L, 3));
-    n = (lua_Integer)lua_rawlen(L, 3);
-    if (n == 0 || lc_is_error(L, 3))
-        lc_raise(L, host, LC_VALUE_ERROR,
-                 "bad argument #2 to 'ExceptionGroup' (list of at least one error expected)");
-    group_choose_class(L, host, 3);
-    lua_createtable(L, 0, 5);
-    lua_pushvalue(L, 1);
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, 2);
-    lua_setfield(L, -2, "message");
-    lua_createtable(L, (int)n, 0);
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, 3, i);
-        lua_rawseti(L, -2, i);
-    }
-    lua_createtable(L, 2, 1);
-    lua_pushvalue(L, 2);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, 2);
-    lua_pushinteger(L, 2);
-    lua_setfield(L, -2, "n");
-    lua_setfield(L, -3, "args");
-    lua_setfield(L, -2, "exceptions");
-    return 1;
-}
-
-static bool class_is_group(lua_State *L, struct lc_host *host, int idx)
-{
-    bool group;
-
-    lua_createtable(L, 0, 0);
-    lua_pushvalue(L, idx);
-    lua_setmetatable(L, -2);
-    group = lc_error_is(L, host, -1, LC_BASE_EXCEPTION_GROUP);
-    lua_pop(L, 1);
-    return group;
-}
-
 /* Class(...) -> error [-0, +1, v] */
 static int class_call(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
-    if (class_is_group(L, host, 1))
-        return group_construct(L, host);
+    if (lc_is_exception_group_class(L, 1))
+        return lc_exception_group_construct(L, host);
     error_construct(L, host, 1, lua_gettop(L) - 1);
     return 1;
 }
@@ -323,20 +256,11 @@ static int class_tostring(lua_State *L)
     return 1;
 }
 
-/* tostring(error): the message; of a group with the number of its members. */
+/* tostring(error): the message. */
 static int error_tostring(lua_State *L)
 {
     lua_pushliteral(L, "message");
     lua_rawget(L, 1);
-    lua_pushliteral(L, "exceptions");
-    lua_rawget(L, 1);
-    if (lua_type(L, -1) == LUA_TTABLE) {
-        int n = (int)lua_rawlen(L, -1);
-        lua_pushfstring(L, "%s (%d sub-exception%s)", luaL_tolstring(L, -2, NULL), n,
-                        n == 1 ? "" : "s");
-        return 1;
-    }
-    lua_pop(L, 1);
     if (lua_isnil(L, -1))
         lua_pushliteral(L, "");
     else
@@ -398,6 +322,8 @@ static int lucio_exception(lua_State *L)
     kind = (enum lc_kind)lua_tointeger(L, -1);
     lua_pushvalue(L, 1);
     class_new(L, host, 2, kind);
+    if (lc_is_exception_group_class(L, 2))
+        lc_exception_group_class_init(L, host);
     return 1;
 }
 
@@ -456,6 +382,7 @@ void lc_errors_open(lua_State *L, struct lc_host *host)
         lua_pop(L, 1);
     }
     lc_host_set_ref(L, host, LC_REF_CLASSES);
+    lc_exception_groups_open(L, host);
 }
 
 void lc_error_from(lua_State *L, struct lc_host *host, enum lc_class class)
@@ -565,8 +492,10 @@ int lc_traceback_handler(lua_State *L)
     if (kind != LC_KIND_VALUE) {
         lua_pushliteral(L, "traceback");
         if (lua_rawget(L, 1) == LUA_TNIL) {
+            /* raw: no code of the class runs in a handler of errors */
+            lua_pushliteral(L, "traceback");
             luaL_traceback(L, L, NULL, 1);
-            lua_setfield(L, 1, "traceback");
+            lua_rawset(L, 1);
         }
         lua_settop(L, 1);
         return 1;
@@ -603,6 +532,15 @@ void lc_error_push_traceback(lua_State *L, struct lc_host *host, int idx)
         lua_pushnil(L);
     lua_replace(L, -3);
     lua_pop(L, 1);
+}
+
+void lc_error_push_message(lua_State *L, int idx)
+{
+    idx = lua_absindex(L, idx);
+    if (lc_exception_group_push_message(L, idx))
+        return;
+    lua_pushliteral(L, "message");
+    lua_rawget(L, idx);
 }
 
 void lc_error_push_text(lua_State *L, struct lc_host *host, int idx)

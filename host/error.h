@@ -91,6 +91,8 @@ bool lc_error_is(lua_State *L, const struct lc_host *host, int idx, enum lc_clas
 bool lc_is_class(lua_State *L, int idx);
 /* Whether the error at `idx` is an instance of the class at `class_idx`. */
 bool lc_isinstance(lua_State *L, const struct lc_host *host, int idx, int class_idx);
+/* Whether the class at `idx` is that class or below it. */
+bool lc_issubclass(lua_State *L, const struct lc_host *host, int idx, enum lc_class class);
 
 static inline bool lc_is_error(lua_State *L, int idx)
 {
@@ -107,6 +109,9 @@ int lc_traceback_handler(lua_State *L);
 /* The traceback of the error at `idx`, or nil: of its object, or of the last bare value raised.
  * [-0, +1, -] */
 void lc_error_push_traceback(lua_State *L, struct lc_host *host, int idx);
+
+/* The message of the error object at `idx`. [-0, +1, -] */
+void lc_error_push_message(lua_State *L, int idx);
 
 /* Text of an error as reports show it: "Class: message". [-0, +1, m] */
 void lc_error_push_text(lua_State *L, struct lc_host *host, int idx);

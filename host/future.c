@@ -66,8 +66,11 @@ struct lc_loop *lc_future_loop(const struct lc_future *future)
 
 void lc_future_push_extra(lua_State *L, int idx, enum lc_extra key)
 {
-    if (lua_getiuservalue(L, idx, 2) != LUA_TTABLE)
+    if (lua_getiuservalue(L, idx, 2) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
         return;
+    }
     lua_rawgeti(L, -1, key);
     lua_replace(L, -2);
 }
@@ -76,8 +79,10 @@ void lc_future_set_extra(lua_State *L, int idx, enum lc_extra key)
 {
     idx = lua_absindex(L, idx);
     if (lua_getiuservalue(L, idx, 2) != LUA_TTABLE) {
-        lua_pop(L, 1);
+        /* until now it was the function of a task, or nothing */
         lua_createtable(L, 2, 0);
+        lua_insert(L, -2);
+        lua_rawseti(L, -2, LC_EXTRA_FUNCTION);
         lua_pushvalue(L, -1);
         lua_setiuservalue(L, idx, 2);
     }
@@ -108,18 +113,15 @@ static void future_complete(lua_State *L, int idx, struct lc_future *future,
     struct lc_loop *loop = lc_future_loop(future);
 
     future->state = (uint8_t)state;
-    if (loop == NULL) {
-        /* the loop is gone, and with it whoever waited */
-        lc_list_init(&future->callbacks);
-        return;
+    /* of a closed loop nobody waits any more: its entries went with it */
+    if (loop != NULL && !lc_list_empty(&future->callbacks)) {
+        if (future->lua_callbacks > 0) {
+            lua_pushvalue(L, idx);
+            lc_anchor_set(L, loop->host, future->held);
+        }
+        lc_list_splice(&loop->ready, &future->callbacks);
     }
-    if (lc_list_empty(&future->callbacks))
-        return;
-    if (future->lua_callbacks > 0) {
-        lua_pushvalue(L, idx);
-        lc_anchor_set(L, loop->host, future->held);
-    }
-    lc_list_splice(&loop->ready, &future->callbacks);
+    future->report = NULL;
 }
 
 void lc_future_set_result(lua_State *L, int idx, int n)
@@ -142,6 +144,7 @@ void lc_future_set_result(lua_State *L, int idx, int n)
 
 void lc_future_set_error(lua_State *L, int idx)
 {
+    struct lc_report *report = NULL;
     struct lc_future *future;
 
     idx = lua_absindex(L, idx);
@@ -151,9 +154,10 @@ void lc_future_set_error(lua_State *L, int idx)
         lua_pushliteral(L, "nil");
     }
     if (!future->ignore_failure && lc_future_loop(future) != NULL)
-        lc_report_new(L, idx, lua_gettop(L));
+        report = lc_report_new(L, idx, lua_gettop(L));
     lua_setiuservalue(L, idx, 1);
     future_complete(L, idx, future, LC_FAILED);
+    future->report = report;
 }
 
 void lc_future_set_cancelled(lua_State *L, int idx)
@@ -186,7 +190,7 @@ bool lc_future_cancel(lua_State *L, int idx, int msg)
 
 void lc_future_mark_retrieved(struct lc_future *future)
 {
-    if (future->report != NULL)
+    if (lc_future_is_done(future) && future->report != NULL)
         lc_report_settle(future);
 }
 
@@ -341,6 +345,8 @@ static int future_add_done_callback(lua_State *L)
     }
     lua_pushvalue(L, 4);
     lua_rawsetp(L, -2, callback);
+    if (future->lua_callbacks == UINT16_MAX)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "add_done_callback: the future has too many callbacks");
     future_register(L, host, 1, future);
     future->lua_callbacks++;
     callback->future = future;
@@ -356,14 +362,15 @@ static int future_add_done_callback(lua_State *L)
 static int future_remove_done_callback(lua_State *L)
 {
     struct lc_future *future = lc_check_future(L, 1, "remove_done_callback");
-    struct lc_link *link = future->callbacks.next;
+    struct lc_link *link;
     int count = 0;
 
     lua_settop(L, 2);
-    if (lc_future_loop(future) == NULL) {
+    if (lc_future_loop(future) == NULL || lc_future_is_done(future)) {
         lua_pushinteger(L, 0);
         return 1;
     }
+    link = future->callbacks.next;
     lc_future_push_extra(L, 1, LC_EXTRA_CALLBACKS);
     while (link != &future->callbacks) {
         struct lc_entry *entry = lc_container_of(link, struct lc_entry, link);
@@ -592,8 +599,7 @@ static void push_outcome_text(lua_State *L, struct lc_host *host, int idx, struc
 
         if (lc_is_error(L, error)) {
             lua_getfield(L, error, "name");
-            lua_pushliteral(L, "message");
-            lua_rawget(L, error);
+            lc_error_push_message(L, error);
             push_repr(L, lua_gettop(L));
             lua_pushfstring(L, " exception=%s(%s)", lua_tostring(L, -3), lua_tostring(L, -1));
         } else {

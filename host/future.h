@@ -3,8 +3,8 @@
  * Invariant: pending, then exactly one of finished, failed, cancelled; completion moves all
  *            callbacks to the ready list in the order of their registration (FU7, FU8).
  * Owner:     Lua's collector. User value 1 holds the result (a packed table when there are several),
- *            the error, or the cancel message; user value 2 a table of what few futures have. User
- *            value 3 of a task is the function that it runs.
+ *            the error, or the cancel message; user value 2 a table of what few futures have, or,
+ *            while there is none, the function that a task runs.
  * A task is a future with a body: struct lc_task begins with a struct lc_future.
  */
 #ifndef LC_FUTURE_H
@@ -30,6 +30,7 @@ enum lc_extra {
     LC_EXTRA_NAME,
     LC_EXTRA_CONTEXT,
     LC_EXTRA_CANCEL_MESSAGE, /* of a request that waits for delivery */
+    LC_EXTRA_FUNCTION, /* what the task runs */
     LC_EXTRA_TRACEBACK,
     LC_EXTRA_WRAPPED,          /* the LuaError that stands for a bare error value */
     LC_EXTRA_SOURCE,           /* debug mode: where it was made, as file:line... */
@@ -42,13 +43,15 @@ extern const struct lc_type lc_future_type;
 struct lc_future {
     struct lc_object object;
     struct lc_loop *loop;
-    struct lc_link callbacks; /* entries that run when it is done */
-    struct lc_report *report; /* of a failure nobody has retrieved, or NULL */
-    uint32_t generation;      /* of the loop */
+    union {
+        struct lc_link callbacks; /* pending: entries that run when it is done */
+        struct lc_report *report; /* done: of a failure nobody has retrieved, or NULL */
+    };
+    uint32_t generation; /* of the loop */
     int held; /* anchor while it has callbacks in Lua: key in the host's weak table; set when done */
-    int lua_callbacks; /* how many there are, registered or queued */
-    int result_count;
-    uint8_t state;       /* enum lc_future_state */
+    int32_t result_count;
+    uint16_t lua_callbacks; /* callbacks in Lua, registered or queued */
+    uint8_t state;          /* enum lc_future_state */
     bool ignore_failure; /* a gather that has ended counts a later failure as retrieved */
 };
 

@@ -171,7 +171,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
         entry_forget(L, loop, entry);
     }
     while (loop->timers.count > 0) {
-        struct lc_timer *timer = lc_timers_first(&loop->timers);
+        struct lc_timer *timer = lc_timers_first(&loop->timers)->timer;
 
         lc_timers_remove(&loop->timers, timer);
         entry_forget(L, loop, &timer->entry);
@@ -228,10 +228,12 @@ void lc_loop_raise(lua_State *L, struct lc_loop *loop)
 /* Appends all timers due at `now`, first deadline first. */
 static void loop_due_timers(struct lc_loop *loop, double now)
 {
-    struct lc_timer *timer;
+    const struct lc_deadline *first;
 
-    while ((timer = lc_timers_first(&loop->timers)) != NULL &&
-           timer->when < now + CLOCK_RESOLUTION) {
+    while ((first = lc_timers_first(&loop->timers)) != NULL &&
+           first->when < now + CLOCK_RESOLUTION) {
+        struct lc_timer *timer = first->timer;
+
         lc_timers_remove(&loop->timers, timer);
         lc_loop_ready(loop, &timer->entry);
     }
@@ -256,7 +258,7 @@ static void loop_wait(struct lc_loop *loop, double timeout)
 /* Seconds until the next deadline; negative: there is none. */
 static double loop_timeout(struct lc_loop *loop)
 {
-    struct lc_timer *timer = lc_timers_first(&loop->timers);
+    const struct lc_deadline *timer = lc_timers_first(&loop->timers);
     double timeout;
 
     if (timer == NULL)
@@ -272,7 +274,7 @@ static double loop_timeout(struct lc_loop *loop)
 static bool loop_wait_virtual(struct lc_loop *loop)
 {
     struct lc_clock *clock = &loop->host->clock;
-    struct lc_timer *timer = lc_timers_first(&loop->timers);
+    const struct lc_deadline *timer = lc_timers_first(&loop->timers);
     double now = lc_loop_time(loop);
 
     if (loop->io > 0 || loop->workers > 0) {

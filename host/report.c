@@ -32,7 +32,7 @@ static void report_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *e
 
 static const struct lc_entry_type report_entry = {report_run, report_forget, NULL};
 
-void lc_report_new(lua_State *L, int idx, int error)
+struct lc_report *lc_report_new(lua_State *L, int idx, int error)
 {
     struct lc_future *future = lua_touserdata(L, idx);
     struct lc_host *host = future->loop->host;
@@ -50,8 +50,8 @@ void lc_report_new(lua_State *L, int idx, int error)
     lc_pointer_register(L, host, -1);
     lc_future_set_extra(L, idx, LC_EXTRA_REPORT);
     lc_list_append(&future->loop->reports, &report->link);
-    future->report = report;
     host->reports++;
+    return report;
 }
 
 void lc_report_settle(struct lc_future *future)

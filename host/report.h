@@ -14,9 +14,11 @@ struct lc_entry;
 struct lc_future;
 struct lc_host;
 struct lc_loop;
+struct lc_report;
 
-/* For the pending future at `idx`, which fails with the error at `error`. [-0, +0, m] */
-void lc_report_new(lua_State *L, int idx, int error);
+/* For the pending future at `idx`, which fails with the error at `error`; the caller stores it in the
+ * future. [-0, +0, m] */
+struct lc_report *lc_report_new(lua_State *L, int idx, int error);
 
 /* The failure was retrieved: it will not be reported. */
 void lc_report_settle(struct lc_future *future);

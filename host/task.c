@@ -236,20 +236,20 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     int slot;
 
     luaL_checkstack(L, 8, NULL);
-    task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 3);
+    task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
     lc_future_init(&task->future, &lc_task_type, loop);
     lc_entry_init(&task->waiter.entry, &task_step_entry);
     lc_list_init(&task->waiter.link);
     lc_entry_init(&task->timer.entry, &task_timer_entry);
     lc_list_init(&task->link);
+    lua_pushvalue(L, fn);
+    lua_setiuservalue(L, -2, 2);
     if (lc_context_push_for_task(L, host, context)) {
         lc_future_set_extra(L, -2, LC_EXTRA_CONTEXT);
         task->has_context = true;
     }
     if (loop->debug)
         lc_report_note_source(L, lua_gettop(L));
-    lua_pushvalue(L, fn);
-    lua_setiuservalue(L, -2, 3);
     thread = lc_thread_take(L, host, lua_gettop(L), &slot);
     if (!lua_checkstack(thread, nargs + 8)) {
         lc_thread_give(L, host, slot, thread);
@@ -332,10 +332,12 @@ static const struct lc_wait_type withdrawn_wait = {"cancellation", NULL};
 /* The task that the waiter's task waits for directly, or NULL. */
 static struct lc_task *awaited_task(const struct lc_task *task)
 {
-    struct lc_future *future = task->waiter.object;
+    struct lc_future *future;
 
-    if (task->waiter.state != LC_WAIT_PENDING || task->waiter.type != &lc_wait_future_type ||
-        future->object.type != &lc_task_type || lc_future_is_done(future))
+    if (task->waiter.state != LC_WAIT_PENDING || task->waiter.type != &lc_wait_future_type)
+        return NULL;
+    future = lc_waiter_object(&task->waiter);
+    if (future->object.type != &lc_task_type || lc_future_is_done(future))
         return NULL;
     return (struct lc_task *)future;
 }
@@ -349,6 +351,12 @@ static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
     task->waiter.state = LC_WAIT_CANCELLED;
     store_message(L, task, msg);
     lc_loop_ready(task->future.loop, &task->waiter.entry);
+}
+
+static void count_request(struct lc_task *task)
+{
+    if (task->cancelling < UINT16_MAX)
+        task->cancelling++;
 }
 
 bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
@@ -365,7 +373,7 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
         return false;
     luaL_checkstack(L, 10, NULL);
     /* each task passes the request to the task that it awaits (CA3) */
-    task->cancelling++;
+    count_request(task);
     if (task->in_cancel || host->cancel_depth > CANCEL_DEPTH_MAX) {
         if (lc_waiter_is_pending(&task->waiter))
             cancel_wait(L, task, msg);
@@ -376,7 +384,7 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
     task->in_cancel = true;
     while ((next = awaited_task(task)) != NULL && !next->in_cancel) {
         task = next;
-        task->cancelling++;
+        count_request(task);
         task->in_cancel = true;
     }
     if (next != NULL) {
@@ -390,7 +398,7 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
         passed = task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg);
         host->cancel_depth--;
     }
-    for (next = first; next != task; next = next->waiter.object)
+    for (next = first; next != task; next = lc_waiter_object(&next->waiter))
         next->in_cancel = false;
     task->in_cancel = false;
     if (passed)
@@ -455,7 +463,11 @@ static void push_definition(lua_State *L, int idx)
 {
     lua_Debug ar;
 
-    if (lua_getiuservalue(L, idx, 3) == LUA_TFUNCTION) {
+    if (lua_getiuservalue(L, idx, 2) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, LC_EXTRA_FUNCTION);
+        lua_replace(L, -2);
+    }
+    if (lua_isfunction(L, -1)) {
         lua_getinfo(L, ">S", &ar);
         if (ar.linedefined >= 0)
             lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);

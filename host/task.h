@@ -29,14 +29,14 @@ struct lc_task {
     lua_State *thread;           /* NULL once done */
     struct lc_timeout *timeouts; /* open timeouts, innermost first */
     int slot;
-    int cancelling;   /* requests minus uncancels */
-    unsigned number;  /* of the default name; 0: it has a name of its own, or none yet */
-    bool in_cancel;   /* a request is being passed through it: ends circles */
-    bool must_cancel; /* the next step raises CancelledError */
-    bool has_message; /* a cancel message is stored */
-    bool has_context;
-    bool started;
-    bool broken; /* yielded a foreign value: the next step raises RuntimeError */
+    unsigned number;     /* of the default name; 0: it has a name of its own, or none yet */
+    uint16_t cancelling; /* requests minus uncancels */
+    bool must_cancel : 1; /* the next step raises CancelledError */
+    bool in_cancel : 1;   /* a request is being passed through it: ends circles */
+    bool has_message : 1; /* a cancel message is stored */
+    bool has_context : 1;
+    bool started : 1;
+    bool broken : 1; /* yielded a foreign value: the next step raises RuntimeError */
 };
 
 /* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */

@@ -6,8 +6,8 @@
 
 #include "host.h"
 
-/* More idle threads than this are left to the collector (about 4.5 MB kept). */
-#define IDLE_MAX 4096
+/* More idle threads than this are left to the collector (about 18 MB kept). */
+#define IDLE_MAX 16384
 
 void lc_threads_open(lua_State *L, struct lc_host *host)
 {
@@ -34,9 +34,10 @@ static void set_slot(lua_State *L, int table, int slot)
     lua_pop(L, 1);
 }
 
-static void *grow_stack(struct lc_host *host, int *stack, size_t capacity, size_t grown)
+static void *grow_stack(struct lc_host *host, void *stack, size_t size, size_t capacity,
+                        size_t grown)
 {
-    return lc_realloc(host, stack, capacity * sizeof *stack, grown * sizeof *stack);
+    return lc_realloc(host, stack, capacity * size, grown * size);
 }
 
 /* Doubles the number of slots. Both tables get their array part filled first: giving a slot back
@@ -45,7 +46,8 @@ static void threads_grow(lua_State *L, struct lc_host *host)
 {
     struct lc_threads *t = &host->threads;
     size_t capacity = t->capacity ? t->capacity * 2 : 16;
-    int *idle, *empty;
+    struct lc_idle *idle;
+    int *empty;
 
     luaL_checkstack(L, 3, NULL);
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->threads);
@@ -57,18 +59,18 @@ static void threads_grow(lua_State *L, struct lc_host *host)
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     lua_pop(L, 2);
-    idle = grow_stack(host, t->idle, t->capacity, capacity);
+    idle = grow_stack(host, t->idle, sizeof *idle, t->capacity, capacity);
     if (idle != NULL)
         t->idle = idle;
-    empty = grow_stack(host, t->empty, t->capacity, capacity);
+    empty = grow_stack(host, t->empty, sizeof *empty, t->capacity, capacity);
     if (empty != NULL)
         t->empty = empty;
     if (idle == NULL || empty == NULL) {
         /* a stack that did grow keeps its surplus; shrink it back, which cannot fail */
         if (idle != NULL)
-            t->idle = grow_stack(host, idle, capacity, t->capacity);
+            t->idle = grow_stack(host, idle, sizeof *idle, capacity, t->capacity);
         if (empty != NULL)
-            t->empty = grow_stack(host, empty, capacity, t->capacity);
+            t->empty = grow_stack(host, empty, sizeof *empty, capacity, t->capacity);
         luaL_error(L, "not enough memory");
     }
     for (size_t i = capacity; i > t->capacity; i--)
@@ -83,12 +85,9 @@ lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int 
 
     task_idx = lua_absindex(L, task_idx);
     if (t->idle_count > 0) {
-        *slot = t->idle[t->idle_count - 1];
-        lua_rawgeti(L, LUA_REGISTRYINDEX, t->threads);
-        lua_rawgeti(L, -1, *slot);
-        thread = lua_tothread(L, -1);
-        lua_pop(L, 2);
         t->idle_count--;
+        *slot = t->idle[t->idle_count].slot;
+        thread = t->idle[t->idle_count].thread;
     } else {
         if (t->empty_count == 0)
             threads_grow(L, host);
@@ -97,8 +96,10 @@ lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int 
         set_slot(L, t->threads, *slot);
         t->empty_count--;
     }
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
     lua_pushvalue(L, task_idx);
-    set_slot(L, t->tasks, *slot);
+    lua_rawseti(L, -2, *slot);
+    lua_pop(L, 1);
     return thread;
 }
 
@@ -113,11 +114,13 @@ void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thr
 {
     struct lc_threads *t = &host->threads;
 
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
     lua_pushboolean(L, 0);
-    set_slot(L, t->tasks, slot);
+    lua_rawseti(L, -2, slot);
+    lua_pop(L, 1);
     if (lua_status(thread) == LUA_OK && t->idle_count < IDLE_MAX) {
         lua_settop(thread, 0);
-        t->idle[t->idle_count++] = slot;
+        t->idle[t->idle_count++] = (struct lc_idle){thread, slot};
     } else {
         lua_pushboolean(L, 0);
         set_slot(L, t->threads, slot);

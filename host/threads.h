@@ -16,7 +16,10 @@ struct lc_host;
 struct lc_threads {
     int threads; /* registry index: slot -> thread */
     int tasks;   /* registry index: slot -> task */
-    int *idle;   /* stack of slots whose thread is free */
+    struct lc_idle {
+        lua_State *thread;
+        int slot;
+    } * idle; /* stack of slots whose thread is free */
     size_t idle_count;
     int *empty; /* stack of slots without a thread */
     size_t empty_count;

@@ -137,8 +137,8 @@ bool lc_timeout_exit(lua_State *L, struct lc_timeout *timeout, int error)
         return true;
     }
     insert_timeout_error(L, host, error);
-    if (lc_error_is(L, host, error, LC_EXCEPTION_GROUP)) {
-        lua_getfield(L, error, "exceptions");
+    if (lc_error_is(L, host, error, LC_EXCEPTION_GROUP) &&
+        lc_exception_group_push_members(L, error)) {
         for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
             lua_rawgeti(L, -1, i);
             insert_timeout_error(L, host, lua_gettop(L));

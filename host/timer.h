@@ -2,7 +2,8 @@
  * timer: a heap of deadlines ordered by (deadline, sequence): equal deadlines come due in the order
  * in which they were set (LP7).
  * Invariant: a timer is in the heap exactly while its index is not 0.
- * Owner:     a timer lives in its object (a task, a handle, a timeout); the heap owns its array only.
+ * Owner:     a timer lives in its object (a task, a handle, a timeout); the heap owns its array, in
+ *            which the deadlines are, so that a timer that is not set costs little.
  */
 #ifndef LC_TIMER_H
 #define LC_TIMER_H
@@ -16,13 +17,18 @@ struct lc_host;
 
 struct lc_timer {
     struct lc_entry entry; /* what runs when it is due */
-    double when;           /* seconds of the loop's clock */
+    uint32_t index;        /* in the heap, from 1; 0: not set */
+};
+
+/* The deadline and its place among equal ones, while the timer is set. */
+struct lc_deadline {
+    double when; /* seconds of the loop's clock */
     uint64_t sequence;
-    uint32_t index; /* in the heap, from 1; 0: not set */
+    struct lc_timer *timer;
 };
 
 struct lc_timers {
-    struct lc_timer **heap; /* heap[1] is the first to come due */
+    struct lc_deadline *heap; /* heap[1] is the first to come due */
     uint32_t count;
     uint32_t capacity;
     uint64_t sequence;
@@ -40,10 +46,10 @@ bool lc_timers_add(struct lc_host *host, struct lc_timers *timers, struct lc_tim
 /* Takes a timer out of the heap. The timer must be set. */
 void lc_timers_remove(struct lc_timers *timers, struct lc_timer *timer);
 
-/* The first timer to come due, or NULL. */
-static inline struct lc_timer *lc_timers_first(const struct lc_timers *timers)
+/* The first deadline, or NULL. */
+static inline const struct lc_deadline *lc_timers_first(const struct lc_timers *timers)
 {
-    return timers->count > 0 ? timers->heap[1] : NULL;
+    return timers->count > 0 ? &timers->heap[1] : NULL;
 }
 
 void lc_timers_free(struct lc_host *host, struct lc_timers *timers);

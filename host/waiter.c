@@ -105,13 +105,11 @@ void lc_waiter_push_object(lua_State *L, struct lc_waiter *waiter)
     }
 }
 
-void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type,
-                   void *object, int idx)
+void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type, int idx)
 {
     struct lc_waiter *waiter = &task->waiter;
 
     waiter->type = type;
-    waiter->object = object;
     waiter->L = L;
     waiter->idx = idx;
     waiter->state = LC_WAIT_PENDING;
@@ -146,28 +144,25 @@ bool lc_wait_end(lua_State *L, struct lc_task *task)
     struct lc_waiter *waiter = &task->waiter;
     bool failed = false;
 
-    if (waiter->type != &lc_wait_future_type && waiter->state != LC_WAIT_CANCELLED) {
-        /* woken, or its turn: nothing to raise but a request that came since */
-        if (!task->must_cancel) {
-            waiter->state = LC_WAIT_IDLE;
-            waiter->type = NULL;
-            return false;
-        }
-    } else if (waiter->type == &lc_wait_future_type) {
-        struct lc_future *future = waiter->object;
+    if (waiter->type == &lc_wait_future_type) {
+        struct lc_future *future = lua_touserdata(L, waiter->idx);
 
-        if (future->state == LC_FAILED || future->state == LC_CANCELLED) {
+        if (future->state != LC_FINISHED && lc_future_is_done(future)) {
             luaL_checkstack(L, 12, NULL);
             lua_pushvalue(L, waiter->idx);
             lc_future_push_error(L, -1);
             lua_replace(L, -2);
             failed = true;
         }
-    } else {
+    } else if (waiter->state == LC_WAIT_CANCELLED) {
         lc_task_push_cancelled(L, task);
         failed = true;
     }
-    return lc_wait_settle(L, task, failed);
+    if (failed || task->must_cancel)
+        return lc_wait_settle(L, task, failed);
+    waiter->state = LC_WAIT_IDLE;
+    waiter->type = NULL;
+    return false;
 }
 
 bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
@@ -176,7 +171,6 @@ bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
 
     waiter->state = LC_WAIT_IDLE;
     waiter->type = NULL;
-    waiter->object = NULL;
     if (task->must_cancel) {
         luaL_checkstack(L, 12, NULL);
         task->must_cancel = false;
@@ -210,13 +204,12 @@ static bool cancel_future(lua_State *L, struct lc_waiter *waiter, int msg)
 
 const struct lc_wait_type lc_wait_future_type = {"future", cancel_future};
 
-int lc_wait_future(lua_State *L, struct lc_task *task, int idx, lua_KContext ctx, lua_KFunction k)
+int lc_wait_future(lua_State *L, struct lc_task *task, struct lc_future *future, int idx,
+                   lua_KContext ctx, lua_KFunction k)
 {
-    struct lc_future *future = lua_touserdata(L, idx);
-
     /* registered first: a request that waits for delivery may complete the future at once */
     lc_future_add_entry(future, &task->waiter.entry);
-    lc_wait_begin(L, task, &lc_wait_future_type, future, idx);
+    lc_wait_begin(L, task, &lc_wait_future_type, idx);
     return lc_wait_yield(L, task, ctx, k);
 }
 

@@ -13,6 +13,7 @@
 #define LC_WAITER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <lua.h>
 
@@ -39,17 +40,16 @@ struct lc_wait_type {
     bool (*cancel)(lua_State *L, struct lc_waiter *waiter, int msg);
 };
 
-/* The type of waits for a future or task: `object` is the future. */
+/* The type of waits for a future or task. */
 extern const struct lc_wait_type lc_wait_future_type;
 
 struct lc_waiter {
     struct lc_entry entry; /* in the ready list or a future's callbacks: steps the task */
     struct lc_link link;   /* in the wait list of a primitive */
     const struct lc_wait_type *type;
-    void *object; /* what is awaited: belongs to `type` */
     lua_State *L; /* the coroutine that suspended... */
     int idx;      /* ...and where in its frame the awaited object is */
-    enum lc_wait_state state;
+    uint8_t state; /* enum lc_wait_state */
 };
 
 /* The task in which L may suspend. Raises RuntimeError when there is none or when something between
@@ -58,8 +58,7 @@ struct lc_task *lc_wait_task(lua_State *L, struct lc_host *host, const char *wha
 
 /* Makes the task's waiter pending. A cancel request that waits for delivery cancels it at once.
  * The awaited object must stay at `idx` of L's frame. [-0, +0, m] */
-void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type,
-                   void *object, int idx);
+void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type, int idx);
 
 /* Suspends; `k` goes on in a later tick. [-?, +?, y] */
 int lc_wait_yield(lua_State *L, struct lc_task *task, lua_KContext ctx, lua_KFunction k);
@@ -75,7 +74,14 @@ int lc_wait_turn(lua_State *L, struct lc_task *task, lua_KContext ctx, lua_KFunc
 
 /* Suspends until the future at `idx` is done, which it is not yet. lc_wait_end then leaves its
  * error; the results are the continuation's to fetch. */
-int lc_wait_future(lua_State *L, struct lc_task *task, int idx, lua_KContext ctx, lua_KFunction k);
+int lc_wait_future(lua_State *L, struct lc_task *task, struct lc_future *future, int idx,
+                   lua_KContext ctx, lua_KFunction k);
+
+/* The awaited object of a suspended task: it stays in the frame that suspended. [-0, +0, -] */
+static inline void *lc_waiter_object(const struct lc_waiter *waiter)
+{
+    return lua_touserdata(waiter->L, waiter->idx);
+}
 
 /* Pushes the awaited object of a suspended task. [-0, +1, m] */
 void lc_waiter_push_object(lua_State *L, struct lc_waiter *waiter);

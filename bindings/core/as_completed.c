@@ -114,7 +114,7 @@ static int next_k(lua_State *L, int status, lua_KContext ctx)
         struct lc_task *task = lc_wait_task(L, host, "as_completed");
 
         lc_list_append(&it->getters, &task->waiter.link);
-        lc_wait_begin(L, task, &get_wait, it, 1);
+        lc_wait_begin(L, task, &get_wait, 1);
         return lc_wait_yield(L, task, 0, next_k);
     }
     index = it->order[it->first++];

@@ -289,13 +289,13 @@ static int await_self_k(lua_State *L, int status, lua_KContext ctx)
 
 static int await_future_k(lua_State *L, int status, lua_KContext ctx)
 {
-    struct lc_host *host = lc_host_of(L);
-    int n;
+    struct lc_task *task = (struct lc_task *)ctx;
+    int idx = task->waiter.idx, n;
 
     (void)status;
-    if (lc_wait_end(L, host->current))
+    if (lc_wait_end(L, task))
         return lua_error(L);
-    lc_future_push_outcome(L, (int)ctx, &n);
+    lc_future_push_outcome(L, idx, &n);
     return n;
 }
 
@@ -312,7 +312,7 @@ int lc_await_future(lua_State *L, struct lc_host *host, int idx)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Task got a Future attached to a different loop");
     if (future == &task->future)
         return lc_wait_turn(L, task, 0, await_self_k);
-    return lc_wait_future(L, task, idx, idx, await_future_k);
+    return lc_wait_future(L, task, future, idx, (lua_KContext)task, await_future_k);
 }
 
 /* lucio.await(awaitable) -> ... */

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "exception_group.h"
 
 int lc_command_run(lua_State *L)
 {
@@ -22,9 +23,8 @@ static void add_error(lua_State *L, struct lc_host *host, int idx, int depth)
     } else {
         lua_pop(L, 1);
     }
-    if (!lc_error_is(L, host, idx, LC_BASE_EXCEPTION_GROUP) || depth > 20)
+    if (depth > 20 || !lc_exception_group_push_members(L, idx))
         return;
-    lua_getfield(L, idx, "exceptions");
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
         lua_rawgeti(L, -1, i);
         add_error(L, host, lua_gettop(L), depth + 1);

@@ -128,7 +128,7 @@ int lc_condition_wait(lua_State *L)
     lua_pushnil(L);
     lc_lock_release(condition->lock);
     lc_list_append(&condition->waiters, &task->waiter.link);
-    lc_wait_begin(L, task, &condition_wait_type, condition, 1);
+    lc_wait_begin(L, task, &condition_wait_type, 1);
     return lc_wait_yield(L, task, 0, wait_k);
 }
 

@@ -44,7 +44,7 @@ static int event_wait_method(lua_State *L)
     task = lc_wait_task(L, host, "Event:wait");
     lc_bind_loop(L, host, &event->loop, &event->generation, "Event");
     lc_list_append(&event->waiters, &task->waiter.link);
-    lc_wait_begin(L, task, &event_wait, event, 1);
+    lc_wait_begin(L, task, &event_wait, 1);
     return lc_wait_yield(L, task, 0, wait_k);
 }
 

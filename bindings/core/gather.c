@@ -67,7 +67,7 @@ static const struct lc_entry_type child_entry = {child_run, NULL, NULL};
 /* The task that waits was cancelled: so is each unfinished child (GA8). */
 static bool gather_cancel(lua_State *L, struct lc_waiter *waiter, int msg)
 {
-    struct gather *gather = waiter->object;
+    struct gather *gather = lc_waiter_object(waiter);
     bool passed = false;
     int list;
 
@@ -263,7 +263,7 @@ static int lucio_gather(lua_State *L)
     }
     if (gather->done)
         return gather_finish(L, 2, false);
-    lc_wait_begin(L, task, &gather_wait, gather, 2);
+    lc_wait_begin(L, task, &gather_wait, 2);
     return lc_wait_yield(L, task, 2, gather_k);
 }
 

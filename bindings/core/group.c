@@ -271,7 +271,7 @@ static int leave_k(lua_State *L, int status, lua_KContext ctx)
         struct lc_task *task = lc_wait_task(L, host, "TaskGroup");
 
         group->waiting = true;
-        lc_wait_begin(L, task, &group_wait, group, 1);
+        lc_wait_begin(L, task, &group_wait, 1);
         return lc_wait_yield(L, task, 0, leave_k);
     }
     return leave_finish(L, host, group);

@@ -130,7 +130,7 @@ static int handle_when(lua_State *L)
 
     if (!handle->timed)
         lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "when: the handle of call_soon has no deadline");
-    lua_pushnumber(L, handle->timer.when);
+    lua_pushnumber(L, handle->when);
     return 1;
 }
 
@@ -165,7 +165,7 @@ static int handle_tostring(lua_State *L)
 void lc_handle_set_timer(lua_State *L, struct lc_handle *handle, double when)
 {
     handle->timed = true;
-    handle->timer.when = when;
+    handle->when = when;
     lc_loop_set_timer(L, handle->loop, &handle->timer, when);
 }
 

@@ -15,6 +15,7 @@
 struct lc_handle {
     struct lc_object object;
     struct lc_timer timer; /* its entry also serves without a deadline */
+    double when;           /* of a TimerHandle */
     struct lc_loop *loop;
     uint32_t generation;
     int nargs;

@@ -59,7 +59,7 @@ int lc_lock_wait(lua_State *L, struct lc_task *task, struct lc_lock *lock, int i
 {
     lc_bind_loop(L, task->future.loop->host, &lock->loop, &lock->generation, "Lock");
     lc_list_append(&lock->waiters, &task->waiter.link);
-    lc_wait_begin(L, task, &lock_wait, lock, idx);
+    lc_wait_begin(L, task, &lock_wait, idx);
     return lc_wait_yield(L, task, ctx, k);
 }
 

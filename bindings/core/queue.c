@@ -295,7 +295,7 @@ static int queue_suspend(lua_State *L, struct queue *queue, struct lc_link *list
 
     lc_bind_loop(L, host, &queue->loop, &queue->generation, "Queue");
     lc_list_append(list, &task->waiter.link);
-    lc_wait_begin(L, task, type, queue, 1);
+    lc_wait_begin(L, task, type, 1);
     return lc_wait_yield(L, task, 0, k);
 }
 

@@ -73,7 +73,7 @@ static int semaphore_acquire(lua_State *L)
     task = lc_wait_task(L, host, "Semaphore:acquire");
     lc_bind_loop(L, host, &semaphore->loop, &semaphore->generation, "Semaphore");
     lc_list_append(&semaphore->waiters, &task->waiter.link);
-    lc_wait_begin(L, task, &semaphore_wait, semaphore, 1);
+    lc_wait_begin(L, task, &semaphore_wait, 1);
     return lc_wait_yield(L, task, 0, acquire_k);
 }
 

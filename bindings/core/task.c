@@ -139,7 +139,15 @@ static int lucio_create_task(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
-    lc_create_task_from(L, host, host->loop, 1, "create_task");
+    if (lua_type(L, 1) == LUA_TFUNCTION && host->loop != NULL &&
+        host->loop->task_factory == LC_NO_ANCHOR) {
+        int nargs = lua_gettop(L) - 1;
+
+        lc_unwrap_async(L, 1);
+        lc_task_new(L, host->loop, nargs, 0, LC_TASK_PLAIN);
+    } else {
+        lc_create_task_from(L, host, host->loop, 1, "create_task");
+    }
     return 1;
 }
 
@@ -187,7 +195,7 @@ static int lucio_sleep(lua_State *L)
     if (delay <= 0)
         return lc_wait_turn(L, task, (lua_KContext)task, turn_k);
     lc_loop_set_timer(L, host->loop, &task->timer, lc_loop_time(host->loop) + delay);
-    lc_wait_begin(L, task, &sleep_type, NULL, 1);
+    lc_wait_begin(L, task, &sleep_type, 1);
     return lc_wait_yield(L, task, 0, sleep_k);
 }
 

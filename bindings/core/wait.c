@@ -198,7 +198,7 @@ static int lucio_wait(lua_State *L)
         lc_future_add_entry(child->future, &child->entry);
         lua_pop(L, 1);
     }
-    lc_wait_begin(L, task, &wait_wait, wait, 2);
+    lc_wait_begin(L, task, &wait_wait, 2);
     return lc_wait_yield(L, task, 0, wait_k);
 }
 

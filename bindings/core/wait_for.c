@@ -51,7 +51,7 @@ static int limited(lua_State *L, struct lc_host *host, double timeout)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Task got a Future attached to a different loop");
     lc_timeout_enter(L, host, lc_loop_time(host->loop) + timeout);
     if (future != NULL && future != &task->future)
-        return lc_wait_future(L, task, 1, 0, future_k);
+        return lc_wait_future(L, task, future, 1, 0, future_k);
     lua_pushcfunction(L, lc_traceback_handler);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_pushvalue(L, 1);
@@ -118,7 +118,7 @@ static int cancel_and_wait(lua_State *L, struct lc_host *host)
     ending->task = task;
     lc_future_add_entry(future, &ending->entry);
     lc_future_cancel(L, 1, 0);
-    lc_wait_begin(L, task, &ending_wait, ending, 2);
+    lc_wait_begin(L, task, &ending_wait, 2);
     return lc_wait_yield(L, task, 0, ending_k);
 }
 
