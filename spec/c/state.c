@@ -1,0 +1,122 @@
+#include "state.h"
+
+#include <stdio.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "lucio.h"
+
+const char state_work[] =
+    "local function queues()\n"
+    "  local queue, lock, sum = lucio.Queue(2), lucio.Lock(), 0\n"
+    "  local function put() for i = 1, 5 do queue:put(i) end queue:shutdown() end\n"
+    "  local function get()\n"
+    "    for _, item in queue:items() do\n"
+    "      local _ <close> = lock:acquire()\n"
+    "      lucio.sleep(0.01)\n"
+    "      sum = sum + item\n"
+    "    end\n"
+    "  end\n"
+    "  lucio.gather(put, get, get)\n"
+    "  assert(sum == 15)\n"
+    "end\n"
+    "local function cancels()\n"
+    "  local event, cleaned = lucio.Event(), 0\n"
+    "  local function wait()\n"
+    "    local _ <close> = setmetatable({}, {__close = function()\n"
+    "      lucio.sleep(0.01)\n"
+    "      cleaned = cleaned + 1\n"
+    "    end})\n"
+    "    event:wait()\n"
+    "  end\n"
+    "  local task = lucio.create_task(wait)\n"
+    "  lucio.sleep(0)\n"
+    "  task:cancel('enough')\n"
+    "  assert(not pcall(task.await, task) and task:cancelled())\n"
+    "  assert(not pcall(lucio.wait_for, wait, 0.02))\n"
+    "  assert(not pcall(function()\n"
+    "    local _ <close> = lucio.timeout(0.02)\n"
+    "    wait()\n"
+    "  end))\n"
+    "  assert(cleaned == 3)\n"
+    "end\n"
+    "local function groups()\n"
+    "  local ok, e = pcall(function()\n"
+    "    local group <close> = lucio.TaskGroup()\n"
+    "    group:create_task(lucio.sleep, 1)\n"
+    "    group:create_task(error, lucio.ValueError('no'))\n"
+    "  end)\n"
+    "  assert(not ok and #e.exceptions == 1)\n"
+    "end\n"
+    "local function others()\n"
+    "  local future = lucio.Future()\n"
+    "  future:add_done_callback(function() end)\n"
+    "  lucio.get_running_loop():call_later(0.01, future.set_result, future, 1)\n"
+    "  assert(lucio.shield(future):await() == 1)\n"
+    "  local count = 0\n"
+    "  for task in lucio.as_completed{lucio.Future, function() lucio.sleep(0.01) end} do\n"
+    "    task:result()\n"
+    "    count = count + 1\n"
+    "  end\n"
+    "  local numbers = lucio.generator(function() coroutine.yield(1) coroutine.yield(2) end)\n"
+    "  for number in numbers() do count = count + number end\n"
+    "  local semaphore <close> = lucio.Semaphore(1):acquire()\n"
+    "  local variable = lucio.ContextVar('v', 1)\n"
+    "  variable:set(2)\n"
+    "  local done = lucio.wait({lucio.create_task(variable.get, variable)})\n"
+    "  assert(count == 5 and done[1]:result() == 2)\n"
+    "end\n"
+    "function main()\n"
+    "  queues() cancels() groups() others()\n"
+    "  return 'done'\n"
+    "end\n";
+
+void state_open(lua_State *L)
+{
+    luaL_requiref(L, "_G", luaopen_base, 1);
+    luaL_requiref(L, "coroutine", luaopen_coroutine, 1);
+    luaL_requiref(L, "lucio", luaopen_lucio, 1);
+    lua_pop(L, 3);
+}
+
+static int protected_open(lua_State *L)
+{
+    state_open(L);
+    return 0;
+}
+
+static void check(lua_State *L, int status)
+{
+    if (status == LUA_OK)
+        return;
+    fprintf(stderr, "a chunk of the test failed: %s\n", luaL_tolstring(L, -1, NULL));
+    abort();
+}
+
+lua_State *state_new(struct memory *memory)
+{
+    lua_State *L = lua_newstate(memory_alloc, memory);
+
+    if (L == NULL)
+        abort();
+    lua_pushcfunction(L, protected_open);
+    check(L, lua_pcall(L, 0, 0, 0));
+    return L;
+}
+
+void state_do(lua_State *L, const char *chunk, int nresults)
+{
+    check(L, luaL_loadstring(L, chunk));
+    check(L, lua_pcall(L, 0, nresults, 0));
+}
+
+long state_integer(lua_State *L, const char *chunk)
+{
+    long number;
+
+    state_do(L, chunk, 1);
+    number = (long)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    return number;
+}
