@@ -332,6 +332,21 @@ describe("lucio.copy_context", function()
     context:run(function() end)
   end)
 
+  case("CX6: a task's context is entered while the task runs, not while it waits", function(t)
+    local context = lucio.copy_context()
+    local own = lucio.current_task():get_context()
+    t.raises(lucio.RuntimeError, own.run, own, function() end)
+    local task = lucio.create_task {function()
+      t.raises(lucio.RuntimeError, context.run, context, function() end)
+      own:run(t.log, "the creator's")
+      lucio.sleep(0)
+    end, context = context}
+    lucio.sleep(0)
+    context:run(t.log, "the waiting task's")
+    task:await()
+    t.same_lines {"the creator's", "the waiting task's"}
+  end)
+
   case("CX6: different contexts nest", function()
     local var = lucio.ContextVar("var", 0)
     local outer, inner = lucio.copy_context(), lucio.copy_context()
