@@ -173,9 +173,10 @@ describe("debug mode", function()
       local function lose() lucio.new_event_loop() end
       lose()
       collectgarbage()
+      collectgarbage()
       lucio.sleep(1)
-      print("end")]], "--debug", "SCRIPT"}
-    assert.are.same({"end\n", 0}, {r.out, r.status})
+      print("end", lucio.stats().loops)]], "--debug", "SCRIPT"}
+    assert.are.same({"end\t1\n", 0}, {r.out, r.status})
     has(r.err, "unclosed event loop")
   end)
 end)
