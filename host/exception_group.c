@@ -83,10 +83,11 @@ static int view_next(lua_State *L)
 {
     lua_Integer i = luaL_checkinteger(L, 2) + 1;
 
-    lua_settop(L, 1);
-    lua_pushinteger(L, i);
     view_push_members(L);
-    return lua_rawgeti(L, -1, i) == LUA_TNIL ? 1 : (lua_remove(L, -2), 2);
+    lua_pushinteger(L, i);
+    if (lua_rawgeti(L, -2, i) == LUA_TNIL)
+        return 1;
+    return 2;
 }
 
 /* pairs(view): the list itself must not get out. */
@@ -106,10 +107,8 @@ static int view_newindex(lua_State *L)
 /* Pushes a view of the list at `members`. [-0, +1, m] */
 static void view_push(lua_State *L, struct lc_host *host, int members)
 {
-    static const luaL_Reg metamethods[] = {{"__len", view_len},
-                                           {"__newindex", view_newindex},
-                                           {"__pairs", view_pairs},
-                                           {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__len", view_len}, {"__newindex", view_newindex}, {"__pairs", view_pairs}, {NULL, NULL}};
 
     lua_newtable(L);
     lua_createtable(L, 0, 5);

@@ -8,6 +8,7 @@
 
 #include "args.h"
 #include "error.h"
+#include "exception_group.h"
 #include "loop.h"
 #include "task.h"
 
