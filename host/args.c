@@ -159,6 +159,24 @@ void lc_check_options(lua_State *L, int idx, const char *what, int pos, const ch
     }
 }
 
+/* Whether the list has an item beyond its length n, after a hole. Looks at all keys of a short list;
+ * of a long one at those that follow item n, where options and stray items are. */
+static bool has_item_beyond(lua_State *L, int idx, lua_Integer n)
+{
+    if (n > 16)
+        lua_pushinteger(L, n);
+    else
+        lua_pushnil(L);
+    while (lua_next(L, idx) != 0) {
+        lua_pop(L, 1);
+        if (lua_isinteger(L, -1) && lua_tointeger(L, -1) > n) {
+            lua_pop(L, 1);
+            return true;
+        }
+    }
+    return false;
+}
+
 lua_Integer lc_check_list(lua_State *L, int idx, const char *what, int pos)
 {
     struct lc_host *host = lc_host_of(L);
@@ -171,21 +189,11 @@ lua_Integer lc_check_list(lua_State *L, int idx, const char *what, int pos)
         if (n < 0 || n > (lua_Integer)1 << 30)
             lc_raise_value(L, host, what, pos, "its field n is out of range");
     } else {
-        /* the length may stop at a hole: look at the largest index */
         n = (lua_Integer)lua_rawlen(L, idx);
-        lua_pushnil(L);
-        while (lua_next(L, idx) != 0) {
-            lua_pop(L, 1);
-            if (lua_isinteger(L, -1) && lua_tointeger(L, -1) > n)
-                n = lua_tointeger(L, -1);
-        }
+        if (has_item_beyond(L, idx, n))
+            lc_raise(L, host, LC_TYPE_ERROR, "bad argument #%d to '%s' (item %d is nil)", pos, what,
+                     (int)n + 1);
     }
     lua_pop(L, 1);
-    for (lua_Integer i = 1; i <= n; i++) {
-        if (lua_rawgeti(L, idx, i) == LUA_TNIL)
-            lc_raise(L, host, LC_TYPE_ERROR, "bad argument #%d to '%s' (item %d is nil)", pos, what,
-                     (int)i);
-        lua_pop(L, 1);
-    }
     return n;
 }

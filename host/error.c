@@ -169,6 +169,29 @@ bool lc_error_is(lua_State *L, const struct lc_host *host, int idx, enum lc_clas
     return found;
 }
 
+static int tostring_protected(lua_State *L)
+{
+    luaL_tolstring(L, 1, NULL);
+    return 1;
+}
+
+void lc_push_text(lua_State *L, int idx)
+{
+    idx = lua_absindex(L, idx);
+    luaL_checkstack(L, 4, NULL);
+    if (!luaL_getmetafield(L, idx, "__tostring")) {
+        luaL_tolstring(L, idx, NULL);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushcfunction(L, tostring_protected);
+    lua_pushvalue(L, idx);
+    if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        lua_pushfstring(L, "(%s whose text cannot be made)", luaL_typename(L, idx));
+    }
+}
+
 /* Sets the fields of the error object at `self` from the arguments above it. */
 static void error_set_fields(lua_State *L, struct lc_host *host, int self)
 {
@@ -202,7 +225,8 @@ static void error_set_fields(lua_State *L, struct lc_host *host, int self)
         if (n > 0 && lua_isstring(L, first)) {
             lua_pushfstring(
                 L, "%d bytes read on a total of %s expected bytes", (int)lua_rawlen(L, first),
-                lua_isnil(L, first + 1) ? "undefined" : luaL_tolstring(L, first + 1, NULL));
+                lua_isnil(L, first + 1) ? "undefined"
+                                        : (lc_push_text(L, first + 1), lua_tostring(L, -1)));
             lua_replace(L, first);
         }
     } else if (lc_error_is(L, host, self, LC_LIMIT_OVERRUN_ERROR) && n > 1) {
@@ -220,7 +244,7 @@ static void error_set_fields(lua_State *L, struct lc_host *host, int self)
     if (n == 0 || lua_isnil(L, first))
         lua_pushliteral(L, "");
     else
-        luaL_tolstring(L, first, NULL);
+        lc_push_text(L, first);
     lua_setfield(L, self, "message");
 }
 
@@ -556,13 +580,13 @@ void lc_error_push_text(lua_State *L, struct lc_host *host, int idx)
             has_text = true;
         }
         if (has_text)
-            luaL_tolstring(L, idx, NULL);
+            lc_push_text(L, idx);
         else
             lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, idx));
         return;
     }
     lua_getfield(L, idx, "name");
-    luaL_tolstring(L, idx, NULL);
+    lc_push_text(L, idx);
     if (lua_rawlen(L, -1) == 0)
         lua_pop(L, 1);
     else {

@@ -113,6 +113,9 @@ void lc_error_push_traceback(lua_State *L, struct lc_host *host, int idx);
 /* The message of the error object at `idx`. [-0, +1, -] */
 void lc_error_push_message(lua_State *L, int idx);
 
+/* tostring of the value at `idx`; a __tostring that fails gives a text that says so. [-0, +1, m] */
+void lc_push_text(lua_State *L, int idx);
+
 /* Text of an error as reports show it: "Class: message". [-0, +1, m] */
 void lc_error_push_text(lua_State *L, struct lc_host *host, int idx);
 

@@ -30,7 +30,7 @@ enum lc_extra {
     LC_EXTRA_NAME,
     LC_EXTRA_CONTEXT,
     LC_EXTRA_CANCEL_MESSAGE, /* of a request that waits for delivery */
-    LC_EXTRA_FUNCTION, /* what the task runs */
+    LC_EXTRA_FUNCTION,       /* what the task runs */
     LC_EXTRA_TRACEBACK,
     LC_EXTRA_WRAPPED,          /* the LuaError that stands for a bare error value */
     LC_EXTRA_SOURCE,           /* debug mode: where it was made, as file:line... */
@@ -52,7 +52,8 @@ struct lc_future {
     int32_t result_count;
     uint16_t lua_callbacks; /* callbacks in Lua, registered or queued */
     uint8_t state;          /* enum lc_future_state */
-    bool ignore_failure; /* a gather that has ended counts a later failure as retrieved */
+    bool ignore_failure : 1;
+    bool marked : 1; /* by who goes through a list that may name it twice; false outside of that */
 };
 
 /* [-0, +1, m] */

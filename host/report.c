@@ -180,7 +180,7 @@ void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const ch
         lua_setfield(L, -2, "source_traceback");
     }
     if (source != 0) {
-        luaL_tolstring(L, source, NULL);
+        lc_push_text(L, source);
         lua_pushfstring(L, "Exception in callback %s", lua_tostring(L, -1));
         lua_setfield(L, -3, "message");
         lua_pop(L, 1);
@@ -295,11 +295,11 @@ static void add_details(lua_State *L, luaL_Buffer *buffer, int keys, int idx)
 {
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, keys); i++) {
         lua_rawgeti(L, keys, i);
-        luaL_tolstring(L, -1, NULL);
+        lc_push_text(L, -1);
         lua_replace(L, -2);
         lua_pushvalue(L, -1);
         lua_gettable(L, idx);
-        luaL_tolstring(L, -1, NULL);
+        lc_push_text(L, -1);
         lua_pushfstring(L, "%s: %s\n", lua_tostring(L, -3), lua_tostring(L, -1));
         lua_replace(L, -4);
         lua_pop(L, 2);
@@ -387,7 +387,7 @@ void lc_report_push_entry(struct lc_loop *loop, struct lc_entry *entry)
     if (lc_to_future(L, -1) != NULL) {
         lc_future_push_text(L, loop->host, lua_gettop(L));
     } else {
-        luaL_tolstring(L, -1, NULL);
+        lc_push_text(L, -1);
     }
     lua_replace(L, -2);
 }

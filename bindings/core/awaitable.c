@@ -220,27 +220,55 @@ struct lc_future *lc_ensure_future(lua_State *L, struct lc_host *host, int idx)
     return lc_to_future(L, -1);
 }
 
+/* Raises unless item i of a list, on top, is an awaitable of the running loop. */
+static void check_item(lua_State *L, struct lc_host *host, const char *what, int pos, int i)
+{
+    struct lc_future *future = lc_to_future(L, -1);
+
+    if (future != NULL && lc_future_loop(future) != host->loop)
+        lc_raise(L, host, LC_VALUE_ERROR,
+                 "bad argument #%d to '%s' (item %d belongs to a different loop)", pos, what, i);
+    if (future != NULL || lc_is_awaitable(L, -1))
+        return;
+    if (lua_isnil(L, -1))
+        lc_raise(L, host, LC_TYPE_ERROR, "bad argument #%d to '%s' (item %d is nil)", pos, what, i);
+    lc_raise(L, host, LC_TYPE_ERROR,
+             "bad argument #%d to '%s' (item %d: awaitable expected, got %s)", pos, what, i,
+             lc_type_name(L, -1));
+}
+
 lua_Integer lc_check_awaitables(lua_State *L, struct lc_host *host, int idx, const char *what,
                                 int pos)
 {
     lua_Integer n = lc_check_list(L, idx, what, pos);
 
     for (lua_Integer i = 1; i <= n; i++) {
-        struct lc_future *future;
-
-        lua_rawgeti(L, idx, i);
-        if (!lc_is_awaitable(L, -1))
-            lc_raise(L, host, LC_TYPE_ERROR,
-                     "bad argument #%d to '%s' (item %d: awaitable expected, got %s)", pos, what,
-                     (int)i, lc_type_name(L, -1));
-        future = lc_to_future(L, -1);
-        if (future != NULL && lc_future_loop(future) != host->loop)
-            lc_raise(L, host, LC_VALUE_ERROR,
-                     "bad argument #%d to '%s' (item %d belongs to a different loop)", pos, what,
-                     (int)i);
+        if (lua_rawgeti(L, idx, i) != LUA_TFUNCTION)
+            check_item(L, host, what, pos, (int)i);
         lua_pop(L, 1);
     }
     return n;
+}
+
+/* Replaces item on top by its future; `seen` is a table object -> future, made on first use in that
+ * slot: an object that stands twice is one. */
+static void item_future(lua_State *L, struct lc_host *host, int seen)
+{
+    int item = lua_gettop(L);
+
+    if (lua_isnil(L, seen)) {
+        lua_newtable(L);
+        lua_replace(L, seen);
+    }
+    lua_pushvalue(L, item);
+    if (lua_rawget(L, seen) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lc_ensure_future(L, host, item);
+        lua_pushvalue(L, item);
+        lua_pushvalue(L, -2);
+        lua_rawset(L, seen);
+    }
+    lua_replace(L, item);
 }
 
 void lc_ensure_futures(lua_State *L, struct lc_host *host, int idx, lua_Integer n)
@@ -248,27 +276,19 @@ void lc_ensure_futures(lua_State *L, struct lc_host *host, int idx, lua_Integer 
     int list, seen;
 
     idx = lua_absindex(L, idx);
-    luaL_checkstack(L, 8, NULL);
-    lua_createtable(L, (int)n, 1);
+    luaL_checkstack(L, 12, NULL);
+    lua_createtable(L, (int)n, 0);
     list = lua_gettop(L);
-    lua_newtable(L);
+    lua_pushnil(L);
     seen = lua_gettop(L);
     for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, idx, i);
-        if (lua_isfunction(L, -1) || lc_to_future(L, -1) != NULL) {
-            lc_ensure_future(L, host, lua_gettop(L));
-        } else {
-            lua_pushvalue(L, -1);
-            if (lua_rawget(L, seen) == LUA_TNIL) {
-                lua_pop(L, 1);
-                lc_ensure_future(L, host, lua_gettop(L));
-                lua_pushvalue(L, -2);
-                lua_pushvalue(L, -2);
-                lua_rawset(L, seen);
-            }
+        if (lua_rawgeti(L, idx, i) == LUA_TFUNCTION) {
+            lc_unwrap_async(L, -1);
+            lc_create_task(L, host, host->loop, 0, 0, LC_TASK_PLAIN);
+        } else if (lc_to_future(L, -1) == NULL) {
+            item_future(L, host, seen);
         }
         lua_rawseti(L, list, i);
-        lua_settop(L, seen);
     }
     lua_settop(L, list);
 }

@@ -110,7 +110,15 @@ static void push_result(lua_State *L, struct lc_host *host, int list, int i)
 {
     int top = lua_gettop(L), n;
 
+    struct lc_future *future;
+
     lua_rawgeti(L, list, i);
+    future = lua_touserdata(L, -1);
+    if (future->state == LC_FINISHED && future->result_count == 1) {
+        lua_getiuservalue(L, -1, 1);
+        lua_replace(L, -2);
+        return;
+    }
     if (lc_future_push_outcome(L, top + 1, &n)) {
         lua_settop(L, top + 2);
     } else if (!lc_is_error(L, -1)) {
@@ -182,28 +190,25 @@ static struct gather *gather_new(lua_State *L, struct lc_host *host, int n)
 {
     size_t size = sizeof(struct gather) + (size_t)n * sizeof(struct child);
     struct gather *gather = lc_new_object(L, host, &gather_type, LC_REF_GATHER, size, 1);
-    int list = lua_gettop(L) - 1, seen;
+    int list = lua_gettop(L) - 1;
 
     gather->args = n;
-    lua_newtable(L);
-    seen = lua_gettop(L);
     for (int i = 1; i <= n; i++) {
-        lua_rawgeti(L, list, i);
-        lua_pushvalue(L, -1);
-        if (lua_rawget(L, seen) == LUA_TNIL) {
-            struct child *child = &gather->children[gather->count++];
+        struct child *child = &gather->children[gather->count];
 
-            lc_entry_init(&child->entry, &child_entry);
-            child->gather = gather;
-            child->future = lc_to_future(L, -2);
-            child->index = i;
-            lua_pushvalue(L, -2);
-            lua_pushboolean(L, 1);
-            lua_rawset(L, seen);
-        }
-        lua_settop(L, seen);
+        lua_rawgeti(L, list, i);
+        child->future = lua_touserdata(L, -1);
+        lua_pop(L, 1);
+        if (child->future->marked)
+            continue;
+        child->future->marked = true;
+        lc_entry_init(&child->entry, &child_entry);
+        child->gather = gather;
+        child->index = i;
+        gather->count++;
     }
-    lua_settop(L, seen - 1);
+    for (int i = 0; i < gather->count; i++)
+        gather->children[i].future->marked = false;
     lua_pushvalue(L, list);
     lua_setiuservalue(L, -2, 1);
     lua_remove(L, list);
