@@ -187,8 +187,9 @@ void lc_push_text(lua_State *L, int idx)
     lua_pushcfunction(L, tostring_protected);
     lua_pushvalue(L, idx);
     if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-        lua_pop(L, 1);
-        lua_pushfstring(L, "(%s whose text cannot be made)", luaL_typename(L, idx));
+        lua_pushfstring(L, "(%s whose text cannot be made: %s)", luaL_typename(L, idx),
+                        lua_isstring(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
+        lua_remove(L, -2);
     }
 }
 

@@ -509,7 +509,7 @@ static int future_get_loop(lua_State *L)
     if (loop == NULL)
         lua_pushnil(L);
     else
-        lc_anchor_push(L, loop->host, loop->object);
+        lc_loop_push_object(L, loop);
     return 1;
 }
 

@@ -76,6 +76,11 @@ static int backend_flags(const char *backend)
     return -1;
 }
 
+void lc_loop_push_object(lua_State *L, const struct lc_loop *loop)
+{
+    lc_pointer_push(L, loop->host, loop->object);
+}
+
 const char *lc_loop_backend(const struct lc_loop *loop)
 {
     switch (loop->ev != NULL ? ev_backend(loop->ev) : 0) {
@@ -184,7 +189,6 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_anchor_drop(L, host, &loop->exception_handler);
     lc_anchor_drop(L, host, &loop->task_factory);
     lc_anchor_drop(L, host, &loop->raised);
-    lc_anchor_drop(L, host, &loop->object);
     lc_list_unlink(&loop->link);
     lc_list_append(&host->old_loops, &loop->link);
     host->open_loops--;

@@ -60,7 +60,7 @@ struct lc_loop {
     int raised;            /* anchor of the error that leaves the run call */
     int exception_handler; /* anchors, or LC_NO_ANCHOR */
     int task_factory;
-    int object; /* anchor of the Loop object while the loop is open */
+    const void *object; /* the Loop object; who runs the loop holds it */
 };
 
 /* New open loop. NULL: no memory or no such backend. [-0, +0, m] */
@@ -102,6 +102,9 @@ void lc_loop_raise(lua_State *L, struct lc_loop *loop);
 
 /* Wakes a blocked poll. Safe in a signal handler and from any thread. */
 void lc_loop_post(struct lc_loop *loop);
+
+/* Pushes the Loop object, nil when the collector has it. [-0, +1, -] */
+void lc_loop_push_object(lua_State *L, const struct lc_loop *loop);
 
 /* Name of the libev backend. */
 const char *lc_loop_backend(const struct lc_loop *loop);

@@ -270,10 +270,7 @@ void lc_report_call_handler(lua_State *L, struct lc_loop *loop)
         lc_callback_call_begin(L, host);
     }
     lc_anchor_push(L, host, loop->exception_handler);
-    if (loop->object != LC_NO_ANCHOR)
-        lc_anchor_push(L, host, loop->object);
-    else
-        lua_pushnil(L);
+    lc_loop_push_object(L, loop);
     lua_pushvalue(L, context);
     if (lc_call(L, host, 2, 0) != LUA_OK)
         report_handler_failure(L, loop, context);

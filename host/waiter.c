@@ -144,6 +144,13 @@ bool lc_wait_end(lua_State *L, struct lc_task *task)
     struct lc_waiter *waiter = &task->waiter;
     bool failed = false;
 
+    if (waiter->state == LC_WAIT_CLOSED) {
+        luaL_checkstack(L, 12, NULL);
+        waiter->state = LC_WAIT_IDLE;
+        waiter->type = NULL;
+        lc_error_push_bare(L, task->future.loop->host, LC_GENERATOR_EXIT);
+        return true;
+    }
     if (waiter->type == &lc_wait_future_type) {
         struct lc_future *future = lua_touserdata(L, waiter->idx);
 

@@ -30,7 +30,8 @@ enum lc_wait_state {
     LC_WAIT_PENDING,
     LC_WAIT_WOKEN,
     LC_WAIT_CANCELLED,
-    LC_WAIT_TURN /* gave up one tick: queued already, nothing to cancel */
+    LC_WAIT_CLOSED, /* its coroutine is being closed: GeneratorExit is raised */
+    LC_WAIT_TURN    /* gave up one tick: queued already, nothing to cancel */
 };
 
 struct lc_wait_type {
@@ -47,8 +48,8 @@ struct lc_waiter {
     struct lc_entry entry; /* in the ready list or a future's callbacks: steps the task */
     struct lc_link link;   /* in the wait list of a primitive */
     const struct lc_wait_type *type;
-    lua_State *L; /* the coroutine that suspended... */
-    int idx;      /* ...and where in its frame the awaited object is */
+    lua_State *L;  /* the coroutine that suspended... */
+    int idx;       /* ...and where in its frame the awaited object is */
     uint8_t state; /* enum lc_wait_state */
 };
 

@@ -20,23 +20,30 @@ static void set_awaiting(lua_State *L, struct lc_host *host, int idx, bool await
     lc_host_push_ref(L, host, LC_REF_AWAITING);
     lua_pushvalue(L, idx);
     if (awaiting)
-        lua_pushboolean(L, 1);
+        lua_pushlightuserdata(L, host->current);
     else
         lua_pushnil(L);
     lua_rawset(L, -3);
     lua_pop(L, 1);
 }
 
-static bool is_awaiting(lua_State *L, struct lc_host *host, int idx)
+/* The task that drives the coroutine at `idx`, which awaits, or NULL. */
+static struct lc_task *awaiting_task(lua_State *L, struct lc_host *host, int idx)
 {
-    bool awaiting;
+    struct lc_task *task;
 
     idx = lua_absindex(L, idx);
     lc_host_push_ref(L, host, LC_REF_AWAITING);
     lua_pushvalue(L, idx);
-    awaiting = lua_rawget(L, -2) != LUA_TNIL;
+    lua_rawget(L, -2);
+    task = lua_touserdata(L, -1);
     lua_pop(L, 2);
-    return awaiting;
+    return task;
+}
+
+static bool is_awaiting(lua_State *L, struct lc_host *host, int idx)
+{
+    return awaiting_task(L, host, idx) != NULL;
 }
 
 int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results)
@@ -279,11 +286,52 @@ static int co_status(lua_State *L)
     return 1;
 }
 
+/* Closes the coroutine at 1, which `task` drives and which awaits: the await is withdrawn by raising
+ * GeneratorExit from it, so that all clean-up runs, but nothing may await any more. The task goes on
+ * in the next tick and finds the coroutine dead. */
+static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *task)
+{
+    struct lc_task *outer = host->current;
+    lua_State *co = lua_tothread(L, 1), *outer_running = host->running;
+    bool outer_can = host->can_await;
+    int results;
+
+    set_awaiting(L, host, 1, false);
+    lc_list_unlink(&task->waiter.entry.link);
+    task->waiter.state = LC_WAIT_CLOSED;
+    host->current = task;
+    host->running = NULL;
+    host->can_await = false;
+    lua_resume(co, L, 0, &results);
+    host->current = outer;
+    host->running = outer_running;
+    host->can_await = outer_can;
+    task->waiter.state = LC_WAIT_TURN;
+    task->waiter.type = NULL;
+    task->waiter.L = task->thread;
+    lc_loop_ready(task->future.loop, &task->waiter.entry);
+}
+
 static int co_close(lua_State *L)
 {
+    struct lc_host *host = lc_host_of(L);
+    struct lc_task *task;
+
     check_coroutine(L);
-    if (is_awaiting(L, lc_host_of(L), 1))
-        return luaL_error(L, "cannot close a normal coroutine");
+    task = awaiting_task(L, host, 1);
+    if (task != NULL) {
+        lua_State *co = lua_tothread(L, 1);
+
+        close_awaiting(L, host, task);
+        if (lua_resetthread(co) == LUA_OK || lc_error_is(co, host, -1, LC_GENERATOR_EXIT)) {
+            lua_settop(co, 0);
+            lua_pushboolean(L, 1);
+            return 1;
+        }
+        lua_pushboolean(L, 0);
+        lua_xmove(co, L, 1);
+        return 2;
+    }
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);

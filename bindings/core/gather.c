@@ -153,6 +153,7 @@ static int gather_finish(lua_State *L, int idx, bool waited)
 {
     struct lc_host *host = lc_host_of(L);
     struct gather *gather = lua_touserdata(L, idx);
+    struct lc_waiter *waiter = waited ? &host->current->waiter : NULL;
     bool failed, withdrawn;
     int list;
 
@@ -161,10 +162,13 @@ static int gather_finish(lua_State *L, int idx, bool waited)
     lua_getiuservalue(L, idx, 1);
     list = lua_gettop(L);
     gather_detach(gather);
-    withdrawn = waited && host->current->waiter.state == LC_WAIT_CANCELLED;
-    if (withdrawn)
-        lc_task_push_cancelled(L, host->current);
-    failed = withdrawn || push_error(L, host, gather, list);
+    /* the wait itself was ended: the outer future is not done */
+    withdrawn = waited && (waiter->state == LC_WAIT_CANCELLED || waiter->state == LC_WAIT_CLOSED);
+    if (withdrawn) {
+        lc_wait_end(L, host->current);
+        return lua_error(L);
+    }
+    failed = push_error(L, host, gather, list);
     if (waited)
         failed = lc_wait_settle(L, host->current, failed);
     if (failed)

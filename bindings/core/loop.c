@@ -1,6 +1,7 @@
 /*
  * loop: the Loop object of Lua (API.md, "Loop object"). It is a box around struct lc_loop.
- * Owner: the host anchors the object while its loop is open; what remains afterwards is a shell.
+ * Owner: Lua's collector; who runs the loop has the object on its stack. A collected object closes its
+ *        loop, with a warning; what remains of a closed one is a shell.
  */
 #include <string.h>
 
@@ -24,11 +25,10 @@ struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const cha
 {
     struct loop_object *box = lc_new_object(L, host, &loop_type, LC_REF_LOOP, sizeof *box, 0);
     struct lc_loop *loop;
-    int slot = lc_anchor_reserve(L, host);
 
+    lc_pointer_register(L, host, -1);
     loop = lc_loop_new(host, backend);
     if (loop == NULL) {
-        lc_anchor_drop(L, host, &slot);
         if (backend != NULL)
             lc_raise(L, host, LC_VALUE_ERROR, "event loop backend '%s' is not to be had here",
                      backend);
@@ -36,9 +36,7 @@ struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const cha
     }
     box->loop = loop;
     box->generation = loop->generation;
-    loop->object = slot;
-    lua_pushvalue(L, -1);
-    lc_anchor_set(L, host, slot);
+    loop->object = box;
     return loop;
 }
 
@@ -173,6 +171,20 @@ static int loop_close(lua_State *L)
         return 0;
     if (loop->state == LC_LOOP_RUNNING)
         lc_raise(L, loop->host, LC_RUNTIME_ERROR, "Cannot close a running event loop");
+    lc_loop_close(L, loop);
+    return 0;
+}
+
+/* Collected without having been closed (EX8). */
+static int loop_gc(lua_State *L)
+{
+    struct loop_object *box = lc_to_object(L, 1, &loop_type);
+    struct lc_loop *loop = box != NULL ? box->loop : NULL;
+
+    if (loop == NULL || box->generation != loop->generation || loop->state != LC_LOOP_IDLE ||
+        loop->host->closed)
+        return 0;
+    lua_writestringerror("%s\n", "ResourceWarning: unclosed event loop");
     lc_loop_close(L, loop);
     return 0;
 }
@@ -337,7 +349,7 @@ static int lucio_get_running_loop(lua_State *L)
 
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "no running event loop");
-    lc_anchor_push(L, host, host->loop->object);
+    lc_loop_push_object(L, host->loop);
     return 1;
 }
 
@@ -394,7 +406,11 @@ void lc_open_loop(lua_State *L, struct lc_host *host)
         {NULL, NULL},
     };
     static const luaL_Reg metamethods[] = {
-        {"__tostring", loop_tostring}, {"__newindex", loop_newindex}, {NULL, NULL}};
+        {"__gc", loop_gc},
+        {"__tostring", loop_tostring},
+        {"__newindex", loop_newindex},
+        {NULL, NULL},
+    };
     static const luaL_Reg functions[] = {{"get_running_loop", lucio_get_running_loop},
                                          {"new_event_loop", lucio_new_event_loop},
                                          {NULL, NULL}};

@@ -268,7 +268,7 @@ struct runner {
     bool closed;
     bool has_debug;
     bool debug;
-    const char *backend; /* user value 1 holds it */
+    const char *backend; /* user value 1 holds it; 2 is the context, 3 the Loop object */
 };
 
 static const struct lc_type runner_type = {"Runner", sizeof(struct runner)};
@@ -406,7 +406,7 @@ static struct lc_loop *runner_loop(lua_State *L, struct runner *runner)
         runner->generation = runner->loop->generation;
         if (runner->has_debug)
             runner->loop->debug = runner->debug;
-        lua_pop(L, 1);
+        lua_setiuservalue(L, 1, 3);
     }
     if (runner->loop->generation != runner->generation || runner->loop->state == LC_LOOP_CLOSED)
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Event loop is closed");
@@ -444,7 +444,7 @@ static int runner_get_loop(lua_State *L)
 {
     struct lc_loop *loop = runner_loop(L, check_runner(L, "get_loop"));
 
-    lc_anchor_push(L, loop->host, loop->object);
+    lc_loop_push_object(L, loop);
     return 1;
 }
 
@@ -473,7 +473,7 @@ static int lucio_runner(lua_State *L)
 
     lua_settop(L, 1);
     lc_check_options(L, 1, "Runner", 1, names);
-    runner = lc_new_object(L, host, &runner_type, LC_REF_RUNNER, sizeof *runner, 2); /* 2 */
+    runner = lc_new_object(L, host, &runner_type, LC_REF_RUNNER, sizeof *runner, 3); /* 2 */
     runner->backend = host->options.backend;
     if (lua_isnil(L, 1))
         return 1;

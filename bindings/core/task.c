@@ -24,7 +24,7 @@ static struct lc_task *call_factory(lua_State *L, struct lc_host *host, struct l
     luaL_checkstack(L, 6, NULL);
     lc_anchor_push(L, host, loop->task_factory);
     lua_insert(L, fn);
-    lc_anchor_push(L, host, loop->object);
+    lc_loop_push_object(L, loop);
     lua_insert(L, fn + 1);
     lua_call(L, nargs + 2, 1);
     if (lc_to_task(L, -1) == NULL)

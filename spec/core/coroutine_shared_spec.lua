@@ -110,7 +110,7 @@ describe("coroutine.close in a task", function()
     coroutine.resume(co)
     assert.is_true(coroutine.close(co))
     assert.are.equal("dead", coroutine.status(co))
-    t.same_lines {"closed nil"}
+    t.same_lines {"closed GeneratorExit"}
     assert.are.same({false, "cannot resume dead coroutine"}, {coroutine.resume(co)})
   end)
 
@@ -140,13 +140,13 @@ describe("coroutine.close in a task", function()
     lucio.sleep(0)
     assert.is_true(coroutine.close(co))
     assert.are.equal("dead", coroutine.status(co))
-    t.same_lines {"closed nil"}
+    t.same_lines {"closed GeneratorExit"}
     queue:put_nowait("item")
     for _ = 1, 3 do lucio.sleep(0) end
     assert.is_true(task:done())
     assert.is_false((task:result()))
     assert.are.equal(1, queue:qsize())
-    t.same_lines {"closed nil"}
+    t.same_lines {"closed GeneratorExit"}
   end)
 
   case("LG2: <close> variables of a generator run by an error may wait", function(t)
