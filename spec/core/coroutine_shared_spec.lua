@@ -110,7 +110,7 @@ describe("coroutine.close in a task", function()
     coroutine.resume(co)
     assert.is_true(coroutine.close(co))
     assert.are.equal("dead", coroutine.status(co))
-    t.same_lines {"closed GeneratorExit"}
+    t.same_lines {"closed nil"}
     assert.are.same({false, "cannot resume dead coroutine"}, {coroutine.resume(co)})
   end)
 
