@@ -1,5 +1,6 @@
 #include "state.h"
 
+#include <dirent.h>
 #include <stdio.h>
 
 #include <lauxlib.h>
@@ -119,4 +120,17 @@ long state_integer(lua_State *L, const char *chunk)
     number = (long)lua_tointeger(L, -1);
     lua_pop(L, 1);
     return number;
+}
+
+size_t state_open_files(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+
+    if (dir == NULL)
+        abort();
+    while (readdir(dir) != NULL)
+        count++;
+    closedir(dir);
+    return count;
 }

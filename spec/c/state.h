@@ -26,4 +26,7 @@ void state_do(lua_State *L, const char *chunk, int nresults);
 /* Runs `return chunk` and gives its integer. [-0, +0, -] */
 long state_integer(lua_State *L, const char *chunk);
 
+/* How many file descriptors the process has: each loop holds some. */
+size_t state_open_files(void);
+
 #endif

@@ -98,6 +98,7 @@ static bool works_again(lua_State *L)
 static bool run_once(size_t n, size_t width)
 {
     struct memory memory = {0};
+    size_t files = state_open_files();
     bool good = true;
     lua_State *L;
 
@@ -119,6 +120,11 @@ static bool run_once(size_t n, size_t width)
     if (good && (memory.balance != 0 || memory.wrong_sizes != 0)) {
         snprintf(progress->fault, sizeof progress->fault, "%zu bytes left, %zu wrong sizes",
                  memory.balance, memory.wrong_sizes);
+        good = false;
+    }
+    if (good && state_open_files() != files) {
+        snprintf(progress->fault, sizeof progress->fault, "%zu descriptors instead of %zu",
+                 state_open_files(), files);
         good = false;
     }
     return good;
