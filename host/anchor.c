@@ -20,20 +20,24 @@ void lc_anchors_close(struct lc_host *host)
     memset(a, 0, sizeof *a);
 }
 
-/* Doubles the number of slots; each new slot is filled, so that setting it allocates nothing. */
+/* Doubles the number of slots; each new slot is filled, in the weak table by the same number too, so
+ * that setting it allocates nothing. */
 static void anchors_grow(lua_State *L, struct lc_host *host)
 {
     struct lc_anchors *a = &host->anchors;
     size_t capacity = a->capacity ? a->capacity * 2 : 16;
     int *grown;
 
-    luaL_checkstack(L, 2, NULL);
+    luaL_checkstack(L, 3, NULL);
     lua_rawgeti(L, LUA_REGISTRYINDEX, a->table);
+    lc_host_push_ref(L, host, LC_REF_WEAK);
     for (size_t i = a->capacity + 1; i <= capacity; i++) {
+        lua_pushboolean(L, 0);
+        lua_rawseti(L, -3, (lua_Integer)i);
         lua_pushboolean(L, 0);
         lua_rawseti(L, -2, (lua_Integer)i);
     }
-    lua_pop(L, 1);
+    lua_pop(L, 2);
     grown = lc_realloc(host, a->free, a->capacity * sizeof *a->free, capacity * sizeof *a->free);
     if (grown == NULL)
         luaL_error(L, "not enough memory");

@@ -142,22 +142,33 @@ void lc_future_set_result(lua_State *L, int idx, int n)
     future_complete(L, idx, future, LC_FINISHED);
 }
 
-void lc_future_set_error(lua_State *L, int idx)
+struct lc_report *lc_future_make_report(lua_State *L, int idx)
 {
-    struct lc_report *report = NULL;
-    struct lc_future *future;
+    struct lc_future *future = lua_touserdata(L, idx);
 
-    idx = lua_absindex(L, idx);
-    future = lua_touserdata(L, idx);
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_pushliteral(L, "nil");
-    }
-    if (!future->ignore_failure && lc_future_loop(future) != NULL)
-        report = lc_report_new(L, idx, lua_gettop(L));
+    if (future->ignore_failure || lc_future_loop(future) == NULL)
+        return NULL;
+    return lc_report_new(L, idx, lua_gettop(L));
+}
+
+void lc_future_fail(lua_State *L, int idx, struct lc_report *report)
+{
+    struct lc_future *future = lua_touserdata(L, idx);
+
     lua_setiuservalue(L, idx, 1);
     future_complete(L, idx, future, LC_FAILED);
     future->report = report;
+}
+
+void lc_future_set_error(lua_State *L, int idx)
+{
+    idx = lua_absindex(L, idx);
+    if (lua_isnil(L, -1)) {
+        /* error(nil) is an error all the same (LG9) */
+        lua_pop(L, 1);
+        lua_pushliteral(L, "nil");
+    }
+    lc_future_fail(L, idx, lc_future_make_report(L, idx));
 }
 
 void lc_future_set_cancelled(lua_State *L, int idx)
@@ -310,6 +321,7 @@ static void future_register(lua_State *L, struct lc_host *host, int idx, struct 
     if (future->held != LC_NO_ANCHOR)
         return;
     future->held = lc_anchor_reserve(L, host);
+    /* the weak table has room for every anchor: this allocates nothing */
     lc_host_push_ref(L, host, LC_REF_WEAK);
     lua_pushvalue(L, idx);
     lua_rawseti(L, -2, future->held);

@@ -76,6 +76,10 @@ void lc_future_set_result(lua_State *L, int idx, int n);
 /* The error is on top; user code sees it when it looks or, if nobody does, as a report.
  * [-1, +0, m] */
 void lc_future_set_error(lua_State *L, int idx);
+/* The same in two steps, of which only the first can fail: the report of the error on top, NULL if none
+ * is due; then the failure. [-0, +0, m] [-1, +0, -] */
+struct lc_report *lc_future_make_report(lua_State *L, int idx);
+void lc_future_fail(lua_State *L, int idx, struct lc_report *report);
 /* The message or CancelledError is on top. [-1, +0, m] */
 void lc_future_set_cancelled(lua_State *L, int idx);
 

@@ -173,10 +173,9 @@ struct lc_host *lc_host_open(lua_State *L)
     lua_pushcfunction(L, host_gc);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
+    make_weak_table(L, host, LC_REF_WEAK, "v");
     lc_anchors_open(L, host);
     lc_threads_open(L, host);
-    make_weak_table(L, host, LC_REF_WEAK, "v");
     make_weak_table(L, host, LC_REF_POINTERS, "v");
     make_weak_table(L, host, LC_REF_AWAITING, "k");
     lc_reports_open(L, host);
@@ -184,5 +183,7 @@ struct lc_host *lc_host_open(lua_State *L)
     host->options.debug = env_is("LUCIO_DEBUG", "1");
     host->clock.is_virtual = env_is("LUCIO_CLOCK", "virtual");
     host->options.backend = getenv("LUCIO_BACKEND");
+    /* last: a host that could not be made whole is not found again */
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
     return host;
 }

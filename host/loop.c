@@ -168,7 +168,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
     lc_lookups_abandon(L, loop);
-    lc_reports_flush(L, loop);
+    lc_reports_close(L, loop);
     lc_tasks_abandon(L, loop);
     loop->state = LC_LOOP_CLOSED;
     while (!lc_list_empty(&loop->ready)) {

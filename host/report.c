@@ -42,13 +42,13 @@ struct lc_report *lc_report_new(lua_State *L, int idx, int error)
     report = lc_new_object(L, host, &report_type, LC_REF_REPORT, sizeof *report, 2);
     lc_list_init(&report->link);
     lc_entry_init(&report->entry, &report_entry);
-    report->future = future;
     lua_pushvalue(L, error);
     lua_setiuservalue(L, -2, 1);
     lua_pushvalue(L, idx);
     lua_setiuservalue(L, -2, 2);
     lc_pointer_register(L, host, -1);
     lc_future_set_extra(L, idx, LC_EXTRA_REPORT);
+    report->future = future;
     lc_list_append(&future->loop->reports, &report->link);
     host->reports++;
     return report;
@@ -120,7 +120,7 @@ static int report_gc(lua_State *L)
     return 0;
 }
 
-void lc_reports_flush(lua_State *L, struct lc_loop *loop)
+static void reports_flush(lua_State *L, struct lc_loop *loop)
 {
     if (lc_list_empty(&loop->reports) && lc_list_empty(&loop->ready))
         return;
@@ -153,14 +153,36 @@ void lc_reports_flush(lua_State *L, struct lc_loop *loop)
     }
 }
 
-void lc_report_pending(lua_State *L, struct lc_loop *loop, int idx)
+static void report_pending(lua_State *L, struct lc_loop *loop, struct lc_task *task)
 {
+    luaL_checkstack(L, 10, NULL);
     lua_createtable(L, 0, 2);
     lua_pushliteral(L, "Task was destroyed but it is pending!");
     lua_setfield(L, -2, "message");
-    lua_pushvalue(L, idx);
+    lc_task_push(L, task);
     lua_setfield(L, -2, "task");
     lc_report_call_handler(L, loop);
+}
+
+/* (loop) */
+static int report_all(lua_State *L)
+{
+    struct lc_loop *loop = lua_touserdata(L, 1);
+
+    reports_flush(L, loop);
+    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next)
+        report_pending(L, loop, lc_container_of(link, struct lc_task, link));
+    return 0;
+}
+
+void lc_reports_close(lua_State *L, struct lc_loop *loop)
+{
+    if (loop->host->closed)
+        return;
+    lua_pushcfunction(L, report_all);
+    lua_pushlightuserdata(L, loop);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
 }
 
 void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const char *key)

@@ -23,11 +23,9 @@ struct lc_report *lc_report_new(lua_State *L, int idx, int error);
 /* The failure was retrieved: it will not be reported. */
 void lc_report_settle(struct lc_future *future);
 
-/* Reports all failures that nobody retrieved; the loop closes. [-0, +0, -] */
-void lc_reports_flush(lua_State *L, struct lc_loop *loop);
-
-/* A task that the closing loop destroys; it is at `idx`. */
-void lc_report_pending(lua_State *L, struct lc_loop *loop, int idx);
+/* The loop closes: reports all failures that nobody retrieved, and the tasks that are still pending
+ * (TA13). Without memory some may be lost. [-0, +0, -] */
+void lc_reports_close(lua_State *L, struct lc_loop *loop);
 
 /* The error of a callback is on top; the object at `source` goes under `key`. KeyboardInterrupt and
  * SystemExit leave the run call instead. [-1, +0, -] */

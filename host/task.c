@@ -56,12 +56,17 @@ static void task_end_failed(lua_State *L, struct lc_task *task, int idx)
 {
     struct lc_loop *loop = task->future.loop;
     enum lc_kind kind = lc_error_kind(L, -1);
+    struct lc_report *report;
 
     if (kind == LC_KIND_CANCELLED) {
         if (task->timeouts != NULL)
             lc_timeouts_explain(L, task);
         task_end_cancelled(L, task, idx);
         return;
+    }
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushliteral(L, "nil");
     }
     if (kind == LC_KIND_VALUE) {
         lc_error_push_traceback(L, loop->host, -1);
@@ -70,13 +75,16 @@ static void task_end_failed(lua_State *L, struct lc_task *task, int idx)
         else
             lc_future_set_extra(L, idx, LC_EXTRA_TRACEBACK);
     }
+    if (kind == LC_KIND_EXIT)
+        task->future.ignore_failure = true; /* the run call raises it: not lost */
+    report = lc_future_make_report(L, idx);
+    /* nothing fails from here on */
     task_finish(L, idx, task);
     if (kind == LC_KIND_EXIT) {
         lua_pushvalue(L, -1);
         lc_loop_raise(L, loop);
-        task->future.ignore_failure = true; /* the run call raises it: not lost */
     }
-    lc_future_set_error(L, idx);
+    lc_future_fail(L, idx, report);
 }
 
 /* The body has ended. In its thread: 1 the task, 2 the handler, then the results or the error. */
@@ -427,11 +435,6 @@ void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
         struct lc_task *task = lc_container_of(lc_list_pop(&loop->tasks), struct lc_task, link);
         lua_State *thread = task->thread;
 
-        luaL_checkstack(L, 10, NULL);
-        lc_task_push(L, task);
-        if (!host->closed)
-            lc_report_pending(L, loop, lua_gettop(L));
-        lua_pop(L, 1);
         lc_list_unlink(&task->waiter.entry.link);
         lc_list_unlink(&task->waiter.link);
         lc_loop_unset_timer(loop, &task->timer);

@@ -29,8 +29,8 @@ struct lc_task {
     lua_State *thread;           /* NULL once done */
     struct lc_timeout *timeouts; /* open timeouts, innermost first */
     int slot;
-    unsigned number;     /* of the default name; 0: it has a name of its own, or none yet */
-    uint16_t cancelling; /* requests minus uncancels */
+    unsigned number;      /* of the default name; 0: it has a name of its own, or none yet */
+    uint16_t cancelling;  /* requests minus uncancels */
     bool must_cancel : 1; /* the next step raises CancelledError */
     bool in_cancel : 1;   /* a request is being passed through it: ends circles */
     bool has_message : 1; /* a cancel message is stored */
@@ -72,7 +72,7 @@ void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
 /* Where the code of the task at `idx` is now, or where it is defined: "file:line". [-0, +1, m] */
 void lc_task_push_position(lua_State *L, struct lc_task *task, int idx);
 
-/* Ends all unfinished tasks of a loop that closes; each is reported (TA13). [-0, +0, m] */
+/* Ends all unfinished tasks of a loop that closes. [-0, +0, -] */
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);
 
 /* Pushes a text that says for each unfinished task what it waits for. [-0, +1, m] */

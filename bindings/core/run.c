@@ -245,6 +245,29 @@ static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
     return how;
 }
 
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* asyncio ends a run with two short tasks of its own, for generators and for the default executor. What
+ * is queued when main ends still runs in their ticks, and they use up two default names. */
+static enum lc_run run_last_ticks(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_task *task;
+    enum lc_run how;
+
+    lua_pushcfunction(L, nothing);
+    task = lc_task_new(L, loop, 0, 0, LC_TASK_PLAIN);
+    how = run_future(L, loop, &task->future);
+    if (how == LC_RUN_RAISED)
+        lua_remove(L, -2);
+    else
+        lua_pop(L, 1);
+    return how;
+}
+
 /* The orderly end. An error that leaves it (a second Ctrl-C) is pushed: true. */
 static bool shut_down(lua_State *L, struct lc_loop *loop)
 {
@@ -253,7 +276,10 @@ static bool shut_down(lua_State *L, struct lc_loop *loop)
     luaL_checkstack(L, 20, NULL);
     how = cancel_all(L, loop);
     if (how == LC_RUN_STOPPED)
-        how = close_generators(L, loop);
+        how =
+            lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
+    if (how == LC_RUN_STOPPED)
+        how = run_last_ticks(L, loop);
     if (how == LC_RUN_STUCK)
         push_stuck(L, loop);
     return how != LC_RUN_STOPPED;
@@ -272,6 +298,14 @@ struct runner {
 };
 
 static const struct lc_type runner_type = {"Runner", sizeof(struct runner)};
+
+/* A run call, in its C frame: an error may leave the phases, but not this. */
+struct run_call {
+    struct lc_host *host;
+    struct lc_loop *loop;
+    struct lc_interrupt interrupt;
+    bool is_script;
+};
 
 /* Makes the task of a run call: the arguments are those from `first` on. [-n, +1, v] */
 static struct lc_task *make_main(lua_State *L, struct lc_host *host, struct lc_loop *loop,
@@ -298,15 +332,16 @@ static struct lc_task *make_main(lua_State *L, struct lc_host *host, struct lc_l
 
 /* Runs the main task at the top of the stack to its end. Leaves its outcome: true and the number of
  * results, or false and the error. */
-static bool run_main_task(lua_State *L, struct lc_host *host, struct lc_loop *loop,
-                          struct lc_task *task, int *n)
+static bool run_main_task(lua_State *L, struct run_call *call, struct lc_task *task, int *n)
 {
-    struct lc_interrupt interrupt;
+    struct lc_interrupt *interrupt = &call->interrupt;
+    struct lc_host *host = call->host;
+    struct lc_loop *loop = call->loop;
     int at = lua_gettop(L);
     enum lc_run how;
     bool ok = false;
 
-    lc_interrupt_install(host, &interrupt, loop, task);
+    lc_interrupt_install(host, interrupt, loop, task);
     how = run_future(L, loop, &task->future);
     if (how == LC_RUN_STUCK) {
         push_stuck(L, loop);
@@ -317,29 +352,28 @@ static bool run_main_task(lua_State *L, struct lc_host *host, struct lc_loop *lo
                       "Event loop stopped before Future completed.");
     } else {
         ok = lc_future_push_outcome(L, at, n);
-        if (!ok && task->future.state == LC_CANCELLED && interrupt.seen > 0 &&
+        if (!ok && task->future.state == LC_CANCELLED && interrupt->seen > 0 &&
             lc_task_uncancel(task) == 0) {
             lua_pop(L, 1);
             lc_error_push_bare(L, host, LC_KEYBOARD_INTERRUPT);
         }
     }
-    lc_interrupt_remove(&interrupt);
+    lc_interrupt_remove(interrupt);
     if (!ok)
         *n = 1;
     return ok;
 }
 
 /* shut_down with Ctrl-C at work; the loop is then closed. An error is pushed: true. */
-static bool end_loop(lua_State *L, struct lc_host *host, struct lc_loop *loop)
+static bool end_loop(lua_State *L, struct run_call *call)
 {
-    struct lc_interrupt interrupt;
     bool raised;
 
-    lc_interrupt_install(host, &interrupt, loop, NULL);
-    atomic_store(&interrupt.count, 1);
-    raised = shut_down(L, loop);
-    lc_interrupt_remove(&interrupt);
-    lc_loop_close(L, loop);
+    lc_interrupt_install(call->host, &call->interrupt, call->loop, NULL);
+    atomic_store(&call->interrupt.count, 1);
+    raised = shut_down(L, call->loop);
+    lc_interrupt_remove(&call->interrupt);
+    lc_loop_close(L, call->loop);
     return raised;
 }
 
@@ -356,12 +390,28 @@ static void exit_process(lua_State *L, struct lc_host *host)
     lua_pop(L, 1);
 }
 
-int lc_run_main(lua_State *L, struct lc_host *host, bool is_script)
+/* The phases of a run. Stack: 1 the call, 2 main, then its arguments. */
+static int run_phases(lua_State *L)
 {
-    struct lc_loop *loop;
+    struct run_call *call = lua_touserdata(L, 1);
+    struct lc_host *host = call->host;
     struct lc_task *task;
     bool ok, raised;
     int n = 0;
+
+    call->loop = lc_loop_object_new(L, host, host->options.backend);
+    lua_insert(L, 2);
+    task = make_main(L, host, call->loop, 3, call->is_script);
+    ok = run_main_task(L, call, task, &n);
+    raised = end_loop(L, call);
+    if (!ok && raised)
+        lua_pop(L, 1);
+    return ok && !raised ? n : lua_error(L);
+}
+
+int lc_run_main(lua_State *L, struct lc_host *host, bool is_script)
+{
+    struct run_call call = {.host = host, .is_script = is_script};
 
     lc_check_may_run(L, NULL, "lucio.run");
     lua_settop(L, lua_gettop(L) > 0 ? lua_gettop(L) : 1);
@@ -370,18 +420,20 @@ int lc_run_main(lua_State *L, struct lc_host *host, bool is_script)
                  "bad argument #1 to 'run' (a function or coroutine was expected, got %s)",
                  luaL_tolstring(L, 1, NULL));
     lc_check_awaitable(L, 1, "run", 1);
-    loop = lc_loop_object_new(L, host, host->options.backend);
+    luaL_checkstack(L, 8, NULL);
+    lua_pushlightuserdata(L, host);
+    lua_pushcclosure(L, run_phases, 1);
     lua_insert(L, 1);
-    task = make_main(L, host, loop, 2, is_script); /* 2 */
-    ok = run_main_task(L, host, loop, task, &n);
-    raised = end_loop(L, host, loop);
-    if (!ok || raised) {
-        if (!ok && raised)
-            lua_pop(L, 1);
-        exit_process(L, host);
-        return lua_error(L);
-    }
-    return n;
+    lua_pushlightuserdata(L, &call);
+    lua_insert(L, 2);
+    if (lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0) == LUA_OK)
+        return lua_gettop(L);
+    /* whatever raised, the loop and Ctrl-C are as they were before */
+    lc_interrupt_remove(&call.interrupt);
+    if (call.loop != NULL)
+        lc_loop_close(L, call.loop);
+    exit_process(L, host);
+    return lua_error(L);
 }
 
 /* lucio.run(main, ...) -> ... */
@@ -418,6 +470,7 @@ static int runner_run(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct runner *runner = check_runner(L, "run");
+    struct run_call call = {0};
     struct lc_loop *loop;
     struct lc_task *task;
     int n;
@@ -437,7 +490,9 @@ static int runner_run(lua_State *L)
     }
     lc_unwrap_async(L, lua_gettop(L) - n);
     task = lc_task_new(L, loop, n, 2, LC_TASK_PLAIN);
-    return run_main_task(L, host, loop, task, &n) ? n : lua_error(L);
+    call.host = host;
+    call.loop = loop;
+    return run_main_task(L, &call, task, &n) ? n : lua_error(L);
 }
 
 static int runner_get_loop(lua_State *L)
@@ -454,6 +509,7 @@ static int runner_close(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     struct runner *runner = lc_check_self(L, &runner_type, "close");
     struct lc_loop *loop = runner->loop;
+    struct run_call call = {0};
 
     if (runner->closed)
         return 0;
@@ -461,7 +517,9 @@ static int runner_close(lua_State *L)
     if (loop == NULL || loop->generation != runner->generation || loop->state == LC_LOOP_CLOSED)
         return 0;
     lc_check_may_run(L, loop, "Runner:close");
-    return end_loop(L, host, loop) ? lua_error(L) : 0;
+    call.host = host;
+    call.loop = loop;
+    return end_loop(L, &call) ? lua_error(L) : 0;
 }
 
 /* lucio.Runner{debug=, backend=} */
