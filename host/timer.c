@@ -46,9 +46,8 @@ bool lc_timers_add(struct lc_host *host, struct lc_timers *timers, struct lc_tim
 {
     if (timers->count + 1 >= timers->capacity) {
         uint32_t capacity = timers->capacity ? timers->capacity * 2 : 64;
-        struct lc_deadline *heap =
-            lc_realloc(host, timers->heap, timers->capacity * sizeof *heap,
-                       capacity * sizeof *heap);
+        struct lc_deadline *heap = lc_realloc(host, timers->heap, timers->capacity * sizeof *heap,
+                                              capacity * sizeof *heap);
 
         if (heap == NULL)
             return false;
