@@ -37,6 +37,13 @@ describe("spec.support.tally", function()
       details = {"while it ran: b", "log: Segmentation fault"}}}, result.failures)
   end)
 
+  it("shows what a sanitizer found, not the end of its report", function()
+    local log = "a\n==7==ERROR: AddressSanitizer: heap-use-after-free\n" .. ("#0\n"):rep(40)
+    local details = outcome({tap = "", status = "1", log = log}).failures[1].details
+    assert.are.equal("log: ==7==ERROR: AddressSanitizer: heap-use-after-free", details[1])
+    assert.are.equal(25, #details)
+  end)
+
   it("counts a run without any output as a failure", function()
     local result = outcome {tap = "", status = "0"}
     assert.are.same({"the run ended without a summary (exit status 0)"}, {result.failures[1].name})

@@ -19,10 +19,17 @@ local function read(path)
   return text
 end
 
-local function last_lines(text, n)
-  local list = {}
-  for line in text:gmatch("[^\n]+") do list[#list + 1] = "log: " .. line end
-  return table.move(list, math.max(1, #list - n + 1), #list, 1, {})
+-- The part of a log that tells most: from a sanitizer's finding on, else its last lines.
+local function log_excerpt(text)
+  local list, first = {}, nil
+  for line in text:gmatch("[^\n]+") do
+    list[#list + 1] = "log: " .. line
+    if not first and (line:find("==ERROR: ", 1, true) or line:find("runtime error:", 1, true)) then
+      first = #list
+    end
+  end
+  first = first or math.max(1, #list - LOG_LINES + 1)
+  return table.move(list, first, math.min(#list, first + LOG_LINES - 1), 1, {})
 end
 
 --- Reads TAP: number of passed tests, list of failures ({name, details}), plan or nil, the name
@@ -65,7 +72,7 @@ function M.outcome(dir)
   local passed, failures, plan, running = M.parse(read(dir .. "/tap"))
   local why = broken(passed + #failures, #failures, plan, status)
   if why then
-    local details = last_lines(read(dir .. "/log"), LOG_LINES)
+    local details = log_excerpt(read(dir .. "/log"))
     if running then table.insert(details, 1, "while it ran: " .. running) end
     failures[#failures + 1] = {name = "the run " .. why, details = details}
   end
