@@ -130,27 +130,24 @@ void lc_check_no_arguments(lua_State *L, const char *what)
                  "bad argument #1 to '%s' (no value expected, got %s)", what, lc_type_name(L, 1));
 }
 
-void lc_check_options(lua_State *L, int idx, const char *what, int pos, const char *const *names)
+/* Lists longer than this are not gone through key by key: what is no item follows the items. */
+#define SHORT_LIST 16
+
+/* Checks the keys of the table at `idx` that follow the key on top. [-1, +0, v] */
+static void check_keys(lua_State *L, int idx, const char *what, int pos, const char *const *names)
 {
     struct lc_host *host = lc_host_of(L);
 
-    idx = lua_absindex(L, idx);
-    if (lua_isnoneornil(L, idx))
-        return;
-    if (lua_type(L, idx) != LUA_TTABLE)
-        lc_raise_argument(L, host, LC_TYPE_ERROR, what, pos, "table of options", idx);
-    lua_pushnil(L);
     while (lua_next(L, idx) != 0) {
         bool known = false;
 
         lua_pop(L, 1);
-        if (lua_type(L, -1) != LUA_TSTRING) {
-            if (lua_type(L, -1) == LUA_TNUMBER)
-                continue; /* items of a list that carries options */
+        if (lua_type(L, -1) == LUA_TNUMBER)
+            continue; /* items of a list that carries options */
+        if (lua_type(L, -1) != LUA_TSTRING)
             lc_raise(L, host, LC_TYPE_ERROR,
                      "bad argument #%d to '%s' (option names are strings, got %s)", pos, what,
                      luaL_typename(L, -1));
-        }
         for (int i = 0; names[i] != NULL && !known; i++)
             known = strcmp(names[i], lua_tostring(L, -1)) == 0;
         if (!known)
@@ -159,11 +156,35 @@ void lc_check_options(lua_State *L, int idx, const char *what, int pos, const ch
     }
 }
 
+void lc_check_options(lua_State *L, int idx, const char *what, int pos, const char *const *names)
+{
+    idx = lua_absindex(L, idx);
+    if (lua_isnoneornil(L, idx))
+        return;
+    if (lua_type(L, idx) != LUA_TTABLE)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, what, pos, "table of options", idx);
+    lua_pushnil(L);
+    check_keys(L, idx, what, pos, names);
+}
+
+void lc_check_list_options(lua_State *L, int idx, const char *what, int pos,
+                           const char *const *names, lua_Integer n)
+{
+    idx = lua_absindex(L, idx);
+    if (n > SHORT_LIST && lua_rawgeti(L, idx, n) != LUA_TNIL)
+        lua_pushinteger(L, n);
+    else
+        lua_pushnil(L);
+    check_keys(L, idx, what, pos, names);
+    if (n > SHORT_LIST)
+        lua_pop(L, 1);
+}
+
 /* Whether the list has an item beyond its length n, after a hole. Looks at all keys of a short list;
  * of a long one at those that follow item n, where options and stray items are. */
 static bool has_item_beyond(lua_State *L, int idx, lua_Integer n)
 {
-    if (n > 16)
+    if (n > SHORT_LIST)
         lua_pushinteger(L, n);
     else
         lua_pushnil(L);

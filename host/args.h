@@ -47,6 +47,10 @@ void lc_check_no_arguments(lua_State *L, const char *what);
 /* The table at `idx` (nil: no options) has only the named string keys. */
 void lc_check_options(lua_State *L, int idx, const char *what, int pos, const char *const *names);
 
+/* The same for a list of n items that carries options: looks only at what follows the items. */
+void lc_check_list_options(lua_State *L, int idx, const char *what, int pos,
+                           const char *const *names, lua_Integer n);
+
 /* Number of items of the list at `idx`: its field `n` or its length. An item after a hole is a
  * TypeError; a hole before that is for who reads the items to find. */
 lua_Integer lc_check_list(lua_State *L, int idx, const char *what, int pos);

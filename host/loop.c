@@ -250,6 +250,7 @@ static void loop_wait(struct lc_loop *loop, double timeout)
         ev_run(loop->ev, EVRUN_NOWAIT);
         return;
     }
+    lc_threads_trim(loop->L, loop->host);
     if (timeout > 0) {
         ev_now_update(loop->ev);
         ev_timer_set(&loop->alarm, timeout, 0);

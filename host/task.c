@@ -252,7 +252,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     lc_list_init(&task->link);
     lua_pushvalue(L, fn);
     lua_setiuservalue(L, -2, 2);
-    if (lc_context_push_for_task(L, host, context)) {
+    if ((context != 0 || host->current == NULL || host->current->has_context) &&
+        lc_context_push_for_task(L, host, context)) {
         lc_future_set_extra(L, -2, LC_EXTRA_CONTEXT);
         task->has_context = true;
     }

@@ -6,13 +6,18 @@
 
 #include "host.h"
 
-/* More idle threads than this are left to the collector (about 18 MB kept). */
-#define IDLE_MAX 16384
+/* As many idle threads are kept for good (about 4.5 MB); of more, this part goes each time. */
+#define IDLE_KEPT   4096
+#define TRIM_DIVIDE 8
+
+/* Kilobytes of Lua's heap that a thread takes. The collector is told not to count them: threads are
+ * pooled, no garbage, and would make it run for nothing. */
+#define THREAD_KB 1
 
 void lc_threads_open(lua_State *L, struct lc_host *host)
 {
     lua_newtable(L);
-    host->threads.threads = luaL_ref(L, LUA_REGISTRYINDEX);
+    host->threads.table = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_newtable(L);
     host->threads.tasks = luaL_ref(L, LUA_REGISTRYINDEX);
 }
@@ -21,8 +26,10 @@ void lc_threads_close(struct lc_host *host)
 {
     struct lc_threads *t = &host->threads;
 
-    lc_realloc(host, t->idle, t->capacity * sizeof *t->idle, 0);
-    lc_realloc(host, t->empty, t->capacity * sizeof *t->empty, 0);
+    if (t->capacity > 0) {
+        lc_realloc(host, t->slot, (t->capacity + 1) * sizeof *t->slot, 0);
+        lc_realloc(host, t->free, t->capacity * sizeof *t->free, 0);
+    }
     memset(t, 0, sizeof *t);
 }
 
@@ -34,23 +41,11 @@ static void set_slot(lua_State *L, int table, int slot)
     lua_pop(L, 1);
 }
 
-static void *grow_stack(struct lc_host *host, void *stack, size_t size, size_t capacity,
-                        size_t grown)
+/* Fills the new slots of both tables: setting one later then allocates nothing. */
+static void fill_tables(lua_State *L, struct lc_threads *t, size_t capacity)
 {
-    return lc_realloc(host, stack, capacity * size, grown * size);
-}
-
-/* Doubles the number of slots. Both tables get their array part filled first: giving a slot back
- * then allocates nothing. */
-static void threads_grow(lua_State *L, struct lc_host *host)
-{
-    struct lc_threads *t = &host->threads;
-    size_t capacity = t->capacity ? t->capacity * 2 : 16;
-    struct lc_idle *idle;
-    int *empty;
-
     luaL_checkstack(L, 3, NULL);
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->threads);
+    lua_rawgeti(L, LUA_REGISTRYINDEX, t->table);
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
     for (size_t i = t->capacity + 1; i <= capacity; i++) {
         lua_pushboolean(L, 0);
@@ -59,48 +54,59 @@ static void threads_grow(lua_State *L, struct lc_host *host)
         lua_rawseti(L, -2, (lua_Integer)i);
     }
     lua_pop(L, 2);
-    idle = grow_stack(host, t->idle, sizeof *idle, t->capacity, capacity);
-    if (idle != NULL)
-        t->idle = idle;
-    empty = grow_stack(host, t->empty, sizeof *empty, t->capacity, capacity);
-    if (empty != NULL)
-        t->empty = empty;
-    if (idle == NULL || empty == NULL) {
-        /* a stack that did grow keeps its surplus; shrink it back, which cannot fail */
-        if (idle != NULL)
-            t->idle = grow_stack(host, idle, sizeof *idle, capacity, t->capacity);
-        if (empty != NULL)
-            t->empty = grow_stack(host, empty, sizeof *empty, capacity, t->capacity);
+}
+
+/* Doubles the number of slots; all are in use. */
+static void threads_grow(lua_State *L, struct lc_host *host)
+{
+    struct lc_threads *t = &host->threads;
+    size_t old = t->capacity, capacity = old ? old * 2 : 16;
+    lua_State **slot;
+    int *stack;
+
+    fill_tables(L, t, capacity);
+    stack = lc_realloc(host, NULL, 0, capacity * sizeof *stack);
+    if (stack == NULL)
+        luaL_error(L, "not enough memory");
+    slot = lc_realloc(host, t->slot, old ? (old + 1) * sizeof *slot : 0,
+                      (capacity + 1) * sizeof *slot);
+    if (slot == NULL) {
+        lc_realloc(host, stack, capacity * sizeof *stack, 0);
         luaL_error(L, "not enough memory");
     }
-    for (size_t i = capacity; i > t->capacity; i--)
-        t->empty[t->empty_count++] = (int)i;
+    lc_realloc(host, t->free, old * sizeof *t->free, 0);
+    t->free = stack;
+    t->slot = slot;
     t->capacity = capacity;
+    for (size_t i = capacity; i > old; i--) {
+        slot[i] = NULL;
+        stack[capacity - ++t->empty] = (int)i;
+    }
 }
 
 lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int *slot)
 {
     struct lc_threads *t = &host->threads;
-    lua_State *thread;
 
-    task_idx = lua_absindex(L, task_idx);
-    if (t->idle_count > 0) {
-        t->idle_count--;
-        *slot = t->idle[t->idle_count].slot;
-        thread = t->idle[t->idle_count].thread;
+    if (t->idle > 0) {
+        *slot = t->free[--t->idle];
     } else {
-        if (t->empty_count == 0)
+        lua_State *thread;
+
+        if (t->empty == 0)
             threads_grow(L, host);
-        *slot = t->empty[t->empty_count - 1];
+        *slot = t->free[t->capacity - t->empty];
         thread = lua_newthread(L);
-        set_slot(L, t->threads, *slot);
-        t->empty_count--;
+        set_slot(L, t->table, *slot);
+        t->slot[*slot] = thread;
+        t->empty--;
+        lua_gc(L, LUA_GCSTEP, -THREAD_KB);
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
     lua_pushvalue(L, task_idx);
     lua_rawseti(L, -2, *slot);
     lua_pop(L, 1);
-    return thread;
+    return t->slot[*slot];
 }
 
 void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot)
@@ -108,6 +114,15 @@ void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot)
     lua_rawgeti(L, LUA_REGISTRYINDEX, host->threads.tasks);
     lua_rawgeti(L, -1, slot);
     lua_replace(L, -2);
+}
+
+/* Leaves the slot's thread to the collector. */
+static void drop_thread(lua_State *L, struct lc_threads *t, int slot)
+{
+    lua_pushboolean(L, 0);
+    set_slot(L, t->table, slot);
+    t->slot[slot] = NULL;
+    t->free[t->capacity - ++t->empty] = slot;
 }
 
 void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread)
@@ -118,12 +133,20 @@ void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thr
     lua_pushboolean(L, 0);
     lua_rawseti(L, -2, slot);
     lua_pop(L, 1);
-    if (lua_status(thread) == LUA_OK && t->idle_count < IDLE_MAX) {
+    if (lua_status(thread) == LUA_OK) {
         lua_settop(thread, 0);
-        t->idle[t->idle_count++] = (struct lc_idle){thread, slot};
+        t->free[t->idle++] = slot;
     } else {
-        lua_pushboolean(L, 0);
-        set_slot(L, t->threads, slot);
-        t->empty[t->empty_count++] = slot;
+        drop_thread(L, t, slot);
     }
+}
+
+void lc_threads_trim(lua_State *L, struct lc_host *host)
+{
+    struct lc_threads *t = &host->threads;
+    size_t surplus = t->idle > IDLE_KEPT ? t->idle - IDLE_KEPT : 0;
+
+    surplus = surplus / TRIM_DIVIDE;
+    while (surplus-- > 0)
+        drop_thread(L, t, t->free[--t->idle]);
 }

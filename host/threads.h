@@ -1,7 +1,8 @@
 /*
  * threads: the pool of Lua threads that tasks run in.
  * Invariant: a thread has one slot for life; a slot's task entry is the task that uses it, or false.
- *            A thread whose body returned is used again without a reset.
+ *            A thread whose body returned is used again without a reset. The pool holds at most as
+ *            many threads as tasks were alive at once, and gives some back when the loop idles.
  * Owner:     the two tables hold threads and unfinished tasks, so a task needs no other reference.
  */
 #ifndef LC_THREADS_H
@@ -14,16 +15,13 @@
 struct lc_host;
 
 struct lc_threads {
-    int threads; /* registry index: slot -> thread */
-    int tasks;   /* registry index: slot -> task */
-    struct lc_idle {
-        lua_State *thread;
-        int slot;
-    } * idle; /* stack of slots whose thread is free */
-    size_t idle_count;
-    int *empty; /* stack of slots without a thread */
-    size_t empty_count;
-    size_t capacity; /* of both stacks; slots 1..capacity exist */
+    int table;        /* registry index: slot -> thread */
+    int tasks;        /* registry index: slot -> task */
+    lua_State **slot; /* slot[n] is the thread of slot n, or NULL */
+    int *free;        /* slots: from the front those of idle threads, from the back empty ones */
+    size_t idle;
+    size_t empty;
+    size_t capacity; /* slots 1..capacity exist */
 };
 
 void lc_threads_open(lua_State *L, struct lc_host *host);
@@ -35,8 +33,12 @@ lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int 
 /* The task in the slot. [-0, +1, -] */
 void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot);
 
-/* Ends the use of the slot: the thread goes back to the pool, or away when it is broken or the
- * pool is full. [-0, +0, -] */
+/* Ends the use of the slot: the thread goes back to the pool, or away when it is broken.
+ * [-0, +0, -] */
 void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread);
+
+/* The loop has nothing to do: leaves some idle threads to the collector if there are many.
+ * [-0, +0, -] */
+void lc_threads_trim(lua_State *L, struct lc_host *host);
 
 #endif

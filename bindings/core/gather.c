@@ -236,7 +236,7 @@ static int lucio_gather(lua_State *L)
     lua_Integer n;
 
     if (is_list_form(L)) {
-        lc_check_options(L, 1, "gather", 1, names);
+        lc_check_list_options(L, 1, "gather", 1, names, (lua_Integer)lua_rawlen(L, 1));
         lua_getfield(L, 1, "return_exceptions");
         return_exceptions = lua_toboolean(L, -1);
     } else {
