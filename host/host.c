@@ -122,9 +122,12 @@ static int closing_gc(lua_State *L)
     return 0;
 }
 
+/* The host is on top; the object holds it, should opening it fail half-way. */
 static void make_closing_object(lua_State *L, struct lc_host *host)
 {
-    lua_newuserdatauv(L, 0, 0);
+    lua_newuserdatauv(L, 0, 1);
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, 1);
     lua_createtable(L, 0, 1);
     lua_pushlightuserdata(L, host);
     lua_pushcclosure(L, closing_gc, 1);

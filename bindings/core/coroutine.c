@@ -54,6 +54,7 @@ int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int n
 
     host->can_await = outer_can && outer == L && lua_isyieldable(L);
     host->running = co;
+    *results = 0; /* what lua_resume refuses to run leaves it unset */
     status = lua_resume(co, L, nargs, results);
     host->running = outer;
     host->can_await = outer_can;

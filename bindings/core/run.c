@@ -131,9 +131,12 @@ static const struct lc_entry_type join_child_entry = {join_child_run, NULL, NULL
 static enum lc_run run_list(lua_State *L, struct lc_loop *loop)
 {
     int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
-    struct join *join = lua_newuserdatauv(L, sizeof *join + (size_t)n * sizeof *join->children, 0);
+    struct join *join;
     enum lc_run how;
 
+    if (n == 0)
+        return LC_RUN_STOPPED;
+    join = lua_newuserdatauv(L, sizeof *join + (size_t)n * sizeof *join->children, 0);
     lc_entry_init(&join->last, &stopper_entry);
     join->left = n;
     for (int i = 0; i < n; i++) {
@@ -280,6 +283,9 @@ static bool shut_down(lua_State *L, struct lc_loop *loop)
             lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
     if (how == LC_RUN_STOPPED)
         how = run_last_ticks(L, loop);
+    /* what the last ticks started, such as the close of a generator that was collected */
+    if (how == LC_RUN_STOPPED)
+        how = cancel_all(L, loop);
     if (how == LC_RUN_STUCK)
         push_stuck(L, loop);
     return how != LC_RUN_STOPPED;

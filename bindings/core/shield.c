@@ -1,7 +1,8 @@
 /*
  * shield: a future that passes an outcome on but no cancellation back (SEMANTICS SH).
  * A guard has one entry in each future's callbacks. Owner: the outer future's table of extras; the
- * guard's user value 1 is the inner future, so that the inner one lives as long as the outer.
+ * guard's user value 1 is the inner future, so that the inner one lives as long as the outer; 2 is the
+ * outer one, so that both are there when the guard is finalized.
  */
 #include <lauxlib.h>
 
@@ -80,6 +81,10 @@ static int guard_gc(lua_State *L)
     if (guard == NULL || guard->inner == NULL || lc_future_loop(guard->inner) == NULL ||
         guard->inner->loop->host->closed)
         return 0;
+    /* its entry was about to run: see inner_done_run */
+    if (lc_future_is_done(guard->inner) && lc_entry_is_queued(&guard->inner_done) &&
+        guard->outer->state == LC_CANCELLED)
+        lc_future_mark_retrieved(guard->inner);
     lc_list_unlink(&guard->inner_done.link);
     lc_list_unlink(&guard->outer_done.link);
     return 0;
@@ -103,12 +108,14 @@ static int lucio_shield(lua_State *L)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Event loop is closed");
     outer = lc_future_new(L, inner->loop); /* 3 */
     lc_pointer_register(L, host, 3);
-    guard = lc_new_object(L, host, &guard_type, LC_REF_SHIELD, sizeof *guard, 1); /* 4 */
+    guard = lc_new_object(L, host, &guard_type, LC_REF_SHIELD, sizeof *guard, 2); /* 4 */
     lc_entry_init(&guard->inner_done, &inner_done_entry);
     lc_entry_init(&guard->outer_done, &outer_done_entry);
     lc_pointer_register(L, host, 4);
     lua_pushvalue(L, 2);
     lua_setiuservalue(L, 4, 1);
+    lua_pushvalue(L, 3);
+    lua_setiuservalue(L, 4, 2);
     lc_future_set_extra(L, 3, LC_EXTRA_GUARD);
     guard->inner = inner;
     guard->outer = outer;
