@@ -97,7 +97,11 @@ static void report_run(struct lc_loop *loop, struct lc_entry *entry)
 
     lc_anchor_push(L, loop->host, report->anchor);
     lc_anchor_drop(L, loop->host, &report->anchor);
-    report_failure(L, loop, top + 1);
+    /* something else that was collected with it may have retrieved it since */
+    if (report->future != NULL) {
+        lc_report_settle(report->future);
+        report_failure(L, loop, top + 1);
+    }
     lua_settop(L, top);
 }
 
@@ -111,9 +115,10 @@ static int report_gc(lua_State *L)
     if (future == NULL)
         return 0;
     loop = lc_future_loop(future);
-    lc_report_settle(future);
-    if (loop == NULL || loop->host->closed)
+    if (loop == NULL || loop->host->closed) {
+        lc_report_settle(future);
         return 0;
+    }
     lua_settop(L, 1);
     report->anchor = lc_anchor(L, loop->host);
     lc_loop_ready(loop, &report->entry);
@@ -122,10 +127,8 @@ static int report_gc(lua_State *L)
 
 static void reports_flush(lua_State *L, struct lc_loop *loop)
 {
-    if (lc_list_empty(&loop->reports) && lc_list_empty(&loop->ready))
-        return;
     /* those in the collector's hands are finalized first: none gets lost on the way */
-    if (!lc_list_empty(&loop->reports) && !loop->host->closed)
+    if (!lc_list_empty(&loop->reports))
         lua_gc(L, LUA_GCCOLLECT);
     while (!lc_list_empty(&loop->reports)) {
         struct lc_report *report = lc_container_of(loop->reports.next, struct lc_report, link);
@@ -133,23 +136,18 @@ static void reports_flush(lua_State *L, struct lc_loop *loop)
         int top = lua_gettop(L);
 
         luaL_checkstack(L, 10, NULL);
-        lc_pointer_push(L, loop->host, report);
+        if (report->anchor != LC_NO_ANCHOR) {
+            /* the collector queued it in the meantime */
+            lc_list_unlink(&report->entry.link);
+            lc_anchor_push(L, loop->host, report->anchor);
+            lc_anchor_drop(L, loop->host, &report->anchor);
+        } else {
+            lc_pointer_push(L, loop->host, report);
+        }
         lc_report_settle(future);
         if (lua_type(L, -1) == LUA_TUSERDATA)
             report_failure(L, loop, lua_gettop(L));
         lua_settop(L, top);
-    }
-    /* those that the collector queued in the meantime */
-    for (struct lc_link *link = loop->ready.next; link != &loop->ready;) {
-        struct lc_entry *entry = lc_container_of(link, struct lc_entry, link);
-
-        link = link->next;
-        if (entry->type != &report_entry)
-            continue;
-        lc_list_unlink(&entry->link);
-        loop->L = L;
-        report_run(loop, entry);
-        link = loop->ready.next;
     }
 }
 
