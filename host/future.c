@@ -126,10 +126,11 @@ static void future_complete(lua_State *L, int idx, struct lc_future *future,
 
 void lc_future_set_result(lua_State *L, int idx, int n)
 {
-    struct lc_future *future;
+    lc_future_finish(L, lua_touserdata(L, idx), lua_absindex(L, idx), n);
+}
 
-    idx = lua_absindex(L, idx);
-    future = lua_touserdata(L, idx);
+void lc_future_finish(lua_State *L, struct lc_future *future, int idx, int n)
+{
     if (n > 1) {
         lua_createtable(L, n, 0);
         lua_insert(L, -n - 1);
@@ -221,8 +222,13 @@ bool lc_future_push_outcome(lua_State *L, int idx, int *n)
 {
     struct lc_future *future;
 
-    idx = lua_absindex(L, idx);
     future = lua_touserdata(L, idx);
+    if (future->state == LC_FINISHED && future->result_count == 1) {
+        *n = 1;
+        lua_getiuservalue(L, idx, 1);
+        return true;
+    }
+    idx = lua_absindex(L, idx);
     if (future->state != LC_FINISHED) {
         lc_future_push_error(L, idx);
         *n = 1;

@@ -73,6 +73,8 @@ struct lc_loop *lc_future_loop(const struct lc_future *future);
 
 /* Completes a pending future at `idx`. The values are the n on top. [-n, +0, m] */
 void lc_future_set_result(lua_State *L, int idx, int n);
+/* The same with the future at hand; `idx` is absolute. */
+void lc_future_finish(lua_State *L, struct lc_future *future, int idx, int n);
 /* The error is on top; user code sees it when it looks or, if nobody does, as a report.
  * [-1, +0, m] */
 void lc_future_set_error(lua_State *L, int idx);

@@ -15,6 +15,9 @@
 
 const struct lc_type lc_task_type = {"Task", sizeof(struct lc_task)};
 
+/* Up to so many arguments fit into the stack that every C function and every thread has. */
+#define ARGS_FREE 8
+
 /* Requests are passed down chains of tasks by iteration; through gathers by recursion, this deep. */
 #define CANCEL_DEPTH_MAX 1000
 
@@ -99,7 +102,7 @@ static int task_main_k(lua_State *L, int status, lua_KContext ctx)
         task_end_cancelled(L, task, 1);
     } else {
         task_finish(L, 1, task);
-        lc_future_set_result(L, 1, lua_gettop(L) - 2);
+        lc_future_finish(L, &task->future, 1, lua_gettop(L) - 2);
     }
     return 0;
 }
@@ -226,11 +229,9 @@ static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task
 
 /* The script's own task takes the first default name unless lucio.run came first, so that the same
  * script numbers its tasks alike under the command and under lua5.4. */
-static void number_script(struct lc_host *host, struct lc_loop *loop)
+static void number_script(struct lc_task *script, struct lc_host *host, struct lc_loop *loop)
 {
-    struct lc_task *script = host->script;
-
-    if (script != NULL && script->number == 0 && script->future.loop == loop)
+    if (script->number == 0 && script->future.loop == loop)
         script->number = ++host->task_names;
 }
 
@@ -243,7 +244,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     lua_State *thread;
     int slot;
 
-    luaL_checkstack(L, 8, NULL);
+    if (nargs > ARGS_FREE)
+        luaL_checkstack(L, 8, NULL);
     task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
     lc_future_init(&task->future, &lc_task_type, loop);
     lc_entry_init(&task->waiter.entry, &task_step_entry);
@@ -260,7 +262,7 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     if (loop->debug)
         lc_report_note_source(L, lua_gettop(L));
     thread = lc_thread_take(L, host, lua_gettop(L), &slot);
-    if (!lua_checkstack(thread, nargs + 8)) {
+    if (nargs > ARGS_FREE && !lua_checkstack(thread, nargs + 8)) {
         lc_thread_give(L, host, slot, thread);
         luaL_error(L, "too many arguments to a task");
     }
@@ -273,7 +275,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     lua_pushcfunction(thread, lc_traceback_handler);
     lua_xmove(L, thread, nargs + 1);
     task->thread = thread;
-    number_script(host, loop);
+    if (host->script != NULL)
+        number_script(host->script, host, loop);
     if (!(options & LC_TASK_NAMED))
         task->number = ++host->task_names;
     lc_list_append(&loop->tasks, &task->link);

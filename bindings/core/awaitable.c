@@ -321,7 +321,7 @@ static int await_future_k(lua_State *L, int status, lua_KContext ctx)
 
 int lc_await_future(lua_State *L, struct lc_host *host, int idx)
 {
-    struct lc_future *future = lc_to_future(L, idx);
+    struct lc_future *future = lua_touserdata(L, idx);
     struct lc_task *task;
     int n;
 
