@@ -166,7 +166,7 @@ static int lucio_as_completed(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     struct iterator *it;
     double timeout = 0;
-    bool has_timeout = false;
+    bool has_timeout = false, only_futures;
     lua_Integer n;
 
     lua_settop(L, 2);
@@ -175,7 +175,7 @@ static int lucio_as_completed(lua_State *L)
     lc_check_options(L, 2, "as_completed", 2, names);
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "as_completed: no running event loop");
-    n = lc_check_awaitables(L, host, 1, "as_completed", 1);
+    n = lc_check_awaitables(L, host, 1, "as_completed", 1, &only_futures);
     if (!lua_isnil(L, 2)) {
         lua_getfield(L, 2, "timeout");
         has_timeout = lc_opt_seconds(L, -1, "as_completed", 2, &timeout);

@@ -238,13 +238,20 @@ static void check_item(lua_State *L, struct lc_host *host, const char *what, int
 }
 
 lua_Integer lc_check_awaitables(lua_State *L, struct lc_host *host, int idx, const char *what,
-                                int pos)
+                                int pos, bool *only_futures)
 {
     lua_Integer n = lc_check_list(L, idx, what, pos);
 
+    *only_futures = true;
     for (lua_Integer i = 1; i <= n; i++) {
-        if (lua_rawgeti(L, idx, i) != LUA_TFUNCTION)
+        struct lc_future *future;
+
+        lua_rawgeti(L, idx, i);
+        future = lc_to_future(L, -1);
+        if (future == NULL || lc_future_loop(future) != host->loop) {
+            *only_futures = false;
             check_item(L, host, what, pos, (int)i);
+        }
         lua_pop(L, 1);
     }
     return n;

@@ -62,9 +62,9 @@ bool lc_is_async_function(lua_State *L, int idx);
  * all else becomes a new task. [-0, +1, e] */
 struct lc_future *lc_ensure_future(lua_State *L, struct lc_host *host, int idx);
 /* Checks the list of awaitables at `idx`: all are awaitable, and of the running loop. Returns how
- * many. [-0, +0, v] */
+ * many; *only_futures: all are futures or tasks already. [-0, +0, v] */
 lua_Integer lc_check_awaitables(lua_State *L, struct lc_host *host, int idx, const char *what,
-                                int pos);
+                                int pos, bool *only_futures);
 /* Pushes a table: the futures of the list's items, in order; what stands twice is one future, but a
  * function that stands twice is two tasks. [-0, +1, e] */
 void lc_ensure_futures(lua_State *L, struct lc_host *host, int idx, lua_Integer n);

@@ -105,27 +105,38 @@ static void gather_detach(struct gather *gather)
     }
 }
 
-/* Pushes the result of child i as it stands in the table: the first value, or the error object. */
-static void push_result(lua_State *L, struct lc_host *host, int list, int i)
+/* Replaces future i of the list by its result as it stands in the table that gather returns: the first
+ * value, or the error object. */
+static void put_result(lua_State *L, struct lc_host *host, int list, int i)
 {
     int top = lua_gettop(L), n;
 
-    struct lc_future *future;
-
-    lua_rawgeti(L, list, i);
-    future = lua_touserdata(L, -1);
-    if (future->state == LC_FINISHED && future->result_count == 1) {
-        lua_getiuservalue(L, -1, 1);
-        lua_replace(L, -2);
-        return;
-    }
-    if (lc_future_push_outcome(L, top + 1, &n)) {
-        lua_settop(L, top + 2);
+    if (lc_future_push_outcome(L, top, &n)) {
+        lua_settop(L, top + 1);
     } else if (!lc_is_error(L, -1)) {
-        lc_future_wrap_error(L, host, top + 1);
+        lc_future_wrap_error(L, host, top);
     }
-    lua_replace(L, top + 1);
-    lua_settop(L, top + 1);
+    lua_rawseti(L, list, i);
+}
+
+/* Makes the list of futures at `list` the table of results. */
+static void put_results(lua_State *L, struct lc_host *host, struct gather *gather, int list)
+{
+    for (int i = 1; i <= gather->args; i++) {
+        struct lc_future *future;
+
+        lua_rawgeti(L, list, i);
+        future = lua_touserdata(L, -1);
+        if (future->state == LC_FINISHED && future->result_count == 1) {
+            lua_getiuservalue(L, -1, 1);
+            lua_rawseti(L, list, i);
+        } else {
+            put_result(L, host, list, i);
+        }
+        lua_settop(L, list);
+    }
+    lua_pushinteger(L, gather->args);
+    lua_setfield(L, list, "n");
 }
 
 /* Pushes the error of the outer future. False: it has results. */
@@ -173,13 +184,7 @@ static int gather_finish(lua_State *L, int idx, bool waited)
         failed = lc_wait_settle(L, host->current, failed);
     if (failed)
         return lua_error(L);
-    lua_createtable(L, gather->args, 1);
-    for (int i = 1; i <= gather->args; i++) {
-        push_result(L, host, list, i);
-        lua_rawseti(L, -2, i);
-    }
-    lua_pushinteger(L, gather->args);
-    lua_setfield(L, -2, "n");
+    put_results(L, host, gather, list);
     return 1;
 }
 
@@ -189,20 +194,21 @@ static int gather_k(lua_State *L, int status, lua_KContext ctx)
     return gather_finish(L, (int)ctx, true);
 }
 
-/* Makes the children of the list of futures on top, each future once. [-1, +1, m] */
-static struct gather *gather_new(lua_State *L, struct lc_host *host, int n)
+/* New gather of the n futures of the list at `list`, each of them once, with a list of its own.
+ * [-0, +1, m] */
+static struct gather *gather_new(lua_State *L, struct lc_host *host, int list, int n)
 {
     size_t size = sizeof(struct gather) + (size_t)n * sizeof(struct child);
     struct gather *gather = lc_new_object(L, host, &gather_type, LC_REF_GATHER, size, 1);
-    int list = lua_gettop(L) - 1;
 
     gather->args = n;
+    lua_createtable(L, n, 1);
     for (int i = 1; i <= n; i++) {
         struct child *child = &gather->children[gather->count];
 
         lua_rawgeti(L, list, i);
         child->future = lua_touserdata(L, -1);
-        lua_pop(L, 1);
+        lua_rawseti(L, -2, i);
         if (child->future->marked)
             continue;
         child->future->marked = true;
@@ -213,9 +219,7 @@ static struct gather *gather_new(lua_State *L, struct lc_host *host, int n)
     }
     for (int i = 0; i < gather->count; i++)
         gather->children[i].future->marked = false;
-    lua_pushvalue(L, list);
     lua_setiuservalue(L, -2, 1);
-    lua_remove(L, list);
     return gather;
 }
 
@@ -230,7 +234,7 @@ static int lucio_gather(lua_State *L)
 {
     static const char *const names[] = {"return_exceptions", "n", NULL};
     struct lc_host *host = lc_host_of(L);
-    bool return_exceptions = false;
+    bool return_exceptions = false, only_futures;
     struct lc_task *task;
     struct gather *gather;
     lua_Integer n;
@@ -250,7 +254,7 @@ static int lucio_gather(lua_State *L)
             lua_rawseti(L, 1, i);
     }
     lua_settop(L, 1);
-    n = lc_check_awaitables(L, host, 1, "gather", 1);
+    n = lc_check_awaitables(L, host, 1, "gather", 1, &only_futures);
     if (n == 0) {
         lua_createtable(L, 0, 1);
         lua_pushinteger(L, 0);
@@ -258,8 +262,11 @@ static int lucio_gather(lua_State *L)
         return 1;
     }
     task = lc_wait_task(L, host, "gather");
-    lc_ensure_futures(L, host, 1, n);
-    gather = gather_new(L, host, (int)n);
+    if (!only_futures) {
+        lc_ensure_futures(L, host, 1, n);
+        lua_replace(L, 1);
+    }
+    gather = gather_new(L, host, 1, (int)n);
     gather->task = task;
     gather->return_exceptions = return_exceptions;
     for (int i = 0; i < gather->count; i++) {

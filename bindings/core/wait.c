@@ -156,7 +156,7 @@ static int lucio_wait(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     enum return_when return_when = ALL_COMPLETED;
     double timeout = 0;
-    bool has_timeout = false;
+    bool has_timeout = false, only_futures;
     struct lc_task *task;
     struct wait *wait;
     lua_Integer n;
@@ -166,7 +166,7 @@ static int lucio_wait(lua_State *L)
     if (lua_type(L, 1) != LUA_TTABLE || lc_is_awaitable(L, 1))
         lc_raise_argument(L, host, LC_TYPE_ERROR, "wait", 1, "list of awaitables", 1);
     lc_check_options(L, 2, "wait", 2, names);
-    n = lc_check_awaitables(L, host, 1, "wait", 1);
+    n = lc_check_awaitables(L, host, 1, "wait", 1, &only_futures);
     if (n == 0)
         lc_raise_value(L, host, "wait", 1, "the list is empty");
     if (!lua_isnil(L, 2)) {
