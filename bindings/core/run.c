@@ -5,6 +5,7 @@
  */
 #include "run.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -193,10 +194,10 @@ static void push_tasks(lua_State *L, struct lc_loop *loop)
     }
 }
 
-/* Cancels all tasks and waits for them, until none is left (RU2..RU4). */
-static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop)
+/* Cancels all tasks and waits for them (RU2), for so many rounds: clean-up may start new tasks. */
+static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop, int rounds)
 {
-    while (!lc_list_empty(&loop->tasks)) {
+    for (; rounds > 0 && !lc_list_empty(&loop->tasks); rounds--) {
         int list;
         enum lc_run how;
 
@@ -277,15 +278,16 @@ static bool shut_down(lua_State *L, struct lc_loop *loop)
     enum lc_run how;
 
     luaL_checkstack(L, 20, NULL);
-    how = cancel_all(L, loop);
+    how = cancel_all(L, loop, 1);
     if (how == LC_RUN_STOPPED)
         how =
             lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
     if (how == LC_RUN_STOPPED)
         how = run_last_ticks(L, loop);
-    /* what the last ticks started, such as the close of a generator that was collected */
+    /* What clean-up and the last ticks started is ended too, until nothing is left (RU4); not before
+     * those ticks, in which asyncio lets it run. */
     if (how == LC_RUN_STOPPED)
-        how = cancel_all(L, loop);
+        how = cancel_all(L, loop, INT_MAX);
     if (how == LC_RUN_STUCK)
         push_stuck(L, loop);
     return how != LC_RUN_STOPPED;
