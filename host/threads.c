@@ -27,8 +27,8 @@ void lc_threads_close(struct lc_host *host)
     struct lc_threads *t = &host->threads;
 
     if (t->capacity > 0) {
-        lc_realloc(host, t->slot, (t->capacity + 1) * sizeof *t->slot, 0);
-        lc_realloc(host, t->free, t->capacity * sizeof *t->free, 0);
+        lc_realloc(host, t->idle, t->capacity * sizeof *t->idle, 0);
+        lc_realloc(host, t->empty, t->capacity * sizeof *t->empty, 0);
     }
     memset(t, 0, sizeof *t);
 }
@@ -56,57 +56,63 @@ static void fill_tables(lua_State *L, struct lc_threads *t, size_t capacity)
     lua_pop(L, 2);
 }
 
-/* Doubles the number of slots; all are in use. */
+/* Doubles the number of slots. The stacks are as large as they can ever get: giving a slot back
+ * allocates nothing, and what is never written to takes no memory. */
 static void threads_grow(lua_State *L, struct lc_host *host)
 {
     struct lc_threads *t = &host->threads;
     size_t old = t->capacity, capacity = old ? old * 2 : 16;
-    lua_State **slot;
-    int *stack;
+    struct lc_idle *idle;
+    int *empty;
 
     fill_tables(L, t, capacity);
-    stack = lc_realloc(host, NULL, 0, capacity * sizeof *stack);
-    if (stack == NULL)
+    empty = lc_realloc(host, NULL, 0, capacity * sizeof *empty);
+    if (empty == NULL)
         luaL_error(L, "not enough memory");
-    slot = lc_realloc(host, t->slot, old ? (old + 1) * sizeof *slot : 0,
-                      (capacity + 1) * sizeof *slot);
-    if (slot == NULL) {
-        lc_realloc(host, stack, capacity * sizeof *stack, 0);
+    idle = lc_realloc(host, t->idle, old * sizeof *idle, capacity * sizeof *idle);
+    if (idle == NULL) {
+        lc_realloc(host, empty, capacity * sizeof *empty, 0);
         luaL_error(L, "not enough memory");
     }
-    lc_realloc(host, t->free, old * sizeof *t->free, 0);
-    t->free = stack;
-    t->slot = slot;
+    /* slots are added when none is empty: there is nothing to copy */
+    lc_realloc(host, t->empty, old * sizeof *empty, 0);
+    t->empty = empty;
+    t->idle = idle;
     t->capacity = capacity;
-    for (size_t i = capacity; i > old; i--) {
-        slot[i] = NULL;
-        stack[capacity - ++t->empty] = (int)i;
-    }
+}
+
+/* Takes a slot without a thread and makes one for it. */
+static lua_State *new_thread(lua_State *L, struct lc_host *host, int *slot)
+{
+    struct lc_threads *t = &host->threads;
+    lua_State *thread;
+
+    if (t->empty_count == 0 && t->used == t->capacity)
+        threads_grow(L, host);
+    thread = lua_newthread(L);
+    *slot = t->empty_count > 0 ? t->empty[--t->empty_count] : (int)++t->used;
+    set_slot(L, t->table, *slot);
+    lua_gc(L, LUA_GCSTEP, -THREAD_KB);
+    return thread;
 }
 
 lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int *slot)
 {
     struct lc_threads *t = &host->threads;
+    lua_State *thread;
 
-    if (t->idle > 0) {
-        *slot = t->free[--t->idle];
+    if (t->idle_count > 0) {
+        t->idle_count--;
+        thread = t->idle[t->idle_count].thread;
+        *slot = t->idle[t->idle_count].slot;
     } else {
-        lua_State *thread;
-
-        if (t->empty == 0)
-            threads_grow(L, host);
-        *slot = t->free[t->capacity - t->empty];
-        thread = lua_newthread(L);
-        set_slot(L, t->table, *slot);
-        t->slot[*slot] = thread;
-        t->empty--;
-        lua_gc(L, LUA_GCSTEP, -THREAD_KB);
+        thread = new_thread(L, host, slot);
     }
     lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
     lua_pushvalue(L, task_idx);
     lua_rawseti(L, -2, *slot);
     lua_pop(L, 1);
-    return t->slot[*slot];
+    return thread;
 }
 
 void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot)
@@ -121,8 +127,7 @@ static void drop_thread(lua_State *L, struct lc_threads *t, int slot)
 {
     lua_pushboolean(L, 0);
     set_slot(L, t->table, slot);
-    t->slot[slot] = NULL;
-    t->free[t->capacity - ++t->empty] = slot;
+    t->empty[t->empty_count++] = slot;
 }
 
 void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread)
@@ -135,7 +140,7 @@ void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thr
     lua_pop(L, 1);
     if (lua_status(thread) == LUA_OK) {
         lua_settop(thread, 0);
-        t->free[t->idle++] = slot;
+        t->idle[t->idle_count++] = (struct lc_idle){thread, slot};
     } else {
         drop_thread(L, t, slot);
     }
@@ -144,9 +149,9 @@ void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thr
 void lc_threads_trim(lua_State *L, struct lc_host *host)
 {
     struct lc_threads *t = &host->threads;
-    size_t surplus = t->idle > IDLE_KEPT ? t->idle - IDLE_KEPT : 0;
+    size_t surplus = t->idle_count > IDLE_KEPT ? t->idle_count - IDLE_KEPT : 0;
 
     surplus = surplus / TRIM_DIVIDE;
     while (surplus-- > 0)
-        drop_thread(L, t, t->free[--t->idle]);
+        drop_thread(L, t, t->idle[--t->idle_count].slot);
 }

@@ -15,12 +15,16 @@
 struct lc_host;
 
 struct lc_threads {
-    int table;        /* registry index: slot -> thread */
-    int tasks;        /* registry index: slot -> task */
-    lua_State **slot; /* slot[n] is the thread of slot n, or NULL */
-    int *free;        /* slots: from the front those of idle threads, from the back empty ones */
-    size_t idle;
-    size_t empty;
+    int table; /* registry index: slot -> thread */
+    int tasks; /* registry index: slot -> task */
+    struct lc_idle {
+        lua_State *thread;
+        int slot;
+    } * idle;   /* stack of idle threads */
+    int *empty; /* stack of slots that lost their thread */
+    size_t idle_count;
+    size_t empty_count;
+    size_t used;     /* slots 1..used have been taken */
     size_t capacity; /* slots 1..capacity exist */
 };
 

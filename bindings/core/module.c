@@ -31,7 +31,7 @@ static int lucio_stats(lua_State *L)
     lua_setfield(L, -2, "reports");
     lua_pushinteger(L, (lua_Integer)host->open_loops);
     lua_setfield(L, -2, "loops");
-    lua_pushinteger(L, (lua_Integer)host->threads.idle);
+    lua_pushinteger(L, (lua_Integer)host->threads.idle_count);
     lua_setfield(L, -2, "idle_threads");
     return 1;
 }
