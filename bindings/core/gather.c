@@ -97,6 +97,8 @@ static void gather_detach(struct gather *gather)
     for (int i = 0; i < gather->count; i++) {
         struct child *child = &gather->children[i];
 
+        if (child->future->state == LC_FINISHED && !lc_entry_is_queued(&child->entry))
+            continue;
         lc_list_unlink(&child->entry.link);
         if (lc_future_is_done(child->future))
             lc_future_mark_retrieved(child->future);
