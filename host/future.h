@@ -120,6 +120,9 @@ int lc_await_future(lua_State *L, struct lc_host *host, int idx);
 /* The text form (FU18, TA16). [-0, +1, m] */
 void lc_future_push_text(lua_State *L, struct lc_host *host, int idx);
 
+/* The part of the text that names the callbacks: the first, a count, the last. [-0, +1, m] */
+void lc_future_push_callbacks_text(lua_State *L, int idx, struct lc_future *future);
+
 /* Adds the methods and Future() to the module on top. [-0, +0, m] */
 void lc_futures_open(lua_State *L, struct lc_host *host);
 /* The methods that tasks have too. */

@@ -25,6 +25,7 @@ void lc_open_condition(lua_State *L, struct lc_host *host);
 void lc_open_coroutine(lua_State *L, struct lc_host *host);
 void lc_open_event(lua_State *L, struct lc_host *host);
 void lc_open_exception_group(lua_State *L, struct lc_host *host);
+void lc_open_exit(lua_State *L, struct lc_host *host);
 void lc_open_gather(lua_State *L, struct lc_host *host);
 void lc_open_generator(lua_State *L, struct lc_host *host);
 void lc_open_group(lua_State *L, struct lc_host *host);

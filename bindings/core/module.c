@@ -76,6 +76,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_generator(L, host);
     lc_open_exception_group(L, host);
     lc_open_run(L, host);
+    lc_open_exit(L, host);
     lc_set_functions(L, host, functions);
     lua_pushliteral(L, "lucio " LUCIO_VERSION);
     lua_setfield(L, -2, "_VERSION");

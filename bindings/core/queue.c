@@ -363,22 +363,28 @@ static int queue_put_nowait(lua_State *L)
     return 0;
 }
 
+/* A getter goes on. True: the error to raise was pushed, and a wake that it cannot use went to the
+ * next one. */
+static bool getter_failed(lua_State *L, struct queue *queue)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    bool woken = task->waiter.state == LC_WAIT_WOKEN;
+
+    lc_list_unlink(&task->waiter.link);
+    if (!lc_wait_end(L, task))
+        return false;
+    if (woken && queue->count > 0)
+        wake_next(&queue->getters);
+    return true;
+}
+
 static int get_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct queue *queue = lua_touserdata(L, 1);
 
     (void)ctx;
-    if (status == LUA_YIELD) {
-        struct lc_task *task = lc_host_of(L)->current;
-        bool woken = task->waiter.state == LC_WAIT_WOKEN;
-
-        lc_list_unlink(&task->waiter.link);
-        if (lc_wait_end(L, task)) {
-            if (woken && queue->count > 0)
-                wake_next(&queue->getters);
-            return lua_error(L);
-        }
-    }
+    if (status == LUA_YIELD && getter_failed(L, queue))
+        return lua_error(L);
     if (queue->count == 0) {
         if (queue->shutdown)
             return raise_shut_down(L);
@@ -419,17 +425,8 @@ static int items_k(lua_State *L, int status, lua_KContext ctx)
     struct queue *queue = lua_touserdata(L, 1);
 
     (void)ctx;
-    if (status == LUA_YIELD) {
-        struct lc_task *task = lc_host_of(L)->current;
-        bool woken = task->waiter.state == LC_WAIT_WOKEN;
-
-        lc_list_unlink(&task->waiter.link);
-        if (lc_wait_end(L, task)) {
-            if (woken && queue->count > 0)
-                wake_next(&queue->getters);
-            return lua_error(L);
-        }
-    }
+    if (status == LUA_YIELD && getter_failed(L, queue))
+        return lua_error(L);
     lua_settop(L, 2);
     if (queue->count == 0) {
         if (queue->shutdown)

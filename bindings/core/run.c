@@ -557,62 +557,14 @@ static int lucio_runner(lua_State *L)
     return 1;
 }
 
-/* ---- leaving ---- */
-
-/* lucio.exit(code?) */
-static int lucio_exit(lua_State *L)
-{
-    struct lc_host *host = lc_host_of(L);
-    int type = lua_type(L, 1);
-
-    lua_settop(L, 1);
-    if (type != LUA_TNONE && type != LUA_TNIL && type != LUA_TBOOLEAN && type != LUA_TSTRING)
-        lc_check_integer(L, 1, "exit", 1);
-    lc_error_from(L, host, LC_SYSTEM_EXIT);
-    return lua_error(L);
-}
-
-/* os.exit(code?, close?): in a loop it unwinds first. Upvalue 2: Lua's own. */
-static int os_exit(lua_State *L)
-{
-    struct lc_host *host = lc_host_of(L);
-
-    if (host->loop == NULL) {
-        lua_pushvalue(L, lua_upvalueindex(2));
-        lua_insert(L, 1);
-        lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-        return lua_gettop(L);
-    }
-    lua_settop(L, 1);
-    if (!lua_isnil(L, 1) && !lua_isboolean(L, 1))
-        lc_check_integer(L, 1, "exit", 1);
-    lc_error_from(L, host, LC_SYSTEM_EXIT);
-    lua_pushboolean(L, 1);
-    lua_setfield(L, -2, "process");
-    return lua_error(L);
-}
-
-static void replace_os_exit(lua_State *L, struct lc_host *host)
-{
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    if (lua_getfield(L, -1, LUA_OSLIBNAME) == LUA_TTABLE) {
-        lua_pushlightuserdata(L, host);
-        lua_getfield(L, -2, "exit");
-        lua_pushcclosure(L, os_exit, 2);
-        lua_setfield(L, -2, "exit");
-    }
-    lua_pop(L, 2);
-}
-
 void lc_open_run(lua_State *L, struct lc_host *host)
 {
     static const luaL_Reg methods[] = {
         {"run", runner_run}, {"get_loop", runner_get_loop}, {"close", runner_close}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", runner_close}, {NULL, NULL}};
     static const luaL_Reg functions[] = {
-        {"run", lucio_run}, {"Runner", lucio_runner}, {"exit", lucio_exit}, {NULL, NULL}};
+        {"run", lucio_run}, {"Runner", lucio_runner}, {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_RUNNER, "lucio.Runner", methods, metamethods);
     lc_set_functions(L, host, functions);
-    replace_os_exit(L, host);
 }
