@@ -1,6 +1,6 @@
 /*
- * main: the lucio command: arguments as those of lua, one host, the exit status.
- * The script is the main task of a run call: top-level calls may suspend.
+ * main: the lucio command: one host, the script as its main task, the exit status.
+ * Top-level calls of the script may suspend.
  */
 #include <locale.h>
 #include <signal.h>
@@ -17,113 +17,7 @@
 #include "error.h"
 #include "host.h"
 #include "module.h"
-
-static const char usage[] =
-    "usage: lucio [options] [script [args]]\n"
-    "Runs a Lua script as a task: its top-level calls may suspend.\n"
-    "  -e STAT          execute the string STAT\n"
-    "  -l NAME          require library NAME into global NAME\n"
-    "  -i               read further chunks from standard input after the script\n"
-    "  -v, --version    show version information\n"
-    "  -E               ignore environment variables\n"
-    "  -W               turn warnings on\n"
-    "  --               stop handling options\n"
-    "  -                stop handling options and execute standard input\n"
-    "  --debug          debug mode: slow steps, forgotten awaits (also LUCIO_DEBUG=1)\n"
-    "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
-    "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
-    "  -h, --help       show this text\n";
-
-/* What the arguments ask for. */
-struct arguments {
-    int script; /* index in argv of the script's name; argc when there is none */
-    bool version;
-    bool help;
-    bool no_env;
-    bool warnings;
-    bool interactive;
-    bool has_code; /* -e or -l */
-    bool debug;
-    bool virtual_clock;
-    const char *backend;
-    const char *bad; /* an option that is wrong, and why */
-    const char *why;
-};
-
-static void bad_option(struct arguments *args, const char *option, const char *why)
-{
-    args->bad = option;
-    args->why = why;
-}
-
-/* A long option at argv[i]; returns the index of the last argument it takes. */
-static int parse_long(int argc, char **argv, int i, struct arguments *args)
-{
-    if (strcmp(argv[i], "--debug") == 0) {
-        args->debug = true;
-    } else if (strcmp(argv[i], "--virtual-clock") == 0) {
-        args->virtual_clock = true;
-    } else if (strcmp(argv[i], "--version") == 0) {
-        args->version = true;
-    } else if (strcmp(argv[i], "--help") == 0) {
-        args->help = true;
-    } else if (strncmp(argv[i], "--backend=", 10) == 0) {
-        args->backend = argv[i] + 10;
-    } else if (strcmp(argv[i], "--backend") == 0) {
-        if (i + 1 >= argc)
-            bad_option(args, argv[i], "needs the name of a backend");
-        else
-            args->backend = argv[++i];
-    } else {
-        bad_option(args, argv[i], "is no option of lucio");
-    }
-    return i;
-}
-
-static void parse(int argc, char **argv, struct arguments *args)
-{
-    int i;
-
-    memset(args, 0, sizeof *args);
-    for (i = 1; i < argc && args->bad == NULL; i++) {
-        if (argv[i][0] != '-' || argv[i][1] == '\0')
-            break;
-        if (strcmp(argv[i], "--") == 0) {
-            i++;
-            break;
-        }
-        if (argv[i][1] == '-') {
-            i = parse_long(argc, argv, i, args);
-            continue;
-        }
-        switch (argv[i][1]) {
-        case 'e':
-        case 'l':
-            args->has_code = true;
-            if (argv[i][2] == '\0' && (++i >= argc || argv[i][0] == '-'))
-                bad_option(args, argv[i - 1], "needs an argument");
-            break;
-        case 'i':
-        case 'v':
-        case 'E':
-        case 'W':
-        case 'h':
-            if (argv[i][2] != '\0') {
-                bad_option(args, argv[i], "is no option of lucio");
-                break;
-            }
-            args->interactive |= argv[i][1] == 'i';
-            args->version |= argv[i][1] == 'v';
-            args->no_env |= argv[i][1] == 'E';
-            args->warnings |= argv[i][1] == 'W';
-            args->help |= argv[i][1] == 'h';
-            break;
-        default:
-            bad_option(args, argv[i], "is no option of lucio");
-        }
-    }
-    args->script = i < argc ? i : argc;
-}
+#include "options.h"
 
 /* ---- what the main task runs ---- */
 
@@ -177,7 +71,7 @@ static void add_option_steps(lua_State *L, char **argv, int end, int list)
         const char *text;
         char option = argv[i][1];
 
-        if (strcmp(argv[i], "--backend") == 0)
+        if (lc_option_takes_next(argv[i]))
             i++;
         if (argv[i][0] != '-' || (option != 'e' && option != 'l'))
             continue;
@@ -242,10 +136,10 @@ static int run_steps(lua_State *L)
 struct command {
     int argc;
     char **argv;
-    struct arguments args;
+    struct lc_arguments args;
 };
 
-static void open_lucio(lua_State *L, const struct arguments *args)
+static void open_lucio(lua_State *L, const struct lc_arguments *args)
 {
     struct lc_host *host = lc_host_open(L);
 
@@ -271,7 +165,7 @@ static void open_lucio(lua_State *L, const struct arguments *args)
 static int run_command(lua_State *L)
 {
     struct command *command = lua_touserdata(L, 1);
-    struct arguments *args = &command->args;
+    struct lc_arguments *args = &command->args;
     bool from_stdin = args->script == command->argc;
     int list, script_args;
 
@@ -373,13 +267,13 @@ int main(int argc, char **argv)
     lua_State *L;
     int status = EXIT_SUCCESS;
 
-    parse(argc, argv, &command.args);
+    lc_arguments_parse(argc, argv, &command.args);
     if (command.args.bad != NULL) {
-        fprintf(stderr, "lucio: '%s' %s\n%s", command.args.bad, command.args.why, usage);
+        fprintf(stderr, "lucio: '%s' %s\n%s", command.args.bad, command.args.why, lc_usage);
         return EXIT_FAILURE;
     }
     if (command.args.help) {
-        fputs(usage, stdout);
+        fputs(lc_usage, stdout);
         return EXIT_SUCCESS;
     }
     if (command.args.version)

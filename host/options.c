@@ -1,0 +1,138 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const char lc_usage[] =
+    "usage: lucio [options] [script [args]]\n"
+    "Runs a Lua script as a task: its top-level calls may suspend.\n"
+    "  -e STAT          execute the string STAT\n"
+    "  -l NAME          require library NAME into global NAME\n"
+    "  -i               read further chunks from standard input after the script\n"
+    "  -v, --version    show version information\n"
+    "  -E               ignore environment variables\n"
+    "  -W               turn warnings on\n"
+    "  --               stop handling options\n"
+    "  -                stop handling options and execute standard input\n"
+    "  --debug          debug mode: slow steps, forgotten awaits (also LUCIO_DEBUG=1)\n"
+    "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
+    "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
+    "  -h, --help       show this text\n";
+
+/* What a long option sets: the flag at `offset`, or with a `value`, which says what it needs, the text
+ * there. */
+static const struct long_option {
+    const char *name;
+    const char *value;
+    size_t offset;
+} long_options[] = {
+    {"--backend", "needs the name of a backend", offsetof(struct lc_arguments, backend)},
+    {"--debug", NULL, offsetof(struct lc_arguments, debug)},
+    {"--help", NULL, offsetof(struct lc_arguments, help)},
+    {"--version", NULL, offsetof(struct lc_arguments, version)},
+    {"--virtual-clock", NULL, offsetof(struct lc_arguments, virtual_clock)},
+};
+
+static void bad_option(struct lc_arguments *args, const char *option, const char *why)
+{
+    args->bad = option;
+    args->why = why;
+}
+
+/* The option that the word names, `--name` or with a value `--name=value`; NULL: none. */
+static const struct long_option *find_option(const char *word)
+{
+    for (size_t i = 0; i < sizeof long_options / sizeof long_options[0]; i++) {
+        const struct long_option *option = &long_options[i];
+        size_t length = strlen(option->name);
+
+        if (strncmp(word, option->name, length) == 0 &&
+            (word[length] == '\0' || (option->value != NULL && word[length] == '=')))
+            return option;
+    }
+    return NULL;
+}
+
+bool lc_option_takes_next(const char *word)
+{
+    const struct long_option *option = find_option(word);
+
+    return option != NULL && option->value != NULL && strchr(word, '=') == NULL;
+}
+
+/* A long option at argv[i]; returns the index of the last argument it takes. */
+static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
+{
+    const struct long_option *option = find_option(argv[i]);
+    const char *value;
+
+    if (option == NULL) {
+        bad_option(args, argv[i], "is no option of lucio");
+        return i;
+    }
+    if (option->value == NULL) {
+        *(bool *)((char *)args + option->offset) = true;
+        return i;
+    }
+    value = strchr(argv[i], '=');
+    if (value != NULL)
+        value++;
+    else if (i + 1 < argc)
+        value = argv[++i];
+    else
+        bad_option(args, argv[i], option->value);
+    *(const char **)((char *)args + option->offset) = value;
+    return i;
+}
+
+/* A word of single letters at argv[i]; returns the index of the last argument it takes. */
+static int parse_short(int argc, char **argv, int i, struct lc_arguments *args)
+{
+    const char *word = argv[i];
+
+    switch (word[1]) {
+    case 'e':
+    case 'l':
+        args->has_code = true;
+        if (word[2] == '\0' && (++i >= argc || argv[i][0] == '-'))
+            bad_option(args, word, "needs an argument");
+        return i;
+    case 'i':
+        args->interactive = true;
+        break;
+    case 'v':
+        args->version = true;
+        break;
+    case 'E':
+        args->no_env = true;
+        break;
+    case 'W':
+        args->warnings = true;
+        break;
+    case 'h':
+        args->help = true;
+        break;
+    default:
+        bad_option(args, word, "is no option of lucio");
+    }
+    if (word[2] != '\0')
+        bad_option(args, word, "is no option of lucio");
+    return i;
+}
+
+void lc_arguments_parse(int argc, char **argv, struct lc_arguments *args)
+{
+    int i;
+
+    memset(args, 0, sizeof *args);
+    for (i = 1; i < argc && args->bad == NULL; i++) {
+        if (argv[i][0] != '-' || argv[i][1] == '\0')
+            break;
+        if (strcmp(argv[i], "--") == 0) {
+            i++;
+            break;
+        }
+        i = argv[i][1] == '-' ? parse_long(argc, argv, i, args) : parse_short(argc, argv, i, args);
+    }
+    args->script = i < argc ? i : argc;
+}
