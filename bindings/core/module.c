@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "submodule.h"
 #include "timeout.h"
 
 /* lucio.stats() -> what the host holds now, for leak checks */
@@ -77,6 +78,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_exception_group(L, host);
     lc_open_run(L, host);
     lc_open_exit(L, host);
+    lc_open_submodules(L, host);
     lc_set_functions(L, host, functions);
     lua_pushliteral(L, "lucio " LUCIO_VERSION);
     lua_setfield(L, -2, "_VERSION");

@@ -35,9 +35,11 @@ end
 
 local function sources(directory)
   local names = {}
-  local listing <close> = assert(io.popen("ls " .. directory))
+  local depth = directory == "lua/" and 9 or 1
+  local listing <close> = assert(io.popen(
+    ("find %s -maxdepth %d -printf '%%P\\n'"):format(directory, depth)))
   for name in listing:lines() do
-    if name:find("%.[ch]$") then names[#names + 1] = name end
+    if name:find("%.[ch]$") or name:find("%.lua$") then names[#names + 1] = name end
   end
   table.sort(names)
   return names
@@ -50,7 +52,7 @@ describe("README.md", function()
     assert.are.same({block(page, "text"), "", 0}, {r.stdout, r.stderr, r.status})
   end)
 
-  for _, directory in ipairs {"host/", "bindings/core/"} do
+  for _, directory in ipairs {"host/", "bindings/core/", "lua/"} do
     it("names every file of " .. directory, function()
       assert.are.same(sources(directory), named(section(read("README.md"), directory)))
     end)
