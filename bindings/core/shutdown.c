@@ -1,0 +1,197 @@
+/*
+ * shutdown: the orderly end of a loop (SEMANTICS RU2..RU4).
+ * Phases: all tasks are cancelled and waited for; async generators are closed; the last ticks that
+ * asyncio takes; what clean-up started is ended too, until nothing is left.
+ */
+#include <limits.h>
+
+#include <lauxlib.h>
+
+#include "core.h"
+#include "generator.h"
+#include "report.h"
+#include "run.h"
+
+/* Stops the loop two ticks after the last of some futures is done, as a gather does. */
+struct join {
+    struct lc_entry last;
+    int left;
+    struct join_child {
+        struct lc_entry entry;
+        struct join *join;
+    } children[];
+};
+
+static void join_child_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct join *join = lc_container_of(entry, struct join_child, entry)->join;
+
+    if (--join->left == 0)
+        lc_loop_ready(loop, &join->last);
+}
+
+static const struct lc_entry_type join_child_entry = {join_child_run, NULL, NULL};
+
+/* Runs the loop until all futures of the list on top are done. [-0, +(0|1), -] */
+static enum lc_run run_list(lua_State *L, struct lc_loop *loop)
+{
+    int list = lua_gettop(L), n = (int)lua_rawlen(L, list);
+    struct join *join;
+    enum lc_run how;
+
+    if (n == 0)
+        return LC_RUN_STOPPED;
+    join = lua_newuserdatauv(L, sizeof *join + (size_t)n * sizeof *join->children, 0);
+    lc_entry_init(&join->last, &lc_stopper_entry);
+    join->left = n;
+    for (int i = 0; i < n; i++) {
+        struct join_child *child = &join->children[i];
+
+        lc_entry_init(&child->entry, &join_child_entry);
+        child->join = join;
+        lua_rawgeti(L, list, i + 1);
+        lc_future_add_entry(lc_to_future(L, -1), &child->entry);
+        lua_pop(L, 1);
+    }
+    how = lc_loop_run(L, loop);
+    for (int i = 0; i < n; i++)
+        lc_list_unlink(&join->children[i].entry.link);
+    lc_list_unlink(&join->last.link);
+    lua_remove(L, list + 1);
+    return how;
+}
+
+/* Reports what failed among the tasks of the list at `list`. */
+static void report_failures(lua_State *L, struct lc_loop *loop, int list, const char *message,
+                            const char *key, int objects)
+{
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        int task;
+
+        lua_rawgeti(L, list, i);
+        task = lua_gettop(L);
+        if (lc_to_future(L, task)->state == LC_FAILED) {
+            lua_createtable(L, 0, 3);
+            lua_pushstring(L, message);
+            lua_setfield(L, -2, "message");
+            lc_future_push_error(L, task);
+            if (!lc_is_error(L, -1))
+                lc_future_wrap_error(L, loop->host, task);
+            lua_setfield(L, -2, "exception");
+            lua_rawgeti(L, objects, i);
+            lua_setfield(L, -2, key);
+            lc_report_call_handler(L, loop);
+        }
+        lua_settop(L, task - 1);
+    }
+}
+
+/* Pushes a list of all unfinished tasks. */
+static void push_tasks(lua_State *L, struct lc_loop *loop)
+{
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next) {
+        lc_task_push(L, lc_container_of(link, struct lc_task, link));
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
+/* Cancels all tasks and waits for them (RU2), for so many rounds: clean-up may start new tasks. */
+static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop, int rounds)
+{
+    for (; rounds > 0 && !lc_list_empty(&loop->tasks); rounds--) {
+        int list;
+        enum lc_run how;
+
+        push_tasks(L, loop);
+        list = lua_gettop(L);
+        for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+            lua_rawgeti(L, list, i);
+            lc_task_cancel(L, lc_to_task(L, -1), 0);
+            lua_pop(L, 1);
+        }
+        how = run_list(L, loop);
+        if (how != LC_RUN_STOPPED) {
+            lua_remove(L, list);
+            return how;
+        }
+        report_failures(L, loop, list, "unhandled exception during lucio.run() shutdown", "task",
+                        list);
+        lua_pop(L, 1);
+    }
+    return LC_RUN_STOPPED;
+}
+
+/* Closes all async generators together (AG6). */
+static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
+{
+    int objects = lua_gettop(L) + 1, tasks = objects + 1;
+    enum lc_run how = LC_RUN_STOPPED;
+
+    if (lc_list_empty(&loop->generators))
+        return how;
+    loop->closing_generators = true;
+    lc_generators_push(L, loop);
+    lua_newtable(L);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, objects); i++) {
+        lua_rawgeti(L, objects, i);
+        lc_generator_push_close(L, loop->host, lua_gettop(L));
+        lua_insert(L, -2);
+        lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN);
+        lua_rawseti(L, tasks, i);
+    }
+    how = run_list(L, loop);
+    if (how == LC_RUN_STOPPED) {
+        report_failures(L, loop, tasks,
+                        "an error occurred during closing of asynchronous generator", "asyncgen",
+                        objects);
+    }
+    lua_remove(L, tasks);
+    lua_remove(L, objects);
+    return how;
+}
+
+static int nothing(lua_State *L)
+{
+    (void)L;
+    return 0;
+}
+
+/* asyncio ends a run with two short tasks of its own, for generators and for the default executor. What
+ * is queued when main ends still runs in their ticks, and they use up two default names. */
+static enum lc_run run_last_ticks(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_task *task;
+    enum lc_run how;
+
+    lua_pushcfunction(L, nothing);
+    task = lc_task_new(L, loop, 0, 0, LC_TASK_PLAIN);
+    how = lc_run_future(L, loop, &task->future);
+    if (how == LC_RUN_RAISED)
+        lua_remove(L, -2);
+    else
+        lua_pop(L, 1);
+    return how;
+}
+
+bool lc_shut_down(lua_State *L, struct lc_loop *loop)
+{
+    enum lc_run how;
+
+    luaL_checkstack(L, 20, NULL);
+    how = cancel_all(L, loop, 1);
+    if (how == LC_RUN_STOPPED)
+        how =
+            lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
+    if (how == LC_RUN_STOPPED)
+        how = run_last_ticks(L, loop);
+    /* What clean-up and the last ticks started is ended too, until nothing is left (RU4); not before
+     * those ticks, in which asyncio lets it run. */
+    if (how == LC_RUN_STOPPED)
+        how = cancel_all(L, loop, INT_MAX);
+    if (how == LC_RUN_STUCK)
+        lc_push_stuck(L, loop);
+    return how != LC_RUN_STOPPED;
+}
