@@ -571,9 +571,10 @@ static int future_get_loop(lua_State *L)
 /* future:await() -> ... */
 static int future_await(lua_State *L)
 {
-    lc_check_future(L, 1, "await");
+    struct lc_future *future = lc_check_future(L, 1, "await");
+
     lua_settop(L, 1);
-    return lc_await_future(L, lc_host_of(L), 1);
+    return lc_await_future(L, future->loop->host, future, 1);
 }
 
 static int future_tostring(lua_State *L)

@@ -113,9 +113,9 @@ void lc_future_set_extra(lua_State *L, int idx, enum lc_extra key);
 /* Replaces the bare error value on top by the LuaError of the future at `idx`. [-1, +1, m] */
 void lc_future_wrap_error(lua_State *L, struct lc_host *host, int idx);
 
-/* Suspends the running task until the future at `idx` is done and returns or raises its outcome:
- * the body of future:await() and lucio.await(). [-0, +n, ye] */
-int lc_await_future(lua_State *L, struct lc_host *host, int idx);
+/* Suspends the running task until the future, which is at `idx`, is done and returns or raises its
+ * outcome: the body of future:await() and lucio.await(). [-0, +n, ye] */
+int lc_await_future(lua_State *L, struct lc_host *host, struct lc_future *future, int idx);
 
 /* The text form (FU18, TA16). [-0, +1, m] */
 void lc_future_push_text(lua_State *L, struct lc_host *host, int idx);

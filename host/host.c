@@ -104,6 +104,7 @@ static int host_gc(lua_State *L)
     host->closed = true;
     lc_loops_free(host);
     lc_threads_close(host);
+    lc_places_close(host);
     lc_anchors_close(host);
     return 0;
 }

@@ -16,6 +16,7 @@
 
 #include "anchor.h"
 #include "list.h"
+#include "place.h"
 #include "threads.h"
 
 struct lc_loop;
@@ -99,6 +100,7 @@ struct lc_host {
     struct lc_link old_loops; /* closed loops, kept for their generation number */
     struct lc_anchors anchors;
     struct lc_threads threads;
+    struct lc_places places;
     struct lc_clock clock;
     struct lc_options options;
     int callback_context;  /* anchor of the context in which a callback runs, or LC_NO_ANCHOR */

@@ -252,6 +252,7 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     lc_list_init(&task->waiter.link);
     lc_entry_init(&task->timer.entry, &task_timer_entry);
     lc_list_init(&task->link);
+    task->created = lc_place_here(L, host);
     lua_pushvalue(L, fn);
     lua_setiuservalue(L, -2, 2);
     if ((context != 0 || host->current == NULL || host->current->has_context) &&
@@ -463,6 +464,11 @@ void lc_task_push_name(lua_State *L, struct lc_task *task, int idx)
         return;
     lua_pop(L, 1);
     lua_pushfstring(L, "Task-%d", (int)(task->number ? task->number : 1));
+}
+
+void lc_task_push_created(lua_State *L, const struct lc_task *task)
+{
+    lc_place_push(L, task->future.loop->host, task->created);
 }
 
 /* Where the function that the task runs is defined. */

@@ -14,6 +14,7 @@
 #include <lua.h>
 
 #include "future.h"
+#include "place.h"
 #include "timer.h"
 #include "waiter.h"
 
@@ -37,6 +38,7 @@ struct lc_task {
     bool has_context : 1;
     bool started : 1;
     bool broken : 1; /* yielded a foreign value: the next step raises RuntimeError */
+    lc_place created;
 };
 
 /* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */
@@ -68,6 +70,9 @@ void lc_task_push_cancelled(lua_State *L, struct lc_task *task);
 
 /* [-0, +1, m] */
 void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
+
+/* Where it was created, "file:line", or nil when no Lua code did. [-0, +1, m] */
+void lc_task_push_created(lua_State *L, const struct lc_task *task);
 
 /* Where the code of the task at `idx` is now, or where it is defined: "file:line". [-0, +1, m] */
 void lc_task_push_position(lua_State *L, struct lc_task *task, int idx);

@@ -143,7 +143,7 @@ static int coroutine_run_at(lua_State *L, struct lc_host *host, int idx)
 /* (Future) -> its result; the body of a task made of it. */
 static int future_body(lua_State *L)
 {
-    return lc_await_future(L, lc_host_of(L), 1);
+    return lc_await_future(L, lc_host_of(L), lua_touserdata(L, 1), 1);
 }
 
 /* (Coroutine) raises: the body of a task made of one that was awaited already. */
@@ -317,18 +317,28 @@ static int await_self_k(lua_State *L, int status, lua_KContext ctx)
 static int await_future_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_task *task = (struct lc_task *)ctx;
-    int idx = task->waiter.idx, n;
+    struct lc_waiter *waiter = &task->waiter;
+    struct lc_future *future;
+    int idx = waiter->idx, n;
 
     (void)status;
+    /* the usual case in few steps; all others in lc_wait_end */
+    future = lua_touserdata(L, idx);
+    if (future->state == LC_FINISHED && future->result_count == 1 && !task->must_cancel &&
+        waiter->state != LC_WAIT_CLOSED) {
+        waiter->state = LC_WAIT_IDLE;
+        waiter->type = NULL;
+        lua_getiuservalue(L, idx, 1);
+        return 1;
+    }
     if (lc_wait_end(L, task))
         return lua_error(L);
     lc_future_push_outcome(L, idx, &n);
     return n;
 }
 
-int lc_await_future(lua_State *L, struct lc_host *host, int idx)
+int lc_await_future(lua_State *L, struct lc_host *host, struct lc_future *future, int idx)
 {
-    struct lc_future *future = lua_touserdata(L, idx);
     struct lc_task *task;
     int n;
 
@@ -347,9 +357,12 @@ static int lucio_await(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
+    struct lc_future *future;
+
     lua_settop(L, 1);
-    if (lc_to_future(L, 1) != NULL)
-        return lc_await_future(L, host, 1);
+    future = lc_to_future(L, 1);
+    if (future != NULL)
+        return lc_await_future(L, host, future, 1);
     lc_check_awaitable(L, 1, "await", 1);
     if (lc_to_object(L, 1, &coroutine_type) != NULL)
         return coroutine_run_at(L, host, 1);

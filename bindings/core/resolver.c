@@ -356,7 +356,7 @@ static int loop_getaddrinfo(lua_State *L)
         lookup_free(lookup);
         lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: cannot start a thread");
     }
-    return lc_await_future(L, host, future);
+    return lc_await_future(L, host, lua_touserdata(L, future), future);
 }
 
 static int address_tostring(lua_State *L)
