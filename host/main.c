@@ -18,6 +18,7 @@
 #include "host.h"
 #include "module.h"
 #include "options.h"
+#include "state.h"
 
 /* ---- what the main task runs ---- */
 
@@ -278,7 +279,7 @@ int main(int argc, char **argv)
     }
     if (command.args.version)
         print_version();
-    L = luaL_newstate();
+    L = lc_state_new(command.args.no_env);
     if (L == NULL) {
         fprintf(stderr, "lucio: not enough memory\n");
         return EXIT_FAILURE;
@@ -287,7 +288,7 @@ int main(int argc, char **argv)
     lua_pushlightuserdata(L, &command);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
         status = exit_status(L);
-    lua_close(L);
+    lc_state_close(L);
     fflush(stdout);
     return status;
 }

@@ -141,6 +141,20 @@ describe("lucio -W, -E, -, --", function()
     assert.are.equal("", r.err)
   end)
 
+  it("API 4: warnings are those of lua, whatever the state's allocator", function()
+    local text = [[
+      warn("@on") warn("@unknown") warn("one") warn("in ", "pieces ", "@off")
+      warn("@off") warn("lost ", "too") warn("@on") warn("last")
+      local list = {}
+      for i = 1, 3000 do list[i] = ("x"):rep(i % 1500) .. i end
+      for i = 1, 3000 do assert(list[i] == ("x"):rep(i % 1500) .. i) end]]
+    local warnings = "Lua warning: one\nLua warning: in pieces @off\nLua warning: last\n"
+    for _, allocator in ipairs{"", "malloc"} do
+      local r = run{script = text, env = {LUCIO_ALLOCATOR = allocator}}
+      assert.are.same({"", warnings, 0}, {r.out, r.err, r.status})
+    end
+  end)
+
   it("API 4: - runs the standard input, with arguments", function()
     local r = run{stdin = "print('input', ...)\nrequire('lucio').sleep(0)\nprint(arg[0], arg[1])",
       "-", "a", "b"}
