@@ -11,7 +11,21 @@
 #include "list.h"
 
 struct lc_entry;
+struct lc_future;
 struct lc_loop;
+struct lc_task;
+struct lc_timer;
+
+/* Who awaits a future by an entry in its callbacks: a task, or a future in turn. */
+struct lc_awaiter {
+    struct lc_task *task;         /* NULL: no task */
+    struct lc_future *future;     /* NULL: no future */
+    const void *node;             /* what several entries share (a gather...); NULL: nothing */
+    const char *name;             /* of the node */
+    int count;                    /* how many futures the node has; 0: unknown */
+    int done;                     /* how many of them are */
+    const struct lc_timer *timer; /* the node's time limit, or NULL */
+};
 
 struct lc_entry_type {
     /* Called once by the loop with the entry out of every list. May call Lua in protected mode. */
@@ -21,6 +35,8 @@ struct lc_entry_type {
     void (*forget)(lua_State *L, struct lc_loop *loop, struct lc_entry *entry);
     /* Pushes the object that the entry stands for, for reports; NULL: none. [-0, +1, m] */
     void (*push)(lua_State *L, struct lc_loop *loop, struct lc_entry *entry);
+    /* Of an entry in a future's callbacks: says who awaits it. NULL: nobody. */
+    void (*awaiter)(const struct lc_entry *entry, struct lc_awaiter *awaiter);
 };
 
 struct lc_entry {

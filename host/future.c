@@ -319,7 +319,7 @@ static void done_callback_push(lua_State *L, struct lc_loop *loop, struct lc_ent
 }
 
 static const struct lc_entry_type done_callback_entry = {done_callback_run, done_callback_forget,
-                                                         done_callback_push};
+                                                         done_callback_push, NULL};
 
 /* Makes the future at `idx` findable from its pointer, and anchoring it later unable to fail. */
 static void future_register(lua_State *L, struct lc_host *host, int idx, struct lc_future *future)

@@ -7,8 +7,81 @@
 #include "error.h"
 #include "exception_group.h"
 #include "future.h"
+#include "loop.h"
 #include "task.h"
 #include "waiter.h"
+
+/* ---- tasks ---- */
+
+void lc_task_push_name(lua_State *L, struct lc_task *task, int idx)
+{
+    lc_future_push_extra(L, idx, LC_EXTRA_NAME);
+    if (!lua_isnil(L, -1))
+        return;
+    lua_pop(L, 1);
+    lua_pushfstring(L, "Task-%d", (int)(task->number ? task->number : 1));
+}
+
+void lc_task_push_created(lua_State *L, const struct lc_task *task)
+{
+    lc_place_push(L, task->future.loop->host, task->created);
+}
+
+/* Where the function that the task runs is defined. */
+static void push_definition(lua_State *L, int idx)
+{
+    lua_Debug ar;
+
+    if (lua_getiuservalue(L, idx, 2) == LUA_TTABLE) {
+        lua_rawgeti(L, -1, LC_EXTRA_FUNCTION);
+        lua_replace(L, -2);
+    }
+    if (lua_isfunction(L, -1)) {
+        lua_getinfo(L, ">S", &ar);
+        if (ar.linedefined >= 0)
+            lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
+        else
+            lua_pushstring(L, ar.short_src);
+        return;
+    }
+    lua_pop(L, 1);
+    lua_pushliteral(L, "?");
+}
+
+lua_State *lc_task_coroutine(const struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+
+    if (task->thread == NULL || !task->started)
+        return NULL;
+    /* of a wait that is over the coroutine may be gone */
+    if (task->waiter.state != LC_WAIT_IDLE)
+        return task->waiter.L;
+    return host->current == task ? host->running : task->thread;
+}
+
+bool lc_find_position(lua_State *co, lua_Debug *ar)
+{
+    for (int level = 0; lua_getstack(co, level, ar); level++) {
+        lua_getinfo(co, "Sln", ar);
+        if (ar->currentline > 0)
+            return true;
+    }
+    return false;
+}
+
+void lc_task_push_position(lua_State *L, struct lc_task *task, int idx)
+{
+    lua_State *co = lc_task_coroutine(task);
+    lua_Debug ar;
+
+    if (co != NULL && lc_find_position(co, &ar))
+        lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
+    else
+        push_definition(L, idx);
+}
+
+/* ---- futures ---- */
 
 /* Text of a value as the forms of futures show it: short, and never by the user's code. */
 static void push_repr(lua_State *L, int idx)

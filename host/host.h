@@ -108,6 +108,7 @@ struct lc_host {
     int traceback;         /* anchor of the traceback of the last bare value raised */
     unsigned cancel_depth; /* how many gathers a request is being passed through */
     unsigned task_names;   /* how many default task names were given */
+    unsigned task_ids;     /* how many tasks were made */
     size_t open_loops;
     size_t tasks;
     size_t watchers; /* readers, writers, signal handlers */

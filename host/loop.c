@@ -20,12 +20,23 @@
 #define CLOCK_RESOLUTION 1e-9
 /* The virtual clock starts at a whole number of seconds, not at 0, which would hide bugs. */
 #define VIRTUAL_START 1000.0
+/* A tick that needs the time for nothing else reads the clock only each time after so many. */
+#define COARSE_TICKS 128
 
 static double monotonic_time(void)
 {
     struct timespec ts;
 
     clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
+}
+
+/* The same clock, as of the last interrupt of the kernel's timer: a few ms behind, and cheap. */
+static double coarse_time(void)
+{
+    struct timespec ts;
+
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
     return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
 }
 
@@ -243,9 +254,23 @@ static void loop_due_timers(struct lc_loop *loop, double now)
     }
 }
 
+/* Keeps loop->now, the time that waits note as their beginning, near the clock: at no cost where the
+ * tick reads the clock anyway, after a poll, and else now and then. */
+static inline void loop_refresh_now(struct lc_loop *loop)
+{
+    if (loop->timers.count > 0) {
+        loop->now = lc_loop_time(loop);
+        loop_due_timers(loop, loop->now);
+    } else if (loop->coarse-- == 0) {
+        loop->now = loop->host->clock.is_virtual ? lc_loop_time(loop) : coarse_time();
+        loop->coarse = COARSE_TICKS;
+    }
+}
+
 /* Lets libev wait for `timeout` seconds at most; negative: without limit. */
 static void loop_wait(struct lc_loop *loop, double timeout)
 {
+    loop->coarse = 0;
     if (timeout == 0) {
         ev_run(loop->ev, EVRUN_NOWAIT);
         return;
@@ -350,8 +375,7 @@ static bool loop_tick(struct lc_loop *loop)
 
     if (!loop_poll(loop))
         return false;
-    if (loop->timers.count > 0)
-        loop_due_timers(loop, lc_loop_time(loop));
+    loop_refresh_now(loop);
     lc_list_init(&batch);
     lc_list_splice(&batch, &loop->ready);
     loop->batch = &batch;
@@ -402,6 +426,7 @@ enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
     loop->raised = lc_anchor_reserve(L, host);
     loop->state = LC_LOOP_RUNNING;
     loop->L = L;
+    loop->now = lc_loop_time(loop);
     host->loop = loop;
     host->current = NULL;
     host->running = NULL;

@@ -43,6 +43,8 @@ struct lc_loop {
     lua_State *L;                  /* while it runs: where entries call Lua */
     struct lc_link ready;          /* entries of the next tick */
     struct lc_link *batch;         /* those of this tick that did not run yet */
+    double now;                    /* of its clock, lately: see loop_refresh_now */
+    unsigned coarse;               /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
     struct lc_link tasks;      /* unfinished tasks in creation order */
     struct lc_link reports;    /* failures that nobody retrieved yet */

@@ -30,7 +30,7 @@ static void report_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *e
     lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct lc_report, entry)->anchor);
 }
 
-static const struct lc_entry_type report_entry = {report_run, report_forget, NULL};
+static const struct lc_entry_type report_entry = {report_run, report_forget, NULL, NULL};
 
 struct lc_report *lc_report_new(lua_State *L, int idx, int error)
 {

@@ -161,6 +161,7 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
             lua_pop(thread, results);
             task->broken = true;
             task->waiter.state = LC_WAIT_TURN;
+            task->waiter.L = thread;
             lc_loop_ready(loop, &task->waiter.entry);
         }
         return;
@@ -183,7 +184,10 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
 static void task_step(struct lc_loop *loop, struct lc_entry *entry);
 static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry);
 
-static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push};
+static void task_entry_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter);
+
+static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push,
+                                                     task_entry_awaiter};
 
 static void task_step(struct lc_loop *loop, struct lc_entry *entry)
 {
@@ -210,6 +214,11 @@ static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry 
     lc_task_push(L, lc_container_of(entry, struct lc_task, waiter.entry));
 }
 
+static void task_entry_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    awaiter->task = lc_container_of(entry, struct lc_task, waiter.entry);
+}
+
 /* The timer of sleep: its future's result, which the task sees one tick later. */
 static void task_timer_run(struct lc_loop *loop, struct lc_entry *entry)
 {
@@ -223,7 +232,7 @@ static void task_timer_push(lua_State *L, struct lc_loop *loop, struct lc_entry 
     lc_task_push(L, lc_container_of(entry, struct lc_task, timer.entry));
 }
 
-static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task_timer_push};
+static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task_timer_push, NULL};
 
 /* ---- making tasks ---- */
 
@@ -280,6 +289,7 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
         number_script(host->script, host, loop);
     if (!(options & LC_TASK_NAMED))
         task->number = ++host->task_names;
+    task->id = ++host->task_ids;
     lc_list_append(&loop->tasks, &task->link);
     host->tasks++;
     if ((options & LC_TASK_EAGER) && host->loop == loop) {
@@ -453,83 +463,4 @@ void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
             host->script = NULL;
         lc_thread_give(L, host, task->slot, thread);
     }
-}
-
-/* ---- text ---- */
-
-void lc_task_push_name(lua_State *L, struct lc_task *task, int idx)
-{
-    lc_future_push_extra(L, idx, LC_EXTRA_NAME);
-    if (!lua_isnil(L, -1))
-        return;
-    lua_pop(L, 1);
-    lua_pushfstring(L, "Task-%d", (int)(task->number ? task->number : 1));
-}
-
-void lc_task_push_created(lua_State *L, const struct lc_task *task)
-{
-    lc_place_push(L, task->future.loop->host, task->created);
-}
-
-/* Where the function that the task runs is defined. */
-static void push_definition(lua_State *L, int idx)
-{
-    lua_Debug ar;
-
-    if (lua_getiuservalue(L, idx, 2) == LUA_TTABLE) {
-        lua_rawgeti(L, -1, LC_EXTRA_FUNCTION);
-        lua_replace(L, -2);
-    }
-    if (lua_isfunction(L, -1)) {
-        lua_getinfo(L, ">S", &ar);
-        if (ar.linedefined >= 0)
-            lua_pushfstring(L, "%s:%d", ar.short_src, ar.linedefined);
-        else
-            lua_pushstring(L, ar.short_src);
-        return;
-    }
-    lua_pop(L, 1);
-    lua_pushliteral(L, "?");
-}
-
-void lc_task_push_position(lua_State *L, struct lc_task *task, int idx)
-{
-    lua_State *thread = task->thread;
-    lua_Debug ar;
-
-    if (thread != NULL && task->started) {
-        if (task->waiter.L != NULL)
-            thread = task->waiter.L;
-        for (int level = 0; lua_getstack(thread, level, &ar); level++) {
-            lua_getinfo(thread, "Sl", &ar);
-            if (ar.currentline > 0) {
-                lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
-                return;
-            }
-        }
-    }
-    push_definition(L, idx);
-}
-
-void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop)
-{
-    luaL_Buffer buffer;
-    struct lc_link *link;
-
-    luaL_checkstack(L, 20, NULL);
-    luaL_buffinit(L, &buffer);
-    for (link = loop->tasks.next; link != &loop->tasks; link = link->next) {
-        struct lc_task *task = lc_container_of(link, struct lc_task, link);
-        const char *what = task->waiter.type != NULL ? task->waiter.type->name : "its turn";
-
-        lc_task_push(L, task);
-        lc_task_push_name(L, task, lua_gettop(L));
-        lc_task_push_position(L, task, lua_gettop(L) - 1);
-        lua_pushfstring(L, "\n  %s waits for %s at %s", lua_tostring(L, -2), what,
-                        lua_tostring(L, -1));
-        lua_replace(L, -4);
-        lua_pop(L, 2);
-        luaL_addvalue(&buffer);
-    }
-    luaL_pushresult(&buffer);
 }

@@ -29,8 +29,11 @@ struct lc_task {
     struct lc_link link;         /* loop->tasks */
     lua_State *thread;           /* NULL once done */
     struct lc_timeout *timeouts; /* open timeouts, innermost first */
+    double since;                /* when its last wait began: loop->now */
     int slot;
-    unsigned number;      /* of the default name; 0: it has a name of its own, or none yet */
+    unsigned id;     /* no other task of the host has it */
+    unsigned number; /* of the default name; 0: it has a name of its own, or none yet */
+    lc_place created;
     uint16_t cancelling;  /* requests minus uncancels */
     bool must_cancel : 1; /* the next step raises CancelledError */
     bool in_cancel : 1;   /* a request is being passed through it: ends circles */
@@ -38,7 +41,6 @@ struct lc_task {
     bool has_context : 1;
     bool started : 1;
     bool broken : 1; /* yielded a foreign value: the next step raises RuntimeError */
-    lc_place created;
 };
 
 /* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */
@@ -74,13 +76,17 @@ void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
 /* Where it was created, "file:line", or nil when no Lua code did. [-0, +1, m] */
 void lc_task_push_created(lua_State *L, const struct lc_task *task);
 
+/* The coroutine in which the task's code is now: its own thread or one that it runs in turn; NULL
+ * when the task has not started or is done. */
+lua_State *lc_task_coroutine(const struct lc_task *task);
+
+/* Finds the innermost Lua function of a coroutine: its name, source and line. False: there is none. */
+bool lc_find_position(lua_State *co, lua_Debug *ar);
+
 /* Where the code of the task at `idx` is now, or where it is defined: "file:line". [-0, +1, m] */
 void lc_task_push_position(lua_State *L, struct lc_task *task, int idx);
 
 /* Ends all unfinished tasks of a loop that closes. [-0, +0, -] */
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);
-
-/* Pushes a text that says for each unfinished task what it waits for. [-0, +1, m] */
-void lc_tasks_push_waits(lua_State *L, struct lc_loop *loop);
 
 #endif

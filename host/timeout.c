@@ -43,7 +43,7 @@ static void timeout_push(lua_State *L, struct lc_loop *loop, struct lc_entry *en
     lc_anchor_push(L, loop->host, lc_container_of(entry, struct lc_timeout, timer.entry)->anchor);
 }
 
-static const struct lc_entry_type timeout_entry = {timeout_fire, NULL, timeout_push};
+static const struct lc_entry_type timeout_entry = {timeout_fire, NULL, timeout_push, NULL};
 
 /* A deadline already passed fires by way of the ready list (TO2). */
 static void timeout_arm(lua_State *L, struct lc_timeout *timeout)
@@ -148,6 +148,19 @@ bool lc_timeout_exit(lua_State *L, struct lc_timeout *timeout, int error)
         lua_pop(L, 1);
     }
     return false;
+}
+
+bool lc_timeouts_next(const struct lc_task *task, double *when)
+{
+    bool found = false;
+
+    for (const struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
+        if (t->state != TIMEOUT_ACTIVE || isinf(t->when) || (found && t->when >= *when))
+            continue;
+        *when = t->when;
+        found = true;
+    }
+    return found;
 }
 
 void lc_timeouts_disarm(lua_State *L, struct lc_task *task)

@@ -24,6 +24,9 @@ struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double w
  * in its place was pushed. [-0, +(0|1), m] */
 bool lc_timeout_exit(lua_State *L, struct lc_timeout *timeout, int error);
 
+/* The first deadline of the task's timeouts. False: there is none. */
+bool lc_timeouts_next(const struct lc_task *task, double *when);
+
 /* The task ends: what it never closed is disarmed. [-0, +0, -] */
 void lc_timeouts_disarm(lua_State *L, struct lc_task *task);
 

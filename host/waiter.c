@@ -113,6 +113,7 @@ void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type
     waiter->L = L;
     waiter->idx = idx;
     waiter->state = LC_WAIT_PENDING;
+    task->since = task->future.loop->now;
     if (task->must_cancel) {
         int msg = 0;
 

@@ -69,7 +69,23 @@ static void child_run(struct lc_loop *loop, struct lc_entry *entry)
         unset_timer(loop->L, it);
 }
 
-static const struct lc_entry_type child_entry = {child_run, NULL, NULL};
+/* Who asks for the next one now. */
+static void child_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    const struct iterator *it = lc_container_of(entry, struct child, entry)->iterator;
+
+    if (lc_list_empty(&it->getters))
+        return;
+    *awaiter = (struct lc_awaiter){
+        .task = lc_container_of(lc_waiter_of(it->getters.next), struct lc_task, waiter),
+        .node = it,
+        .name = "as_completed",
+        .count = it->count,
+        .done = it->count - it->todo,
+        .timer = &it->timer};
+}
+
+static const struct lc_entry_type child_entry = {child_run, NULL, NULL, child_awaiter};
 
 /* The time limit: one mark for each future that is not finished. */
 static void timer_run(struct lc_loop *loop, struct lc_entry *entry)
@@ -90,7 +106,7 @@ static void timer_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *en
     lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct iterator, timer.entry)->anchor);
 }
 
-static const struct lc_entry_type timer_entry = {timer_run, timer_forget, NULL};
+static const struct lc_entry_type timer_entry = {timer_run, timer_forget, NULL, NULL};
 
 static int next_k(lua_State *L, int status, lua_KContext ctx)
 {

@@ -87,7 +87,7 @@ static void forgotten_forget(lua_State *L, struct lc_loop *loop, struct lc_entry
     lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct coroutine, entry)->anchor);
 }
 
-static const struct lc_entry_type forgotten_entry = {forgotten_run, forgotten_forget, NULL};
+static const struct lc_entry_type forgotten_entry = {forgotten_run, forgotten_forget, NULL, NULL};
 
 /* Debug mode: a Coroutine was collected that nobody awaited. Only queued here (LG10). */
 static int coroutine_gc(lua_State *L)

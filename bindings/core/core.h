@@ -40,6 +40,7 @@ void lc_open_semaphore(lua_State *L, struct lc_host *host);
 void lc_open_shield(lua_State *L, struct lc_host *host);
 void lc_open_signal(lua_State *L, struct lc_host *host);
 void lc_open_task(lua_State *L, struct lc_host *host);
+void lc_open_task_tree(lua_State *L, struct lc_host *host);
 void lc_open_wait(lua_State *L, struct lc_host *host);
 void lc_open_wait_for(lua_State *L, struct lc_host *host);
 void lc_open_watcher(lua_State *L, struct lc_host *host);
@@ -79,6 +80,13 @@ struct lc_task *lc_create_task(lua_State *L, struct lc_host *host, struct lc_loo
  * [-0, +1, e] */
 struct lc_task *lc_create_task_from(lua_State *L, struct lc_host *host, struct lc_loop *loop,
                                     int first, const char *what);
+
+/* ---- task_tree.c, task_list.c ---- */
+
+/* Pushes the trees of the tasks of all loops, as text. [-0, +1, m] */
+void lc_push_all_trees(lua_State *L, struct lc_host *host);
+/* Pushes a table of the tasks of all loops, as text: a head, then a line for each task. [-0, +1, m] */
+void lc_push_task_list(lua_State *L, struct lc_host *host);
 
 /* ---- lock.c ---- */
 

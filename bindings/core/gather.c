@@ -62,7 +62,18 @@ static void child_run(struct lc_loop *loop, struct lc_entry *entry)
         lc_waiter_wake(&gather->task->waiter);
 }
 
-static const struct lc_entry_type child_entry = {child_run, NULL, NULL};
+static void child_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    const struct gather *gather = lc_container_of(entry, struct child, entry)->gather;
+
+    *awaiter = (struct lc_awaiter){.task = gather->task,
+                                   .node = gather,
+                                   .name = "gather",
+                                   .count = gather->count,
+                                   .done = gather->finished};
+}
+
+static const struct lc_entry_type child_entry = {child_run, NULL, NULL, child_awaiter};
 
 /* The task that waits was cancelled: so is each unfinished child (GA8). */
 static bool gather_cancel(lua_State *L, struct lc_waiter *waiter, int msg)

@@ -308,7 +308,7 @@ static void collected_forget(lua_State *L, struct lc_loop *loop, struct lc_entry
     lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct generator, entry)->anchor);
 }
 
-static const struct lc_entry_type collected_entry = {collected_run, collected_forget, NULL};
+static const struct lc_entry_type collected_entry = {collected_run, collected_forget, NULL, NULL};
 
 /* The collector found it: a task of its loop closes it (AG1). */
 static int generator_gc(lua_State *L)

@@ -136,7 +136,15 @@ static void child_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *en
         lc_anchor_drop(L, loop->host, &group->anchor);
 }
 
-static const struct lc_entry_type child_entry = {child_run, child_forget, NULL};
+static void child_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    const struct group *group = lc_container_of(entry, struct child, entry)->group;
+
+    if (!parent_is_done(group))
+        *awaiter = (struct lc_awaiter){.task = group->parent, .node = group, .name = "TaskGroup"};
+}
+
+static const struct lc_entry_type child_entry = {child_run, child_forget, NULL, child_awaiter};
 
 static struct group *check_group(lua_State *L, const char *what)
 {

@@ -56,7 +56,7 @@ static void handle_push(lua_State *L, struct lc_loop *loop, struct lc_entry *ent
     lc_anchor_push(L, loop->host, lc_container_of(entry, struct lc_handle, timer.entry)->anchor);
 }
 
-static const struct lc_entry_type handle_entry = {handle_run, handle_forget, handle_push};
+static const struct lc_entry_type handle_entry = {handle_run, handle_forget, handle_push, NULL};
 
 struct lc_handle *lc_handle_new(lua_State *L, struct lc_host *host, struct lc_loop *loop, int fn,
                                 int options)

@@ -77,6 +77,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_generator(L, host);
     lc_open_exception_group(L, host);
     lc_open_run(L, host);
+    lc_open_task_tree(L, host);
     lc_open_exit(L, host);
     lc_open_submodules(L, host);
     lc_set_functions(L, host, functions);

@@ -195,7 +195,7 @@ static void lookup_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *e
     lookup_free(lookup);
 }
 
-static const struct lc_entry_type lookup_entry = {lookup_run, lookup_forget, NULL};
+static const struct lc_entry_type lookup_entry = {lookup_run, lookup_forget, NULL, NULL};
 
 void lc_lookups_take(struct lc_loop *loop)
 {

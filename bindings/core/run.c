@@ -13,6 +13,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "inspect.h"
 #include "loop_object.h"
 #include "signals.h"
 
@@ -29,7 +30,7 @@ void lc_check_may_run(lua_State *L, struct lc_loop *loop, const char *what)
 
 void lc_push_stuck(lua_State *L, struct lc_loop *loop)
 {
-    lc_tasks_push_waits(L, loop);
+    lc_inspect_push_tree(L, loop, "\n  ", "");
     lc_error_push(L, loop->host, LC_RUNTIME_ERROR,
                   "the program waits for ever: nothing is ready and no timer is set%s",
                   lua_tostring(L, -1));
@@ -54,7 +55,7 @@ static void stopper_run(struct lc_loop *loop, struct lc_entry *entry)
     lc_loop_stop(loop);
 }
 
-const struct lc_entry_type lc_stopper_entry = {stopper_run, NULL, NULL};
+const struct lc_entry_type lc_stopper_entry = {stopper_run, NULL, NULL, NULL};
 
 enum lc_run lc_run_future(lua_State *L, struct lc_loop *loop, struct lc_future *future)
 {

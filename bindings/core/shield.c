@@ -71,8 +71,15 @@ static void outer_done_run(struct lc_loop *loop, struct lc_entry *entry)
         lc_list_unlink(&guard->inner_done.link);
 }
 
-static const struct lc_entry_type inner_done_entry = {inner_done_run, NULL, NULL};
-static const struct lc_entry_type outer_done_entry = {outer_done_run, NULL, NULL};
+static void inner_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    const struct guard *guard = lc_container_of(entry, struct guard, inner_done);
+
+    *awaiter = (struct lc_awaiter){.future = guard->outer, .node = guard, .name = "shield"};
+}
+
+static const struct lc_entry_type inner_done_entry = {inner_done_run, NULL, NULL, inner_awaiter};
+static const struct lc_entry_type outer_done_entry = {outer_done_run, NULL, NULL, NULL};
 
 static int guard_gc(lua_State *L)
 {

@@ -30,7 +30,7 @@ static void join_child_run(struct lc_loop *loop, struct lc_entry *entry)
         lc_loop_ready(loop, &join->last);
 }
 
-static const struct lc_entry_type join_child_entry = {join_child_run, NULL, NULL};
+static const struct lc_entry_type join_child_entry = {join_child_run, NULL, NULL, NULL};
 
 /* Runs the loop until all futures of the list on top are done. [-0, +(0|1), -] */
 static enum lc_run run_list(lua_State *L, struct lc_loop *loop)

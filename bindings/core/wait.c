@@ -50,7 +50,19 @@ static void child_run(struct lc_loop *loop, struct lc_entry *entry)
         lc_future_mark_retrieved(child->future);
 }
 
-static const struct lc_entry_type child_entry = {child_run, NULL, NULL};
+static void child_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    const struct wait *wait = lc_container_of(entry, struct child, entry)->wait;
+
+    *awaiter = (struct lc_awaiter){.task = wait->task,
+                                   .node = wait,
+                                   .name = "wait",
+                                   .count = wait->count,
+                                   .done = wait->count - wait->left,
+                                   .timer = &wait->timer};
+}
+
+static const struct lc_entry_type child_entry = {child_run, NULL, NULL, child_awaiter};
 
 static void timer_run(struct lc_loop *loop, struct lc_entry *entry)
 {
@@ -58,7 +70,7 @@ static void timer_run(struct lc_loop *loop, struct lc_entry *entry)
     lc_waiter_wake(&lc_container_of(entry, struct wait, timer.entry)->task->waiter);
 }
 
-static const struct lc_entry_type timer_entry = {timer_run, NULL, NULL};
+static const struct lc_entry_type timer_entry = {timer_run, NULL, NULL, NULL};
 
 /* list:has(future) -> boolean */
 static int list_has(lua_State *L)

@@ -76,7 +76,12 @@ static void ending_run(struct lc_loop *loop, struct lc_entry *entry)
     lc_waiter_wake(&lc_container_of(entry, struct ending, entry)->task->waiter);
 }
 
-static const struct lc_entry_type ending_entry = {ending_run, NULL, NULL};
+static void ending_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter)
+{
+    awaiter->task = lc_container_of(entry, struct ending, entry)->task;
+}
+
+static const struct lc_entry_type ending_entry = {ending_run, NULL, NULL, ending_awaiter};
 
 /* Stack: 1 the future, 2 the ending. */
 static int ending_k(lua_State *L, int status, lua_KContext ctx)

@@ -3,8 +3,8 @@ local assert = require "luassert"
 local child = require "spec.support.child"
 local lucio = require "lucio"
 
-local PAGES = {"combining", "command", "context", "errors", "futures", "generators", "groups",
-  "loop", "queues", "running", "synchronisation", "tasks", "timeouts"}
+local PAGES = {"combining", "command", "context", "debugging", "errors", "futures", "generators",
+  "groups", "loop", "queues", "running", "synchronisation", "tasks", "timeouts"}
 
 -- The text of the first block of that language.
 local function block(page, language)
