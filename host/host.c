@@ -1,5 +1,6 @@
 #include "host.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,16 @@ int lc_call(lua_State *L, struct lc_host *host, int nargs, int nresults)
     return status;
 }
 
+void lc_host_log(struct lc_host *host, const char *text)
+{
+    if (host->log != NULL) {
+        host->log(host, text, strlen(text));
+        return;
+    }
+    fputs(text, stderr);
+    fflush(stderr);
+}
+
 /* The state closes: the last finalizer of ours. */
 static int host_gc(lua_State *L)
 {
@@ -102,6 +113,8 @@ static int host_gc(lua_State *L)
         lc_loop_close(L, loop);
     }
     host->closed = true;
+    if (host->on_close != NULL)
+        host->on_close(host);
     lc_loops_free(host);
     lc_threads_close(host);
     lc_places_close(host);

@@ -21,6 +21,7 @@
 
 struct lc_loop;
 struct lc_task;
+struct lucio;
 
 /* What the first word of every userdata of ours points to; checked instead of the metatable,
  * which a script can replace. */
@@ -69,6 +70,7 @@ enum lc_ref {
     LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
     LC_REF_AWAITING, /* table with weak keys: coroutine suspended in an await -> true */
     LC_REF_EAGER_FACTORY,
+    LC_REF_C_FUNCTION,
     LC_REF_MODULE,
     LC_REF_COUNT
 };
@@ -114,6 +116,11 @@ struct lc_host {
     size_t watchers; /* readers, writers, signal handlers */
     size_t reports;
     size_t generators; /* unfinished async generators */
+    /* The C interface's, NULL without it: a loop takes what other threads posted; the state closes. */
+    void (*on_posted)(struct lc_loop *loop);
+    void (*on_close)(struct lc_host *host);
+    void (*log)(struct lc_host *host, const char *text, size_t length);
+    struct lucio *embed;
     int refs[LC_REF_COUNT];
 };
 
@@ -165,6 +172,9 @@ void lc_set_functions(lua_State *L, struct lc_host *host, const luaL_Reg *functi
 
 /* Memory from the state's own allocator. NULL when there is none; size 0 frees. */
 void *lc_realloc(struct lc_host *host, void *block, size_t old_size, size_t new_size);
+
+/* Prints a text that is meant for stderr, or hands it to the embedding program. */
+void lc_host_log(struct lc_host *host, const char *text);
 
 /* Calls the Lua function on the stack with the traceback handler; the stack is as after lua_pcall.
  * [-(n + 1), +(results|1), -] */

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
+#include "guest.h"
 #include "host.h"
 #include "report.h"
 #include "resolver.h"
@@ -54,17 +55,23 @@ double lc_loop_time(struct lc_loop *loop)
 /* libev callback: the timeout of a poll; its work is done in loop_due_timers. */
 static void on_alarm(struct ev_loop *ev, ev_timer *alarm, int events)
 {
+    struct lc_loop *loop = lc_container_of(alarm, struct lc_loop, alarm);
+
     (void)ev;
-    (void)alarm;
     (void)events;
+    if (loop->guest != NULL)
+        lc_guest_hurry(loop);
 }
 
 /* libev callback: something was posted; its work is done in loop_take_posted. */
 static void on_wake(struct ev_loop *ev, ev_async *wake, int events)
 {
+    struct lc_loop *loop = lc_container_of(wake, struct lc_loop, wake);
+
     (void)ev;
-    (void)wake;
     (void)events;
+    if (loop->guest != NULL)
+        lc_guest_hurry(loop);
 }
 
 static int backend_flags(const char *backend)
@@ -125,17 +132,32 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     loop->slow_callback_duration = 0.1;
     lc_list_init(&loop->link);
     lc_list_init(&loop->ready);
+    lc_list_init(&loop->tasks);
     lc_list_init(&loop->reports);
     lc_list_init(&loop->generators);
     lc_list_init(&loop->watchers);
     lc_list_init(&loop->signals);
     lc_list_init(&loop->lookups);
     atomic_init(&loop->posted, false);
+    atomic_init(&loop->wake_fd, -1);
     ev_init(&loop->alarm, on_alarm);
     ev_async_init(&loop->wake, on_wake);
     ev_async_start(ev, &loop->wake);
     lc_list_append(&host->loops, &loop->link);
     host->open_loops++;
+}
+
+/* Memory for a loop: that of a closed one, if there is one. NULL: no memory. */
+static struct lc_loop *loop_take(struct lc_host *host)
+{
+    struct lc_loop *loop;
+
+    if (!lc_list_empty(&host->old_loops))
+        return lc_container_of(lc_list_pop(&host->old_loops), struct lc_loop, link);
+    loop = lc_realloc(host, NULL, 0, sizeof *loop);
+    if (loop != NULL)
+        loop->generation = 0;
+    return loop;
 }
 
 struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend)
@@ -149,17 +171,26 @@ struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend)
     ev = ev_loop_new((unsigned)flags | EVFLAG_NOENV);
     if (ev == NULL)
         return NULL;
-    if (!lc_list_empty(&host->old_loops)) {
-        loop = lc_container_of(lc_list_pop(&host->old_loops), struct lc_loop, link);
-    } else {
-        loop = lc_realloc(host, NULL, 0, sizeof *loop);
-        if (loop == NULL) {
-            ev_loop_destroy(ev);
-            return NULL;
-        }
-        loop->generation = 0;
+    loop = loop_take(host);
+    if (loop == NULL)
+        ev_loop_destroy(ev);
+    else
+        loop_init(loop, host, ev);
+    return loop;
+}
+
+struct lc_loop *lc_loop_lend(struct lc_host *host, struct ev_loop *ev)
+{
+    struct lc_guest *guest = lc_guest_new(host);
+    struct lc_loop *loop = guest != NULL ? loop_take(host) : NULL;
+
+    if (loop == NULL) {
+        lc_guest_free(host, guest);
+        return NULL;
     }
     loop_init(loop, host, ev);
+    loop->guest = guest;
+    lc_guest_start(loop);
     return loop;
 }
 
@@ -193,8 +224,17 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     }
     lc_timers_free(host, &loop->timers);
     ev_timer_stop(loop->ev, &loop->alarm);
-    ev_async_stop(loop->ev, &loop->wake);
-    ev_loop_destroy(loop->ev);
+    if (atomic_load(&loop->wake_fd) >= 0)
+        lc_guest_close_fd(loop);
+    if (loop->guest != NULL) {
+        lc_guest_stop(loop);
+        ev_async_stop(loop->ev, &loop->wake);
+        lc_guest_free(host, loop->guest);
+        loop->guest = NULL;
+    } else {
+        ev_async_stop(loop->ev, &loop->wake);
+        ev_loop_destroy(loop->ev);
+    }
     loop->ev = NULL;
     lc_anchor_drop(L, host, &loop->exception_handler);
     lc_anchor_drop(L, host, &loop->task_factory);
@@ -214,8 +254,12 @@ void lc_loops_free(struct lc_host *host)
 
 void lc_loop_post(struct lc_loop *loop)
 {
+    int fd = atomic_load(&loop->wake_fd);
+
     atomic_store(&loop->posted, true);
     ev_async_send(loop->ev, &loop->wake);
+    if (fd >= 0)
+        lc_guest_signal(fd);
 }
 
 void lc_loop_set_timer(lua_State *L, struct lc_loop *loop, struct lc_timer *timer, double when)
@@ -266,10 +310,13 @@ static inline void loop_refresh_now(struct lc_loop *loop)
     }
 }
 
-/* Lets libev wait for `timeout` seconds at most; negative: without limit. */
+/* Lets libev wait for `timeout` seconds at most; negative: without limit. A loop of the program's is
+ * left alone: it polls by itself. */
 static void loop_wait(struct lc_loop *loop, double timeout)
 {
     loop->coarse = 0;
+    if (loop->guest != NULL)
+        return;
     if (timeout == 0) {
         ev_run(loop->ev, EVRUN_NOWAIT);
         return;
@@ -284,12 +331,18 @@ static void loop_wait(struct lc_loop *loop, double timeout)
     ev_timer_stop(loop->ev, &loop->alarm);
 }
 
-/* Seconds until the next deadline; negative: there is none. */
-static double loop_timeout(struct lc_loop *loop)
+void lc_loop_poll(struct lc_loop *loop)
+{
+    loop_wait(loop, 0);
+}
+
+double lc_loop_timeout(struct lc_loop *loop)
 {
     const struct lc_deadline *timer = lc_timers_first(&loop->timers);
     double timeout;
 
+    if (!lc_list_empty(&loop->ready) || atomic_load(&loop->posted))
+        return 0;
     if (timer == NULL)
         return -1;
     timeout = timer->when - lc_loop_time(loop);
@@ -309,7 +362,7 @@ static bool loop_wait_virtual(struct lc_loop *loop)
     if (loop->io > 0 || loop->workers > 0) {
         double before = monotonic_time(), passed;
 
-        loop_wait(loop, loop_timeout(loop));
+        loop_wait(loop, lc_loop_timeout(loop));
         passed = monotonic_time() - before;
         if (timer != NULL && now + passed >= timer->when)
             clock->now = timer->when > now ? timer->when : now;
@@ -329,6 +382,18 @@ static bool loop_wait_virtual(struct lc_loop *loop)
     return false;
 }
 
+/* Queues what signals and other threads have posted. */
+static void loop_take_posted(struct lc_loop *loop)
+{
+    if (atomic_load_explicit(&loop->posted, memory_order_relaxed) &&
+        atomic_exchange(&loop->posted, false)) {
+        lc_signals_take(loop);
+        lc_lookups_take(loop);
+        if (loop->host->on_posted != NULL)
+            loop->host->on_posted(loop);
+    }
+}
+
 /* The poll of a tick. Without I/O watchers it costs no system call while anything is ready.
  * False: nothing can ever happen any more. */
 static bool loop_poll(struct lc_loop *loop)
@@ -342,12 +407,7 @@ static bool loop_poll(struct lc_loop *loop)
         if (!loop_wait_virtual(loop))
             return false;
     } else {
-        loop_wait(loop, loop_timeout(loop));
-    }
-    if (atomic_load_explicit(&loop->posted, memory_order_relaxed) &&
-        atomic_exchange(&loop->posted, false)) {
-        lc_signals_take(loop);
-        lc_lookups_take(loop);
+        loop_wait(loop, lc_loop_timeout(loop));
     }
     return true;
 }
@@ -367,13 +427,12 @@ static void run_timed(struct lc_loop *loop, struct lc_entry *entry)
     lua_settop(loop->L, top);
 }
 
-/* One pass. False: nothing can ever happen any more. */
-static bool loop_tick(struct lc_loop *loop)
+/* One pass after the poll. */
+static void loop_tick(struct lc_loop *loop)
 {
     struct lc_link batch;
 
-    if (!loop_poll(loop))
-        return false;
+    loop_take_posted(loop);
     loop_refresh_now(loop);
     lc_list_init(&batch);
     lc_list_splice(&batch, &loop->ready);
@@ -392,25 +451,45 @@ static bool loop_tick(struct lc_loop *loop)
             break;
         }
     }
-    return true;
 }
 
-/* (loop) -> whether it stopped; false: nothing can ever happen any more. Entries protect their own
- * calls: what raises here is the end of memory. */
+/* (loop, span) -> false: nothing can ever happen any more. Entries protect their own calls: what
+ * raises here is the end of memory. */
 static int run_ticks(lua_State *L)
 {
     struct lc_loop *loop = lua_touserdata(L, 1);
-    bool alive;
+    enum lc_span span = (enum lc_span)lua_tointeger(L, 2);
+    bool alive = true;
 
     luaL_checkstack(L, 40, NULL);
-    do
-        alive = loop_tick(loop);
-    while (alive && !loop->stopping);
+    switch (span) {
+    case LC_SPAN_STOP:
+        do {
+            alive = loop_poll(loop);
+            if (alive)
+                loop_tick(loop);
+        } while (alive && !loop->stopping);
+        break;
+    case LC_SPAN_TICK:
+        if (loop->io > 0 || lc_list_empty(&loop->ready))
+            loop_wait(loop, 0);
+        loop_tick(loop);
+        break;
+    case LC_SPAN_TURN:
+        loop->coarse = 0;
+        loop_tick(loop);
+        break;
+    }
     lua_pushboolean(L, alive);
     return 1;
 }
 
 enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
+{
+    return lc_loop_run_span(L, loop, LC_SPAN_STOP);
+}
+
+enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span span)
 {
     struct lc_host *host = loop->host;
     struct lc_loop *outer = host->loop;
@@ -432,7 +511,8 @@ enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
     host->callback_context = LC_NO_ANCHOR;
     lua_pushcfunction(L, run_ticks);
     lua_pushlightuserdata(L, loop);
-    if (lua_pcall(L, 1, 1, 0) == LUA_OK)
+    lua_pushinteger(L, span);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
         alive = lua_toboolean(L, -1);
     else
         lc_loop_raise(L, loop), lua_pushnil(L);

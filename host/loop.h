@@ -46,6 +46,7 @@ struct lc_loop {
     double now;                    /* of its clock, lately: see loop_refresh_now */
     unsigned coarse;               /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
+    struct lc_link tasks;      /* unfinished tasks in creation order */
     struct lc_link reports;    /* failures that nobody retrieved yet */
     struct lc_link generators; /* started, unfinished async generators */
     struct lc_link watchers;   /* readers and writers */
@@ -53,7 +54,10 @@ struct lc_loop {
     struct lc_link lookups;    /* host names being looked up by other threads */
     ev_timer alarm;
     ev_async wake;
-    atomic_bool posted;  /* a signal or another thread has something for this loop */
+    struct lc_guest *guest; /* what drives it when the program does, see guest.h; or NULL */
+    atomic_int wake_fd;     /* an eventfd that posting writes to as well; -1: none */
+    ev_io wake_io;          /* of wake_fd */
+    atomic_bool posted;     /* a signal or another thread has something for this loop */
     unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
     unsigned workers;    /* jobs on other threads that will post */
     double virtual_from; /* real time at which a poll under the virtual clock began */
@@ -64,8 +68,12 @@ struct lc_loop {
     const void *object; /* the Loop object; who runs the loop holds it */
 };
 
-/* New open loop. NULL: no memory or no such backend. [-0, +0, m] */
+/* New open loop. NULL: no memory or no such backend. [-0, +0, -] */
 struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend);
+
+/* New open loop on a libev loop of the program's: it is never run or destroyed here. NULL: no memory.
+ * [-0, +0, -] */
+struct lc_loop *lc_loop_lend(struct lc_host *host, struct ev_loop *ev);
 
 /* Closes the loop: forgets what is queued without running it. It must not be running.
  * [-0, +0, -] */
@@ -74,8 +82,24 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop);
 /* Frees the memory of all loops; the host is closing. */
 void lc_loops_free(struct lc_host *host);
 
+/* How far a call runs the loop. */
+enum lc_span {
+    LC_SPAN_STOP, /* until stop */
+    LC_SPAN_TICK, /* one tick, whose poll does not wait */
+    LC_SPAN_TURN  /* one tick without a poll: the program's own loop has polled */
+};
+
 /* Runs ticks until stop. [-0, +(0|1), -] */
 enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop);
+
+/* Runs ticks as far as `span` says. [-0, +(0|1), -] */
+enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span span);
+
+/* Polls without waiting: queues what has happened, and brings changed watchers to the kernel. */
+void lc_loop_poll(struct lc_loop *loop);
+
+/* Seconds that a poll may wait now: 0 when something is ready; negative: for ever. */
+double lc_loop_timeout(struct lc_loop *loop);
 
 /* The loop returns at the end of the tick that runs now, or of the first one. */
 static inline void lc_loop_stop(struct lc_loop *loop)

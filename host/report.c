@@ -166,16 +166,10 @@ static void report_pending(lua_State *L, struct lc_loop *loop, struct lc_task *t
 static int report_all(lua_State *L)
 {
     struct lc_loop *loop = lua_touserdata(L, 1);
-    int list;
 
     reports_flush(L, loop);
-    lc_tasks_push(L, loop);
-    list = lua_gettop(L);
-    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
-        lua_rawgeti(L, list, i);
-        report_pending(L, loop, lc_to_task(L, -1));
-        lua_settop(L, list);
-    }
+    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next)
+        report_pending(L, loop, lc_container_of(link, struct lc_task, link));
     return 0;
 }
 
@@ -233,8 +227,12 @@ static void call_default(lua_State *L, int context)
     lua_pushcfunction(L, print_protected);
     lua_pushvalue(L, context);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        fprintf(stderr, "lucio: exception in the default exception handler: %s\n",
-                lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
+        struct lc_host *host = lc_host_open(L);
+
+        lc_host_log(host, "lucio: exception in the default exception handler: ");
+        lc_host_log(host,
+                    lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
+        lc_host_log(host, "\n");
         lua_pop(L, 1);
     }
 }
@@ -390,8 +388,7 @@ void lc_report_print(lua_State *L, struct lc_host *host, int idx)
     } else {
         lua_pop(L, 1);
     }
-    fputs(lua_tostring(L, -1), stderr);
-    fflush(stderr);
+    lc_host_log(host, lua_tostring(L, -1));
     lua_settop(L, keys - 1);
 }
 
@@ -417,8 +414,12 @@ void lc_report_push_entry(struct lc_loop *loop, struct lc_entry *entry)
 
 void lc_report_slow(struct lc_loop *loop, const char *text, double seconds)
 {
-    (void)loop;
-    fprintf(stderr, "Executing %s took %.3f seconds\n", text, seconds);
+    char took[64];
+
+    snprintf(took, sizeof took, " took %.3f seconds\n", seconds);
+    lc_host_log(loop->host, "Executing ");
+    lc_host_log(loop->host, text);
+    lc_host_log(loop->host, took);
 }
 
 void lc_report_note_source(lua_State *L, int idx)

@@ -21,23 +21,43 @@ struct loop_object {
 
 static const struct lc_type loop_type = {"Loop", sizeof(struct loop_object)};
 
-struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const char *backend)
+/* The empty box of a loop to come. */
+static struct loop_object *box_new(lua_State *L, struct lc_host *host)
 {
     struct loop_object *box = lc_new_object(L, host, &loop_type, LC_REF_LOOP, sizeof *box, 0);
-    struct lc_loop *loop;
 
     lc_pointer_register(L, host, -1);
-    loop = lc_loop_new(host, backend);
-    if (loop == NULL) {
-        if (backend != NULL)
-            lc_raise(L, host, LC_VALUE_ERROR, "event loop backend '%s' is not to be had here",
-                     backend);
-        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot make an event loop");
-    }
+    return box;
+}
+
+static struct lc_loop *box_fill(struct loop_object *box, struct lc_loop *loop)
+{
     box->loop = loop;
     box->generation = loop->generation;
     loop->object = box;
     return loop;
+}
+
+struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const char *backend)
+{
+    struct loop_object *box = box_new(L, host);
+    struct lc_loop *loop = lc_loop_new(host, backend);
+
+    if (loop == NULL && backend != NULL)
+        lc_raise(L, host, LC_VALUE_ERROR, "event loop backend '%s' is not to be had here", backend);
+    if (loop == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot make an event loop");
+    return box_fill(box, loop);
+}
+
+struct lc_loop *lc_loop_object_lend(lua_State *L, struct lc_host *host, struct ev_loop *ev)
+{
+    struct loop_object *box = box_new(L, host);
+    struct lc_loop *loop = lc_loop_lend(host, ev);
+
+    if (loop == NULL)
+        luaL_error(L, "not enough memory");
+    return box_fill(box, loop);
 }
 
 /* The open loop behind self, or NULL. */

@@ -7,11 +7,15 @@
 #include <lauxlib.h>
 #include <lua.h>
 
+struct ev_loop;
 struct lc_host;
 struct lc_loop;
 
 /* New open loop and its object. Raises when the backend is not to be had. [-0, +1, v] */
 struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const char *backend);
+
+/* The same on a libev loop of the program's. [-0, +1, v] */
+struct lc_loop *lc_loop_object_lend(lua_State *L, struct lc_host *host, struct ev_loop *ev);
 
 /* self of a method that needs an open loop. [-0, +0, v] */
 struct lc_loop *lc_loop_check(lua_State *L, const char *what);

@@ -1,0 +1,365 @@
+/*
+ * value: Lua values in C's hands: plain ones as struct lucio_value, all others by references.
+ * Owner: a reference holds its value by an anchor, until it is freed or the host closes.
+ */
+#include <limits.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "args.h"
+#include "embed.h"
+
+struct lucio_value lucio_nil(void)
+{
+    return (struct lucio_value){.type = LUCIO_NIL};
+}
+
+struct lucio_value lucio_boolean(bool boolean)
+{
+    return (struct lucio_value){.type = LUCIO_BOOLEAN, .as.boolean = boolean};
+}
+
+struct lucio_value lucio_integer(long long integer)
+{
+    return (struct lucio_value){.type = LUCIO_INTEGER, .as.integer = integer};
+}
+
+struct lucio_value lucio_number(double number)
+{
+    return (struct lucio_value){.type = LUCIO_NUMBER, .as.number = number};
+}
+
+struct lucio_value lucio_bytes(const void *data, size_t length)
+{
+    if (data == NULL)
+        return lucio_nil();
+    return (struct lucio_value){
+        .type = LUCIO_STRING, .as.string.data = data, .as.string.length = length};
+}
+
+struct lucio_value lucio_string(const char *text)
+{
+    return lucio_bytes(text, text != NULL ? strlen(text) : 0);
+}
+
+struct lucio_value lucio_pointer(void *pointer)
+{
+    return (struct lucio_value){.type = LUCIO_POINTER, .as.pointer = pointer};
+}
+
+struct lucio_value lucio_object(lucio_ref *object)
+{
+    if (object == NULL)
+        return lucio_nil();
+    return (struct lucio_value){.type = LUCIO_OBJECT, .as.object = object};
+}
+
+struct lucio_value lucio_awaitable(lucio_future *future)
+{
+    /* a future's handle begins with a reference */
+    return lucio_object((lucio_ref *)future);
+}
+
+void lc_embed_push_value(lua_State *L, struct lucio *h, const struct lucio_value *value)
+{
+    switch (value->type) {
+    case LUCIO_BOOLEAN:
+        lua_pushboolean(L, value->as.boolean);
+        return;
+    case LUCIO_INTEGER:
+        lua_pushinteger(L, value->as.integer);
+        return;
+    case LUCIO_NUMBER:
+        lua_pushnumber(L, value->as.number);
+        return;
+    case LUCIO_STRING:
+        lua_pushlstring(L, value->as.string.data, value->as.string.length);
+        return;
+    case LUCIO_POINTER:
+        lua_pushlightuserdata(L, value->as.pointer);
+        return;
+    case LUCIO_OBJECT:
+        if (value->as.object == NULL || value->as.object->h != h)
+            lc_raise(L, h->host, LC_VALUE_ERROR, "the reference belongs to another host");
+        lc_anchor_push(L, h->host, value->as.object->anchor);
+        return;
+    default:
+        lua_pushnil(L);
+    }
+}
+
+void lc_embed_push_values(lua_State *L, struct lucio *h, size_t n, const struct lucio_value *values)
+{
+    if (n > INT_MAX / 2)
+        luaL_error(L, "too many values");
+    luaL_checkstack(L, (int)n + 4, "too many values");
+    for (size_t i = 0; i < n; i++)
+        lc_embed_push_value(L, h, &values[i]);
+}
+
+struct lucio_value lc_embed_to_value(lua_State *L, struct lucio *h, int idx)
+{
+    struct lucio_value value = {.type = LUCIO_NIL};
+
+    switch (lua_type(L, idx)) {
+    case LUA_TNIL:
+    case LUA_TNONE:
+        break;
+    case LUA_TBOOLEAN:
+        return lucio_boolean(lua_toboolean(L, idx));
+    case LUA_TNUMBER:
+        return lua_isinteger(L, idx) ? lucio_integer(lua_tointeger(L, idx))
+                                     : lucio_number(lua_tonumber(L, idx));
+    case LUA_TSTRING:
+        value.type = LUCIO_STRING;
+        value.as.string.data = lua_tolstring(L, idx, &value.as.string.length);
+        break;
+    case LUA_TLIGHTUSERDATA:
+        return lucio_pointer(lua_touserdata(L, idx));
+    default:
+        luaL_checkstack(L, 4, NULL);
+        lua_pushvalue(L, idx);
+        value.as.object = lc_embed_ref_new(L, h, sizeof(struct lucio_ref));
+        value.type = LUCIO_OBJECT;
+    }
+    return value;
+}
+
+/* ---- references ---- */
+
+struct lucio_ref *lc_embed_ref_new(lua_State *L, struct lucio *h, size_t size)
+{
+    int anchor = lc_anchor_reserve(L, h->host);
+    struct lucio_ref *ref = lc_embed_realloc(h, NULL, 0, size);
+
+    if (ref == NULL) {
+        lc_anchor_drop(L, h->host, &anchor);
+        luaL_error(L, "not enough memory");
+    }
+    memset(ref, 0, size);
+    ref->h = lucio_retain(h);
+    ref->anchor = anchor;
+    lc_anchor_set(L, h->host, anchor);
+    lc_list_append(&h->refs, &ref->link);
+    return ref;
+}
+
+void lc_embed_ref_drop(struct lucio_ref *ref, size_t size)
+{
+    struct lucio *h = ref->h;
+
+    lc_list_unlink(&ref->link);
+    if (h->host != NULL) {
+        lua_State *L = lc_embed_state(h);
+
+        if (lua_checkstack(L, 4))
+            lc_anchor_drop(L, h->host, &ref->anchor);
+    }
+    lc_embed_realloc(h, ref, size, 0);
+    lucio_release(h);
+}
+
+void lucio_ref_free(lucio_ref *ref)
+{
+    if (ref == NULL)
+        return;
+    if (ref->is_future)
+        lucio_future_free((lucio_future *)ref);
+    else
+        lc_embed_ref_drop(ref, sizeof *ref);
+}
+
+void lc_embed_abandon_refs(struct lucio *h)
+{
+    while (!lc_list_empty(&h->refs)) {
+        struct lucio_ref *ref = lc_container_of(lc_list_pop(&h->refs), struct lucio_ref, link);
+
+        if (ref->is_future)
+            lc_embed_abandon_future((lucio_future *)ref);
+        if (lua_checkstack(h->L, 4))
+            lc_anchor_drop(h->L, h->host, &ref->anchor);
+        ref->anchor = LC_NO_ANCHOR;
+    }
+}
+
+struct ref_args {
+    struct lucio *h;
+    lucio_ref *ref;
+    struct lucio_value key, *in, *out;
+    const char *name;
+    lucio_ref **made;
+    size_t length;
+};
+
+static int ref_copy(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    lc_anchor_push(L, args->h->host, args->ref->anchor);
+    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    return 0;
+}
+
+lucio_ref *lucio_ref_copy(lucio_ref *ref)
+{
+    lucio_ref *copy = NULL;
+    struct ref_args args = {.ref = ref, .made = &copy};
+
+    if (ref == NULL || lc_embed_enter(ref->h) != LUCIO_OK)
+        return NULL;
+    args.h = ref->h;
+    lc_embed_protect(ref->h, ref_copy, &args);
+    return copy;
+}
+
+const char *lucio_ref_type(lucio_ref *ref)
+{
+    const char *name;
+    lua_State *L;
+
+    if (ref == NULL || lc_embed_enter(ref->h) != LUCIO_OK)
+        return "closed";
+    L = lc_embed_state(ref->h);
+    lc_anchor_push(L, ref->h->host, ref->anchor);
+    name = lc_type_name(L, -1);
+    lua_pop(L, 1);
+    return name;
+}
+
+/* ---- globals and tables ---- */
+
+/* Hands out the value on top; a string is kept until the next one. [-1, +0, m] */
+static void give_out(lua_State *L, struct lucio *h, struct lucio_value *value)
+{
+    *value = lc_embed_to_value(L, h, -1);
+    lc_anchor_set(L, h->host, h->scratch);
+}
+
+static int get_global(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    lua_pushglobaltable(L);
+    lua_pushstring(L, args->name);
+    lua_rawget(L, -2);
+    give_out(L, args->h, args->out);
+    return 0;
+}
+
+int lucio_get_global(lucio *h, const char *name, struct lucio_value *value)
+{
+    struct ref_args args = {.h = h, .name = name, .out = value};
+    int status = lc_embed_enter(h);
+
+    *value = lucio_nil();
+    return status != LUCIO_OK ? status : lc_embed_protect(h, get_global, &args);
+}
+
+static int set_global(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    lua_pushglobaltable(L);
+    lua_pushstring(L, args->name);
+    lc_embed_push_value(L, args->h, args->in);
+    lua_rawset(L, -3);
+    return 0;
+}
+
+int lucio_set_global(lucio *h, const char *name, struct lucio_value value)
+{
+    struct ref_args args = {.h = h, .name = name, .in = &value};
+    int status = lc_embed_enter(h);
+
+    return status != LUCIO_OK ? status : lc_embed_protect(h, set_global, &args);
+}
+
+static int table_new(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    lua_newtable(L);
+    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    return 0;
+}
+
+int lucio_table_new(lucio *h, lucio_ref **table)
+{
+    struct ref_args args = {.h = h, .made = table};
+    int status = lc_embed_enter(h);
+
+    *table = NULL;
+    return status != LUCIO_OK ? status : lc_embed_protect(h, table_new, &args);
+}
+
+/* Pushes the table of the arguments. */
+static void push_table(lua_State *L, struct ref_args *args)
+{
+    lc_anchor_push(L, args->h->host, args->ref->anchor);
+    if (!lua_istable(L, -1))
+        lc_raise(L, args->h->host, LC_TYPE_ERROR, "table expected, got %s", lc_type_name(L, -1));
+}
+
+static int get_field(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    push_table(L, args);
+    lc_embed_push_value(L, args->h, &args->key);
+    lua_rawget(L, -2);
+    give_out(L, args->h, args->out);
+    return 0;
+}
+
+int lucio_get_field(lucio_ref *table, struct lucio_value key, struct lucio_value *value)
+{
+    struct ref_args args = {.ref = table, .key = key, .out = value};
+    int status;
+
+    *value = lucio_nil();
+    if (table == NULL)
+        return LUCIO_INVALID;
+    args.h = table->h;
+    status = lc_embed_enter(args.h);
+    return status != LUCIO_OK ? status : lc_embed_protect(args.h, get_field, &args);
+}
+
+static int set_field(lua_State *L)
+{
+    struct ref_args *args = lua_touserdata(L, 1);
+
+    push_table(L, args);
+    lc_embed_push_value(L, args->h, &args->key);
+    if (lua_isnil(L, -1) || (lua_isnumber(L, -1) && lua_tonumber(L, -1) != lua_tonumber(L, -1)))
+        lc_raise(L, args->h->host, LC_VALUE_ERROR, "nil and NaN are no keys of a table");
+    lc_embed_push_value(L, args->h, args->in);
+    lua_rawset(L, -3);
+    return 0;
+}
+
+int lucio_set_field(lucio_ref *table, struct lucio_value key, struct lucio_value value)
+{
+    struct ref_args args = {.ref = table, .key = key, .in = &value};
+    int status;
+
+    if (table == NULL)
+        return LUCIO_INVALID;
+    args.h = table->h;
+    status = lc_embed_enter(args.h);
+    return status != LUCIO_OK ? status : lc_embed_protect(args.h, set_field, &args);
+}
+
+size_t lucio_length(lucio_ref *table)
+{
+    size_t length;
+    lua_State *L;
+
+    if (table == NULL || lc_embed_enter(table->h) != LUCIO_OK)
+        return 0;
+    L = lc_embed_state(table->h);
+    lc_anchor_push(L, table->h->host, table->anchor);
+    length = (size_t)lua_rawlen(L, -1);
+    lua_pop(L, 1);
+    return length;
+}
