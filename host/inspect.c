@@ -147,12 +147,18 @@ void lc_survey_new(lua_State *L, struct lc_survey *survey, struct lc_loop *loop)
     survey->idx = lua_gettop(L) + 1;
     lua_settop(L, survey->idx + 1);
     lua_newtable(L);
-    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next) {
-        struct lc_task *task = lc_container_of(link, struct lc_task, link);
-        int node = add_node(L, survey, task, &task->future);
+    lc_tasks_push(L, loop);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, survey->idx + 3); i++) {
+        struct lc_task *task;
+        int node;
 
+        lua_rawgeti(L, survey->idx + 3, i);
+        task = lc_to_task(L, -1);
+        lua_pop(L, 1);
+        node = add_node(L, survey, task, &task->future);
         survey->nodes[node].task = task;
     }
+    lua_pop(L, 1);
     survey->tasks = survey->node_count;
     /* nodes that are found on the way come last, and are gone through too */
     for (int i = 0; i < survey->node_count; i++)

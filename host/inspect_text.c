@@ -97,7 +97,7 @@ void lc_task_push_waits_for(lua_State *L, const struct lc_survey *survey, struct
                 lua_pushliteral(L, "future");
         }
     }
-    push_limits(L, survey, &task->timer, task);
+    push_limits(L, survey, &task->waiter.timer, task);
     lua_pushfstring(L, "%s%s", lua_tostring(L, -2), lua_tostring(L, -1));
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);

@@ -132,7 +132,6 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     loop->slow_callback_duration = 0.1;
     lc_list_init(&loop->link);
     lc_list_init(&loop->ready);
-    lc_list_init(&loop->tasks);
     lc_list_init(&loop->reports);
     lc_list_init(&loop->generators);
     lc_list_init(&loop->watchers);

@@ -46,7 +46,6 @@ struct lc_loop {
     double now;                    /* of its clock, lately: see loop_refresh_now */
     unsigned coarse;               /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
-    struct lc_link tasks;      /* unfinished tasks in creation order */
     struct lc_link reports;    /* failures that nobody retrieved yet */
     struct lc_link generators; /* started, unfinished async generators */
     struct lc_link watchers;   /* readers and writers */

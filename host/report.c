@@ -166,10 +166,16 @@ static void report_pending(lua_State *L, struct lc_loop *loop, struct lc_task *t
 static int report_all(lua_State *L)
 {
     struct lc_loop *loop = lua_touserdata(L, 1);
+    int list;
 
     reports_flush(L, loop);
-    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next)
-        report_pending(L, loop, lc_container_of(link, struct lc_task, link));
+    lc_tasks_push(L, loop);
+    list = lua_gettop(L);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        lua_rawgeti(L, list, i);
+        report_pending(L, loop, lc_to_task(L, -1));
+        lua_settop(L, list);
+    }
     return 0;
 }
 

@@ -9,7 +9,7 @@
 #include "list.h"
 
 /* Sizes are multiples of GRAIN; what is larger than SMALL_MAX is malloc's. */
-#define GRAIN     16
+#define GRAIN     8
 #define SMALL_MAX 1024
 #define CLASSES   (SMALL_MAX / GRAIN)
 

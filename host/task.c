@@ -1,6 +1,7 @@
 #include "task.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -33,7 +34,6 @@ static void task_finish(lua_State *L, int idx, struct lc_task *task)
 {
     struct lc_host *host = task->future.loop->host;
 
-    lc_list_unlink(&task->link);
     host->tasks--;
     if (task->timeouts != NULL)
         lc_timeouts_disarm(L, task);
@@ -181,14 +181,6 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
     lc_thread_give(L, host, task->slot, thread);
 }
 
-static void task_step(struct lc_loop *loop, struct lc_entry *entry);
-static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry);
-
-static void task_entry_awaiter(const struct lc_entry *entry, struct lc_awaiter *awaiter);
-
-static const struct lc_entry_type task_step_entry = {task_step, NULL, task_entry_push,
-                                                     task_entry_awaiter};
-
 static void task_step(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_host *host = loop->host;
@@ -199,7 +191,7 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
     for (;;) {
         task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
         entry = lc_container_of(batch->next, struct lc_entry, link);
-        if (&entry->link == batch || entry->type != &task_step_entry || loop->has_raised ||
+        if (&entry->link == batch || entry->type != &lc_task_step_entry || loop->has_raised ||
             loop->debug)
             break;
         lc_list_pop(batch);
@@ -219,20 +211,24 @@ static void task_entry_awaiter(const struct lc_entry *entry, struct lc_awaiter *
     awaiter->task = lc_container_of(entry, struct lc_task, waiter.entry);
 }
 
+const struct lc_entry_type lc_task_step_entry = {task_step, NULL, task_entry_push,
+                                                 task_entry_awaiter};
+
 /* The timer of sleep: its future's result, which the task sees one tick later. */
 static void task_timer_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     (void)loop;
-    lc_waiter_wake(&lc_container_of(entry, struct lc_task, timer.entry)->waiter);
+    entry->type = &lc_task_step_entry;
+    lc_waiter_wake(lc_container_of(entry, struct lc_waiter, entry));
 }
 
-static void task_timer_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task_entry_push, NULL};
+
+void lc_task_set_timer(lua_State *L, struct lc_task *task, double when)
 {
-    (void)loop;
-    lc_task_push(L, lc_container_of(entry, struct lc_task, timer.entry));
+    lc_loop_set_timer(L, task->future.loop, &task->waiter.timer, when);
+    task->waiter.entry.type = &task_timer_entry;
 }
-
-static const struct lc_entry_type task_timer_entry = {task_timer_run, NULL, task_timer_push, NULL};
 
 /* ---- making tasks ---- */
 
@@ -257,10 +253,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
         luaL_checkstack(L, 8, NULL);
     task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
     lc_future_init(&task->future, &lc_task_type, loop);
-    lc_entry_init(&task->waiter.entry, &task_step_entry);
+    lc_entry_init(&task->waiter.entry, &lc_task_step_entry);
     lc_list_init(&task->waiter.link);
-    lc_entry_init(&task->timer.entry, &task_timer_entry);
-    lc_list_init(&task->link);
     task->created = lc_place_here(L, host);
     lua_pushvalue(L, fn);
     lua_setiuservalue(L, -2, 2);
@@ -290,7 +284,6 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     if (!(options & LC_TASK_NAMED))
         task->number = ++host->task_names;
     task->id = ++host->task_ids;
-    lc_list_append(&loop->tasks, &task->link);
     host->tasks++;
     if ((options & LC_TASK_EAGER) && host->loop == loop) {
         struct lc_task *outer = host->current;
@@ -369,7 +362,7 @@ static struct lc_task *awaited_task(const struct lc_task *task)
  * the end of too long a chain of gathers. */
 static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
 {
-    lc_list_unlink(&task->waiter.entry.link);
+    lc_waiter_withdraw(&task->waiter);
     task->waiter.type = &withdrawn_wait;
     task->waiter.state = LC_WAIT_CANCELLED;
     store_message(L, task, msg);
@@ -442,17 +435,30 @@ int lc_task_uncancel(struct lc_task *task)
 
 /* ---- the end of a loop ---- */
 
+/* The unfinished task of that loop in the slot, or NULL. */
+static struct lc_task *task_in_slot(lua_State *L, struct lc_loop *loop, size_t slot)
+{
+    struct lc_task *task;
+
+    lc_thread_push_task(L, loop->host, (int)slot);
+    task = lc_to_task(L, -1);
+    lua_pop(L, 1);
+    return task != NULL && task->future.loop == loop ? task : NULL;
+}
+
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
 {
     struct lc_host *host = loop->host;
 
-    while (!lc_list_empty(&loop->tasks)) {
-        struct lc_task *task = lc_container_of(lc_list_pop(&loop->tasks), struct lc_task, link);
-        lua_State *thread = task->thread;
+    for (size_t slot = 1; slot <= host->threads.used; slot++) {
+        struct lc_task *task = task_in_slot(L, loop, slot);
+        lua_State *thread;
 
-        lc_list_unlink(&task->waiter.entry.link);
+        if (task == NULL)
+            continue;
+        thread = task->thread;
+        lc_waiter_withdraw(&task->waiter);
         lc_list_unlink(&task->waiter.link);
-        lc_loop_unset_timer(loop, &task->timer);
         task->waiter.state = LC_WAIT_IDLE;
         task->waiter.type = NULL;
         if (task->timeouts != NULL)
@@ -463,4 +469,44 @@ void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
             host->script = NULL;
         lc_thread_give(L, host, task->slot, thread);
     }
+}
+
+/* ---- lists ---- */
+
+static int compare_ids(const void *a, const void *b)
+{
+    unsigned first = (*(struct lc_task *const *)a)->id;
+    unsigned second = (*(struct lc_task *const *)b)->id;
+
+    /* the numbers begin again at 0 some time */
+    return (int)(first - second) < 0 ? -1 : 1;
+}
+
+void lc_tasks_push(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_host *host = loop->host;
+    int top = lua_gettop(L);
+    struct lc_task **tasks;
+    size_t count = 0, size;
+
+    luaL_checkstack(L, 6, NULL);
+    do {
+        /* finalizers may make tasks here; from then on nothing is allocated */
+        lua_settop(L, top);
+        size = host->tasks;
+        lua_createtable(L, (int)size, 0);
+        tasks = lua_newuserdatauv(L, size * sizeof(struct lc_task *), 0);
+    } while (host->tasks > size);
+    for (size_t slot = 1; slot <= host->threads.used; slot++) {
+        struct lc_task *task = task_in_slot(L, loop, slot);
+
+        if (task != NULL)
+            tasks[count++] = task;
+    }
+    qsort(tasks, count, sizeof(struct lc_task *), compare_ids);
+    for (size_t i = 0; i < count; i++) {
+        lc_task_push(L, tasks[i]);
+        lua_rawseti(L, top + 1, (lua_Integer)i + 1);
+    }
+    lua_settop(L, top + 1);
 }

@@ -15,23 +15,22 @@
 
 #include "future.h"
 #include "place.h"
-#include "timer.h"
 #include "waiter.h"
 
 struct lc_timeout;
 
 extern const struct lc_type lc_task_type;
+/* What a task's waiter is queued as: the next step. */
+extern const struct lc_entry_type lc_task_step_entry;
 
 struct lc_task {
     struct lc_future future;
     struct lc_waiter waiter;
-    struct lc_timer timer;       /* of sleep */
-    struct lc_link link;         /* loop->tasks */
     lua_State *thread;           /* NULL once done */
     struct lc_timeout *timeouts; /* open timeouts, innermost first */
     double since;                /* when its last wait began: loop->now */
     int slot;
-    unsigned id;     /* no other task of the host has it */
+    unsigned id;     /* the number of its making: no other task of the host has it */
     unsigned number; /* of the default name; 0: it has a name of its own, or none yet */
     lc_place created;
     uint16_t cancelling;  /* requests minus uncancels */
@@ -85,6 +84,12 @@ bool lc_find_position(lua_State *co, lua_Debug *ar);
 
 /* Where the code of the task at `idx` is now, or where it is defined: "file:line". [-0, +1, m] */
 void lc_task_push_position(lua_State *L, struct lc_task *task, int idx);
+
+/* Sets the timer that wakes the task, which is about to wait for nothing else. [-0, +0, m] */
+void lc_task_set_timer(lua_State *L, struct lc_task *task, double when);
+
+/* Pushes a list of the loop's unfinished tasks in the order of their making. [-0, +1, m] */
+void lc_tasks_push(lua_State *L, struct lc_loop *loop);
 
 /* Ends all unfinished tasks of a loop that closes. [-0, +0, -] */
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);

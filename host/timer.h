@@ -18,6 +18,7 @@ struct lc_host;
 struct lc_timer {
     struct lc_entry entry; /* what runs when it is due */
     uint32_t index;        /* in the heap, from 1; 0: not set */
+    uint32_t spare;        /* its owner's */
 };
 
 /* The deadline and its place among equal ones, while the timer is set. */

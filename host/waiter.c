@@ -111,7 +111,7 @@ void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type
 
     waiter->type = type;
     waiter->L = L;
-    waiter->idx = idx;
+    waiter->idx = (uint32_t)idx;
     waiter->state = LC_WAIT_PENDING;
     task->since = task->future.loop->now;
     if (task->must_cancel) {
@@ -157,7 +157,7 @@ bool lc_wait_end(lua_State *L, struct lc_task *task)
 
         if (future->state != LC_FINISHED && lc_future_is_done(future)) {
             luaL_checkstack(L, 12, NULL);
-            lua_pushvalue(L, waiter->idx);
+            lua_pushvalue(L, (int)waiter->idx);
             lc_future_push_error(L, -1);
             lua_replace(L, -2);
             failed = true;
@@ -242,12 +242,19 @@ bool lc_waiters_wake_one(struct lc_link *list)
     return false;
 }
 
+void lc_waiter_withdraw(struct lc_waiter *waiter)
+{
+    lc_loop_unset_timer(task_of(waiter)->future.loop, &waiter->timer);
+    waiter->entry.type = &lc_task_step_entry;
+}
+
 bool lc_waiter_cancel(lua_State *L, struct lc_waiter *waiter, int msg)
 {
     if (waiter->state != LC_WAIT_PENDING)
         return false;
     if (waiter->type->cancel != NULL)
         return waiter->type->cancel(L, waiter, msg);
+    lc_waiter_withdraw(waiter);
     waiter->state = LC_WAIT_CANCELLED;
     lc_loop_ready(task_of(waiter)->future.loop, &waiter->entry);
     return true;

@@ -13,11 +13,13 @@
 #define LC_WAITER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include <lua.h>
 
 #include "entry.h"
+#include "timer.h"
 
 struct lc_future;
 struct lc_host;
@@ -44,13 +46,20 @@ struct lc_wait_type {
 /* The type of waits for a future or task. */
 extern const struct lc_wait_type lc_wait_future_type;
 
+/* Small, since every task has one: what sleeps waits for nothing else. */
 struct lc_waiter {
-    struct lc_entry entry; /* in the ready list or a future's callbacks: steps the task */
-    struct lc_link link;   /* in the wait list of a primitive */
+    union {
+        struct lc_entry entry; /* in the ready list or a future's callbacks: steps the task */
+        struct lc_timer timer; /* of a sleep; when due, its entry wakes the waiter */
+        struct {
+            char unused[offsetof(struct lc_timer, spare)];
+            uint32_t idx : 24;  /* where in L's frame the awaited object is */
+            uint32_t state : 8; /* enum lc_wait_state */
+        };
+    };
+    struct lc_link link; /* in the wait list of a primitive */
     const struct lc_wait_type *type;
-    lua_State *L;  /* the coroutine that suspended... */
-    int idx;       /* ...and where in its frame the awaited object is */
-    uint8_t state; /* enum lc_wait_state */
+    lua_State *L; /* the coroutine that suspended */
 };
 
 /* The task in which L may suspend. Raises RuntimeError when there is none or when something between
@@ -103,6 +112,9 @@ static inline struct lc_waiter *lc_waiter_of(struct lc_link *link)
 
 /* Wakes the first waiter that is still pending. False: there is none. */
 bool lc_waiters_wake_one(struct lc_link *list);
+
+/* Takes a waiter that will not be woken out of the list or the heap that its entry is in. */
+void lc_waiter_withdraw(struct lc_waiter *waiter);
 
 /* A cancel request for what the task waits for. True: it was passed on. [-0, +0, m] */
 bool lc_waiter_cancel(lua_State *L, struct lc_waiter *waiter, int msg);

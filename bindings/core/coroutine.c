@@ -298,7 +298,7 @@ static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *t
     int results;
 
     set_awaiting(L, host, 1, false);
-    lc_list_unlink(&task->waiter.entry.link);
+    lc_waiter_withdraw(&task->waiter);
     task->waiter.state = LC_WAIT_CLOSED;
     host->current = task;
     host->running = NULL;

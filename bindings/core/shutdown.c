@@ -86,27 +86,19 @@ static void report_failures(lua_State *L, struct lc_loop *loop, int list, const 
     }
 }
 
-/* Pushes a list of all unfinished tasks. */
-static void push_tasks(lua_State *L, struct lc_loop *loop)
-{
-    lua_Integer n = 0;
-
-    lua_newtable(L);
-    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next) {
-        lc_task_push(L, lc_container_of(link, struct lc_task, link));
-        lua_rawseti(L, -2, ++n);
-    }
-}
-
 /* Cancels all tasks and waits for them (RU2), for so many rounds: clean-up may start new tasks. */
 static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop, int rounds)
 {
-    for (; rounds > 0 && !lc_list_empty(&loop->tasks); rounds--) {
+    for (; rounds > 0; rounds--) {
         int list;
         enum lc_run how;
 
-        push_tasks(L, loop);
+        lc_tasks_push(L, loop);
         list = lua_gettop(L);
+        if (lua_rawlen(L, list) == 0) {
+            lua_pop(L, 1);
+            break;
+        }
         for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
             lua_rawgeti(L, list, i);
             lc_task_cancel(L, lc_to_task(L, -1), 0);

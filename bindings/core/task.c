@@ -167,18 +167,6 @@ static const struct lc_wait_type sleep_type = {"sleep", NULL};
 
 static int sleep_k(lua_State *L, int status, lua_KContext ctx)
 {
-    struct lc_task *task = lc_host_of(L)->current;
-
-    (void)status;
-    (void)ctx;
-    lc_loop_unset_timer(task->future.loop, &task->timer);
-    if (lc_wait_end(L, task))
-        return lua_error(L);
-    return lua_gettop(L) - 1;
-}
-
-static int turn_k(lua_State *L, int status, lua_KContext ctx)
-{
     (void)status;
     if (lc_wait_end(L, (struct lc_task *)ctx))
         return lua_error(L);
@@ -193,10 +181,10 @@ static int lucio_sleep(lua_State *L)
     struct lc_task *task = lc_wait_task(L, host, "sleep");
 
     if (delay <= 0)
-        return lc_wait_turn(L, task, (lua_KContext)task, turn_k);
-    lc_loop_set_timer(L, host->loop, &task->timer, lc_loop_time(host->loop) + delay);
+        return lc_wait_turn(L, task, (lua_KContext)task, sleep_k);
+    lc_task_set_timer(L, task, lc_loop_time(host->loop) + delay);
     lc_wait_begin(L, task, &sleep_type, 1);
-    return lc_wait_yield(L, task, 0, sleep_k);
+    return lc_wait_yield(L, task, (lua_KContext)task, sleep_k);
 }
 
 /* ---- looking at tasks ---- */
@@ -219,16 +207,10 @@ static int lucio_current_task(lua_State *L)
 static int lucio_all_tasks(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    lua_Integer n = 0;
 
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "all_tasks: no running event loop");
-    lua_newtable(L);
-    for (struct lc_link *link = host->loop->tasks.next; link != &host->loop->tasks;
-         link = link->next) {
-        lc_task_push(L, lc_container_of(link, struct lc_task, link));
-        lua_rawseti(L, -2, ++n);
-    }
+    lc_tasks_push(L, host->loop);
     return 1;
 }
 

@@ -15,9 +15,13 @@ void lc_push_all_trees(lua_State *L, struct lc_host *host)
     for (struct lc_link *link = host->loops.next; link != &host->loops; link = link->next) {
         struct lc_loop *loop = lc_container_of(link, struct lc_loop, link);
 
-        if (lc_list_empty(&loop->tasks))
-            continue;
         luaL_checkstack(L, 8, NULL);
+        lc_tasks_push(L, loop);
+        if (lua_rawlen(L, -1) == 0) {
+            lua_pop(L, 1);
+            continue;
+        }
+        lua_pop(L, 1);
         if (loops++ > 0)
             lua_pushliteral(L, "\n");
         lc_inspect_push_tree(L, loop, "", "\n");

@@ -49,7 +49,7 @@ static void resize(struct lc_slabs *slabs, struct block *block, size_t size)
         assert_null(block->bytes);
     } else {
         assert_non_null(block->bytes);
-        assert_int_equal((uintptr_t)block->bytes % 16, 0);
+        assert_int_equal((uintptr_t)block->bytes % 8, 0);
         check_bytes(block, kept);
         block->mark = (unsigned char)below(256);
         memset(block->bytes, block->mark, size);
