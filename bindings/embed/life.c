@@ -319,12 +319,20 @@ int lucio_open(lucio **out, const struct lucio_config *config)
 
 /* ---- closing ---- */
 
+/* Turns that the clean-up of a guest may take: a task that never ends must not keep it from closing. */
+#define GUEST_TURNS_MAX 10000
+
 /* A guest cannot wait: clean-up runs as far as it gets without. */
 static void shut_down_guest(lua_State *L, struct lc_loop *loop)
 {
-    for (struct lc_link *link = loop->tasks.next; link != &loop->tasks; link = link->next)
-        lc_task_cancel(L, lc_container_of(link, struct lc_task, link), 0);
-    while (!lc_list_empty(&loop->tasks) && lc_loop_timeout(loop) == 0) {
+    lc_tasks_push(L, loop);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
+        lua_rawgeti(L, -1, i);
+        lc_task_cancel(L, lc_to_task(L, -1), 0);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    for (int turns = 0; turns < GUEST_TURNS_MAX && lc_loop_timeout(loop) == 0; turns++) {
         if (lc_loop_run_span(L, loop, LC_SPAN_TURN) == LC_RUN_RAISED)
             lua_error(L);
     }
