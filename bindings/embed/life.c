@@ -332,7 +332,9 @@ static void shut_down_guest(lua_State *L, struct lc_loop *loop)
         lua_pop(L, 1);
     }
     lua_pop(L, 1);
-    for (int turns = 0; turns < GUEST_TURNS_MAX && lc_loop_timeout(loop) == 0; turns++) {
+    for (int turns = 0; turns < GUEST_TURNS_MAX && loop->host->tasks > 0; turns++) {
+        if (lc_loop_timeout(loop) != 0)
+            break;
         if (lc_loop_run_span(L, loop, LC_SPAN_TURN) == LC_RUN_RAISED)
             lua_error(L);
     }
