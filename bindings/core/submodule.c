@@ -17,7 +17,7 @@
  * function in C pushes (NULL: nothing). Without, what the function pushes is the module. The function
  * is called with no arguments and the host as upvalue. [-0, +1, e]
  */
-#define SUBMODULES(X) X(log, NULL)
+#define SUBMODULES(X) X(log, NULL) X(pretty, NULL)
 
 struct submodule {
     const char *name;
