@@ -18,6 +18,8 @@
 #include "host.h"
 #include "module.h"
 #include "options.h"
+#include "repl.h"
+#include "screen.h"
 #include "state.h"
 
 /* ---- what the main task runs ---- */
@@ -103,23 +105,21 @@ static void add_init_step(lua_State *L, int list)
     add_step(L, list);
 }
 
-/* Runs the steps of the list at 1 one after the other; the last one, the script, gets the arguments
- * above it. Each may suspend. */
+/* Runs the steps of the list at 1 one after the other. Each may suspend. The arguments in the table
+ * at 2 are for the script, whose number is the table's field 0. */
 static int run_steps_k(lua_State *L, int status, lua_KContext done)
 {
     lua_Integer n = (lua_Integer)lua_rawlen(L, 1);
 
     (void)status;
     while (done < n) {
-        int nargs = (int)lua_rawlen(L, 2);
+        int nargs;
 
         lua_settop(L, 2);
-        lua_rawgeti(L, 1, ++done);
-        if (done < n) {
-            lua_callk(L, 0, 0, done, run_steps_k);
-            continue;
-        }
+        lua_rawgeti(L, 2, 0);
+        nargs = lua_tointeger(L, -1) == ++done ? (int)lua_rawlen(L, 2) : 0;
         luaL_checkstack(L, nargs + 2, "too many arguments to the script");
+        lua_rawgeti(L, 1, done);
         for (int i = 1; i <= nargs; i++)
             lua_rawgeti(L, 2, i);
         lua_callk(L, nargs, 0, done, run_steps_k);
@@ -138,6 +138,8 @@ struct command {
     int argc;
     char **argv;
     struct lc_arguments args;
+    bool prompts; /* what follows the script, or stands in for it, is typed on a terminal */
+    struct lc_screen screen;
 };
 
 static void open_lucio(lua_State *L, const struct lc_arguments *args)
@@ -196,15 +198,20 @@ static int run_command(lua_State *L)
 
         check_load(L, luaL_loadfile(L, dash ? NULL : name));
         add_step(L, list);
+        lua_pushinteger(L, (lua_Integer)lua_rawlen(L, list));
+        lua_rawseti(L, script_args, 0);
         for (int i = args->script + 1; i < command->argc; i++) {
             lua_pushstring(L, command->argv[i]);
             lua_rawseti(L, script_args, i - args->script);
         }
-    } else if (!args->version && !args->has_code) {
+    } else if (!args->version && !args->has_code && !command->prompts) {
         check_load(L, luaL_loadfile(L, NULL));
         add_step(L, list);
     }
-    if (args->interactive) {
+    if (command->prompts) {
+        lc_repl_push(L, lc_host_open(L), &command->screen, !args->version, args->no_env);
+        add_step(L, list);
+    } else if (args->interactive) {
         check_load(L, luaL_loadfile(L, NULL));
         add_step(L, list);
     }
@@ -262,9 +269,18 @@ static int exit_status(lua_State *L)
     return status;
 }
 
+/* As lua does it: -i, or neither a script nor something to do in its place. */
+static bool wants_prompt(const struct command *command)
+{
+    const struct lc_arguments *args = &command->args;
+    bool has_nothing = args->script == command->argc && !args->version && !args->has_eval;
+
+    return (args->interactive || has_nothing) && isatty(STDIN_FILENO);
+}
+
 int main(int argc, char **argv)
 {
-    struct command command = {argc, argv, {0}};
+    struct command command = {.argc = argc, .argv = argv};
     lua_State *L;
     int status = EXIT_SUCCESS;
 
@@ -279,6 +295,9 @@ int main(int argc, char **argv)
     }
     if (command.args.version)
         print_version();
+    command.prompts = wants_prompt(&command);
+    if (command.prompts)
+        lc_screen_install(&command.screen);
     L = lc_state_new(command.args.no_env);
     if (L == NULL) {
         fprintf(stderr, "lucio: not enough memory\n");
@@ -290,5 +309,7 @@ int main(int argc, char **argv)
         status = exit_status(L);
     lc_state_close(L);
     fflush(stdout);
+    if (command.prompts)
+        lc_screen_remove(&command.screen);
     return status;
 }

@@ -5,10 +5,11 @@
 
 const char lc_usage[] =
     "usage: lucio [options] [script [args]]\n"
-    "Runs a Lua script as a task: its top-level calls may suspend.\n"
+    "Runs a Lua script as a task: its top-level calls may suspend. Without one, on a terminal,\n"
+    "it reads and runs what is typed.\n"
     "  -e STAT          execute the string STAT\n"
     "  -l NAME          require library NAME into global NAME\n"
-    "  -i               read further chunks from standard input after the script\n"
+    "  -i               after the script: a prompt, or what standard input has\n"
     "  -v, --version    show version information\n"
     "  -E               ignore environment variables\n"
     "  -W               turn warnings on\n"
@@ -94,6 +95,7 @@ static int parse_short(int argc, char **argv, int i, struct lc_arguments *args)
     case 'e':
     case 'l':
         args->has_code = true;
+        args->has_eval |= word[1] == 'e';
         if (word[2] == '\0' && (++i >= argc || argv[i][0] == '-'))
             bad_option(args, word, "needs an argument");
         return i;

@@ -16,6 +16,7 @@ struct lc_arguments {
     bool warnings;
     bool interactive;
     bool has_code; /* -e or -l */
+    bool has_eval; /* -e */
     bool debug;
     bool virtual_clock;
     const char *backend;

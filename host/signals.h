@@ -18,6 +18,13 @@ struct lc_host;
 struct lc_loop;
 struct lc_task;
 
+/* What Ctrl-C does at first, depending on what the main task does. */
+enum lc_interrupt_mode {
+    LC_INTERRUPT_SCRIPT, /* cancels it */
+    LC_INTERRUPT_PROMPT, /* the same, each time; only where a task holds the loop the second one counts */
+    LC_INTERRUPT_INPUT, /* raises KeyboardInterrupt in its Lua code, or cancels it where it waits */
+};
+
 /* Ctrl-C during one run call: the first cancels the main task, the second leaves the loop at once,
  * the third ends the process. Lives in the run call's frame. */
 struct lc_interrupt {
@@ -27,6 +34,7 @@ struct lc_interrupt {
     struct sigaction old;
     atomic_int count; /* how many arrived */
     int seen;         /* how many were acted upon */
+    enum lc_interrupt_mode mode;
     bool installed;
 };
 
@@ -35,6 +43,10 @@ void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
 void lc_interrupt_remove(struct lc_interrupt *interrupt);
 /* The main task has ended: from now on the first Ctrl-C leaves the loop. */
 void lc_interrupt_forget_main(struct lc_interrupt *interrupt);
+
+/* Of the run call that drives the loop now, while its main task runs: counts anew, in that mode.
+ * True: one was acted upon before. */
+bool lc_interrupt_restart(struct lc_loop *loop, enum lc_interrupt_mode mode);
 
 /* Something was posted: queues the callbacks of signals that arrived. */
 void lc_signals_take(struct lc_loop *loop);

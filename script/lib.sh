@@ -46,6 +46,7 @@ missing_packages() {
   have lua5.4 || echo lua5.4
   have_pkg lua5.4 && have_header lua5.4/lua.h || echo liblua5.4-dev
   have_header ev.h || echo libev-dev
+  have_pkg libedit || echo libedit-dev
   [ "${1:-}" = test ] || return 0
   busted_script >/dev/null || echo lua-busted
   have luacheck || echo lua-check

@@ -188,6 +188,7 @@ static bool end_loop(lua_State *L, struct run_call *call)
 
     lc_interrupt_install(call->host, &call->interrupt, call->loop, NULL);
     atomic_store(&call->interrupt.count, 1);
+    call->loop->ending = true;
     raised = lc_shut_down(L, call->loop);
     lc_interrupt_remove(&call->interrupt);
     lc_loop_close(L, call->loop);

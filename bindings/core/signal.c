@@ -59,16 +59,30 @@ static void on_signal(int number)
     errno = saved;
 }
 
-/* Runs in the Lua code that a second Ctrl-C interrupts. */
+/* Whether a first Ctrl-C is for the Lua code that runs now: an input at the prompt. */
+static bool is_in_input(const struct lc_interrupt *interrupt)
+{
+    const struct lc_host *host = interrupt->loop->host;
+
+    return interrupt->mode == LC_INTERRUPT_INPUT && interrupt->main != NULL &&
+           host->running != NULL && host->current == interrupt->main;
+}
+
+/* Runs in the Lua code that a second Ctrl-C interrupts, or in an input the first. */
 static void interrupt_hook(lua_State *L, lua_Debug *ar)
 {
     struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+    int count;
 
     (void)ar;
     lua_sethook(L, NULL, 0, 0);
-    if (interrupt == NULL || interrupt->seen >= 2 || atomic_load(&interrupt->count) < 2)
+    if (interrupt == NULL)
         return;
-    interrupt->seen = 2;
+    count = atomic_load(&interrupt->count);
+    if (count < 1 || interrupt->seen >= (count < 2 ? count : 2) ||
+        (count == 1 && !is_in_input(interrupt)))
+        return;
+    interrupt->seen = count < 2 ? 1 : 2;
     lc_error_push_bare(L, interrupt->loop->host, LC_KEYBOARD_INTERRUPT);
     lua_error(L);
 }
@@ -81,11 +95,13 @@ static void on_interrupt(int number)
 
     if (interrupt == NULL)
         return;
+    if (interrupt->mode == LC_INTERRUPT_PROMPT && interrupt->loop->host->running == NULL)
+        atomic_store(&interrupt->count, 0);
     count = atomic_fetch_add(&interrupt->count, 1) + 1;
     if (count >= 3) {
         signal(number, SIG_DFL);
         raise(number);
-    } else if (count == 2) {
+    } else if (count == 2 || is_in_input(interrupt)) {
         struct lc_host *host = interrupt->loop->host;
         lua_State *L = host->running != NULL ? host->running : interrupt->loop->L;
 
@@ -138,6 +154,20 @@ void lc_interrupt_remove(struct lc_interrupt *interrupt)
 void lc_interrupt_forget_main(struct lc_interrupt *interrupt)
 {
     interrupt->main = NULL;
+}
+
+bool lc_interrupt_restart(struct lc_loop *loop, enum lc_interrupt_mode mode)
+{
+    struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+    bool seen;
+
+    if (interrupt == NULL || interrupt->loop != loop || interrupt->main == NULL)
+        return false;
+    seen = interrupt->seen > 0;
+    interrupt->mode = mode;
+    interrupt->seen = 0;
+    atomic_store(&interrupt->count, 0);
+    return seen;
 }
 
 /* In the loop's thread: acts upon the Ctrl-Cs that arrived. */
