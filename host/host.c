@@ -199,6 +199,7 @@ struct lc_host *lc_host_open(lua_State *L)
     make_closing_object(L, host);
     host->options.debug = env_is("LUCIO_DEBUG", "1");
     host->clock.is_virtual = env_is("LUCIO_CLOCK", "virtual");
+    host->options.no_control = env_is("LUCIO_CONTROL", "0");
     host->options.backend = getenv("LUCIO_BACKEND");
     /* last: a host that could not be made whole is not found again */
     lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);

@@ -83,6 +83,7 @@ struct lc_clock {
 struct lc_options {
     bool debug;
     bool virtual_clock;
+    bool no_control;
     const char *backend; /* NULL: libev's choice */
 };
 
@@ -110,7 +111,7 @@ struct lc_host {
     int traceback;         /* anchor of the traceback of the last bare value raised */
     unsigned cancel_depth; /* how many gathers a request is being passed through */
     unsigned task_names;   /* how many default task names were given */
-    unsigned task_ids;     /* how many tasks were made */
+    uint32_t task_ids;     /* how many tasks were made */
     size_t open_loops;
     size_t tasks;
     size_t watchers; /* readers, writers, signal handlers */
@@ -118,6 +119,7 @@ struct lc_host {
     size_t generators; /* unfinished async generators */
     /* The C interface's, NULL without it: a loop takes what other threads posted; the state closes. */
     void (*on_posted)(struct lc_loop *loop);
+    void (*on_control)(struct lc_loop *loop); /* the command's: it does what its signals ask for */
     void (*on_close)(struct lc_host *host);
     void (*log)(struct lc_host *host, const char *text, size_t length);
     struct lucio *embed;

@@ -390,6 +390,8 @@ static void loop_take_posted(struct lc_loop *loop)
         lc_lookups_take(loop);
         if (loop->host->on_posted != NULL)
             loop->host->on_posted(loop);
+        if (loop->host->on_control != NULL)
+            loop->host->on_control(loop);
     }
 }
 

@@ -13,7 +13,9 @@
 #include <lua.h>
 #include <lualib.h>
 
+#include "ask.h"
 #include "command.h"
+#include "control.h"
 #include "error.h"
 #include "host.h"
 #include "module.h"
@@ -157,6 +159,8 @@ static void open_lucio(lua_State *L, const struct lc_arguments *args)
         host->clock.is_virtual = true;
     if (args->backend != NULL)
         host->options.backend = args->backend;
+    if (!args->no_control && !host->options.no_control)
+        lc_control_open(host);
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     if (args->has_code)
         lua_setglobal(L, "lucio");
@@ -284,6 +288,8 @@ int main(int argc, char **argv)
     lua_State *L;
     int status = EXIT_SUCCESS;
 
+    if (lc_ask_is_meant(argc, argv))
+        return lc_ask(argc, argv);
     lc_arguments_parse(argc, argv, &command.args);
     if (command.args.bad != NULL) {
         fprintf(stderr, "lucio: '%s' %s\n%s", command.args.bad, command.args.why, lc_usage);
@@ -307,6 +313,7 @@ int main(int argc, char **argv)
     lua_pushlightuserdata(L, &command);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
         status = exit_status(L);
+    lc_control_close();
     lc_state_close(L);
     fflush(stdout);
     if (command.prompts)

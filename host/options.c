@@ -18,7 +18,12 @@ const char lc_usage[] =
     "  --debug          debug mode: slow steps, forgotten awaits (also LUCIO_DEBUG=1)\n"
     "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
     "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
-    "  -h, --help       show this text\n";
+    "  --no-control     SIGQUIT, SIGUSR1 and lucio ps get no answer (also LUCIO_CONTROL=0)\n"
+    "  -h, --help       show this text\n"
+    "       lucio ps PID, lucio pstree PID\n"
+    "Shows the tasks of a running lucio, as a table or as a tree.\n"
+    "       lucio cancel PID TASK\n"
+    "Cancels a task of it, by name or number.\n";
 
 /* What a long option sets: the flag at `offset`, or with a `value`, which says what it needs, the text
  * there. */
@@ -30,6 +35,7 @@ static const struct long_option {
     {"--backend", "needs the name of a backend", offsetof(struct lc_arguments, backend)},
     {"--debug", NULL, offsetof(struct lc_arguments, debug)},
     {"--help", NULL, offsetof(struct lc_arguments, help)},
+    {"--no-control", NULL, offsetof(struct lc_arguments, no_control)},
     {"--version", NULL, offsetof(struct lc_arguments, version)},
     {"--virtual-clock", NULL, offsetof(struct lc_arguments, virtual_clock)},
 };

@@ -19,6 +19,7 @@ struct lc_arguments {
     bool has_eval; /* -e */
     bool debug;
     bool virtual_clock;
+    bool no_control;
     const char *backend;
     const char *bad; /* an option that is wrong, and why */
     const char *why;

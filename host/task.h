@@ -30,7 +30,7 @@ struct lc_task {
     struct lc_timeout *timeouts; /* open timeouts, innermost first */
     double since;                /* when its last wait began: loop->now */
     int slot;
-    unsigned id;     /* the number of its making: no other task of the host has it */
+    uint32_t id;     /* the number of its making, which the host's next 2^32 tasks have not */
     unsigned number; /* of the default name; 0: it has a name of its own, or none yet */
     lc_place created;
     uint16_t cancelling;  /* requests minus uncancels */

@@ -61,7 +61,7 @@ static void push_cells(lua_State *L, const struct lc_survey *survey, int node)
     char seconds[40] = "";
 
     lc_task_push(L, task);
-    lua_pushfstring(L, "%d", (int)task->id);
+    lua_pushfstring(L, "%I", (LUAI_UACINT)task->id);
     lc_task_push_name(L, task, first);
     lua_pushfstring(L, "%s%s", lc_task_state_name(task), task->cancelling > 0 ? "*" : "");
     if (lc_task_is_waiting(task))
@@ -107,6 +107,8 @@ static void add_cell(luaL_Buffer *buffer, const char *text, int column, const in
 {
     luaL_addstring(buffer, text);
     if (column + 1 == COLUMNS) {
+        while (luaL_buffaddr(buffer)[luaL_bufflen(buffer) - 1] == ' ')
+            luaL_buffsub(buffer, 1);
         luaL_addchar(buffer, '\n');
         return;
     }

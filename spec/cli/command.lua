@@ -53,7 +53,8 @@ function M.run(argv)
 
   local env = {"env", "--default-signal=INT,TERM,USR1,USR2"}
   if argv.ignore then env[#env + 1] = "--ignore-signal=" .. argv.ignore end
-  for _, name in ipairs{"LUCIO_DEBUG", "LUCIO_CLOCK", "LUCIO_BACKEND", "LUA_INIT"} do
+  local unset = {"LUCIO_DEBUG", "LUCIO_CLOCK", "LUCIO_BACKEND", "LUCIO_CONTROL", "LUA_INIT"}
+  for _, name in ipairs(unset) do
     env[#env + 1] = "-u " .. name
   end
   env[#env + 1] = "LC_ALL=C.UTF-8"
