@@ -53,6 +53,7 @@ static const struct class_def class_defs[LC_CLASS_COUNT] = {
     [LC_PROCESS_LOOKUP_ERROR] = {"ProcessLookupError", LC_OS_ERROR, LC_KIND_ORDINARY},
     [LC_GAI_ERROR] = {"gaierror", LC_OS_ERROR, LC_KIND_ORDINARY},
     [LC_LUA_ERROR] = {"LuaError", LC_EXCEPTION, LC_KIND_ORDINARY},
+    [LC_BUDGET_ERROR] = {"BudgetError", LC_RUNTIME_ERROR, LC_KIND_ORDINARY},
     [LC_EXCEPTION_GROUP] = {"ExceptionGroup", LC_EXCEPTION, LC_KIND_ORDINARY},
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "budget.h"
 #include "context.h"
 #include "error.h"
 #include "loop.h"
@@ -115,6 +116,7 @@ static int host_gc(lua_State *L)
     host->closed = true;
     if (host->on_close != NULL)
         host->on_close(host);
+    lc_budget_free(host);
     lc_loops_free(host);
     lc_threads_close(host);
     lc_places_close(host);

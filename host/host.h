@@ -19,6 +19,7 @@
 #include "place.h"
 #include "threads.h"
 
+struct lc_budget;
 struct lc_loop;
 struct lc_task;
 struct lucio;
@@ -123,6 +124,7 @@ struct lc_host {
     void (*on_close)(struct lc_host *host);
     void (*log)(struct lc_host *host, const char *text, size_t length);
     struct lucio *embed;
+    struct lc_budget *budget; /* NULL: Lua code may run as long as it likes */
     int refs[LC_REF_COUNT];
 };
 

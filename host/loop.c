@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "budget.h"
 #include "error.h"
 #include "guest.h"
 #include "host.h"
@@ -441,6 +442,8 @@ static void loop_tick(struct lc_loop *loop)
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
+        if (loop->host->budget != NULL)
+            lc_budget_begin(loop->host, NULL, false);
         if (loop->debug)
             run_timed(loop, entry);
         else

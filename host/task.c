@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "args.h"
+#include "budget.h"
 #include "context.h"
 #include "error.h"
 #include "host.h"
@@ -129,9 +130,12 @@ static int task_main(lua_State *L)
 /* Runs in a coroutine that yielded a foreign value: raises at its next instruction (TA10). */
 static void raise_foreign_yield(lua_State *L, lua_Debug *ar)
 {
+    struct lc_host *host = lc_host_open(L);
+
     (void)ar;
     lua_sethook(L, NULL, 0, 0);
-    lc_raise(L, lc_host_open(L), LC_RUNTIME_ERROR,
+    lc_budget_hook(L, host);
+    lc_raise(L, host, LC_RUNTIME_ERROR,
              "Task got bad yield: a raw yield at task level (use lucio's calls to suspend)");
 }
 
@@ -143,6 +147,8 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
     lua_State *thread = task->thread;
     int nargs = 0, results, status;
 
+    if (host->budget != NULL)
+        lc_budget_begin(host, task, !task->started);
     if (!task->started) {
         task->started = true;
         nargs = lua_gettop(thread) - 1;

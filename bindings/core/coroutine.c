@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "budget.h"
 #include "core.h"
 #include "generator.h"
 
@@ -220,6 +221,7 @@ static void push_coroutine(lua_State *L, struct lc_host *host)
 
     luaL_checktype(L, 1, LUA_TFUNCTION);
     co = lua_newthread(L);
+    lc_budget_charge_thread(L, host, co);
     if (host->current != NULL) {
         lua_pushcfunction(co, body);
         lua_pushcfunction(co, lc_traceback_handler);

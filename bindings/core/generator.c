@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "budget.h"
 #include "core.h"
 #include "coroutine.h"
 #include "report.h"
@@ -358,6 +359,7 @@ static int lucio_generator(lua_State *L)
     lc_entry_init(&generator->entry, &collected_entry);
     lc_pointer_register(L, host, 1);
     co = lua_newthread(L);
+    lc_budget_charge_thread(L, host, co);
     lua_setiuservalue(L, 1, 1);
     lc_host_push_ref(L, host, LC_REF_GENERATOR_THREADS);
     lua_getiuservalue(L, 1, 1);

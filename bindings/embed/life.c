@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "budget.h"
 #include "embed.h"
 #include "guest.h"
 #include "loop_object.h"
@@ -206,6 +207,18 @@ static void open_loop(lua_State *L, struct lucio *h, struct lc_host *host)
     }
 }
 
+/* A script must not take the hook away. */
+static void open_budget(lua_State *L, struct lucio *h, struct lc_host *host)
+{
+    lc_budget_open(L, host, h->config.step_instructions, h->config.task_instructions);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, LUA_DBLIBNAME) == LUA_TTABLE) {
+        lua_pushnil(L);
+        lua_setfield(L, -2, "sethook");
+    }
+    lua_pop(L, 2);
+}
+
 /* (h) */
 static int open_host(lua_State *L)
 {
@@ -230,6 +243,8 @@ static int open_host(lua_State *L)
     lc_embed_open_functions(L, h);
     h->scratch = lc_anchor_reserve(L, host);
     open_loop(L, h, host);
+    if (h->config.step_instructions > 0 || h->config.task_instructions > 0)
+        open_budget(L, h, host);
     if (h->config.on_log != NULL)
         host->log = on_log;
     lc_embed_open_posts(h);
@@ -265,6 +280,8 @@ static const char *check_config(const struct lucio_config *config)
 {
     if (config->size < offsetof(struct lucio_config, libraries))
         return "the configuration was not initialised by lucio_config_init";
+    if (config->step_instructions < 0 || config->task_instructions < 0)
+        return "a limit of instructions is negative";
     if (config->loop != NULL && config->virtual_clock)
         return "a guest has no virtual clock";
     return NULL;

@@ -159,6 +159,13 @@ struct lucio_config {
      * 0: no limit. */
     size_t memory_limit;
 
+    /* Instructions of the Lua machine that a step of a task (from one wait to the next) or a callback, and
+     * a task in all, may use; 0: no limit. Beyond it the script gets a BudgetError, which it may catch; a
+     * tenth of the limit later the step is ended, whatever it catches. C functions that loop by
+     * themselves are not counted. */
+    long long step_instructions;
+    long long task_instructions;
+
     /* A libev loop of the program's, or NULL: the host makes one. On a loop of the program's the host is
      * a guest: the program calls ev_run, and tasks run among its own watchers. The loop must outlive
      * lucio_close. */
