@@ -1,6 +1,7 @@
 #include "args.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -105,6 +106,26 @@ bool lc_opt_seconds(lua_State *L, int idx, const char *what, int pos, double *se
     if (lua_isnoneornil(L, idx))
         return false;
     *seconds = lc_check_seconds(L, idx, what, pos);
+    return true;
+}
+
+double lc_check_limit(lua_State *L, int idx, const char *what, int pos)
+{
+    double seconds = lc_check_seconds(L, idx, what, pos);
+
+    if (seconds < 0)
+        lc_raise_value(L, lc_host_of(L), what, pos, "0 or more seconds expected");
+    return seconds;
+}
+
+bool lc_parse_seconds(const char *text, double *seconds)
+{
+    char *end;
+    double value = strtod(text, &end);
+
+    if (end == text || *end != '\0' || !(value >= 0))
+        return false;
+    *seconds = value;
     return true;
 }
 

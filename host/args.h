@@ -39,6 +39,10 @@ bool lc_is_callable(lua_State *L, int idx);
 double lc_check_seconds(lua_State *L, int idx, const char *what, int pos);
 /* nil: false and *seconds is untouched. */
 bool lc_opt_seconds(lua_State *L, int idx, const char *what, int pos, double *seconds);
+/* A limit in seconds: 0 or more. */
+double lc_check_limit(lua_State *L, int idx, const char *what, int pos);
+/* Reads such a limit ("inf" is one); false: the text is none. */
+bool lc_parse_seconds(const char *text, double *seconds);
 /* An integer that fits. nil is an error. */
 lua_Integer lc_check_integer(lua_State *L, int idx, const char *what, int pos);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "args.h"
 #include "budget.h"
 #include "context.h"
 #include "error.h"
@@ -12,6 +13,9 @@
 #include "task.h"
 
 static const struct lc_type host_type = {"host", sizeof(struct lc_host)};
+
+/* How long tasks may take to end once they were cancelled at the end of a run, seconds. */
+#define SHUTDOWN_TIMEOUT 10
 
 /* Registry key of the host; its address is the key. */
 static const char host_key;
@@ -169,6 +173,25 @@ static bool env_is(const char *name, const char *value)
     return set != NULL && strcmp(set, value) == 0;
 }
 
+void lc_host_set_defaults(struct lc_host *host)
+{
+    memset(&host->options, 0, sizeof host->options);
+    host->options.shutdown_timeout = SHUTDOWN_TIMEOUT;
+    host->clock.is_virtual = false;
+}
+
+static void read_environment(struct lc_host *host)
+{
+    const char *seconds = getenv("LUCIO_SHUTDOWN_TIMEOUT");
+
+    host->options.debug = env_is("LUCIO_DEBUG", "1");
+    host->clock.is_virtual = env_is("LUCIO_CLOCK", "virtual");
+    host->options.no_control = env_is("LUCIO_CONTROL", "0");
+    host->options.backend = getenv("LUCIO_BACKEND");
+    if (seconds != NULL && !lc_parse_seconds(seconds, &host->options.shutdown_timeout))
+        host->options.bad_variable = "LUCIO_SHUTDOWN_TIMEOUT";
+}
+
 struct lc_host *lc_host_open(lua_State *L)
 {
     struct lc_host *host;
@@ -199,10 +222,8 @@ struct lc_host *lc_host_open(lua_State *L)
     make_weak_table(L, host, LC_REF_AWAITING, "k");
     lc_reports_open(L, host);
     make_closing_object(L, host);
-    host->options.debug = env_is("LUCIO_DEBUG", "1");
-    host->clock.is_virtual = env_is("LUCIO_CLOCK", "virtual");
-    host->options.no_control = env_is("LUCIO_CONTROL", "0");
-    host->options.backend = getenv("LUCIO_BACKEND");
+    lc_host_set_defaults(host);
+    read_environment(host);
     /* last: a host that could not be made whole is not found again */
     lua_rawsetp(L, LUA_REGISTRYINDEX, &host_key);
     return host;

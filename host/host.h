@@ -85,7 +85,9 @@ struct lc_options {
     bool debug;
     bool virtual_clock;
     bool no_control;
-    const char *backend; /* NULL: libev's choice */
+    const char *backend;      /* NULL: libev's choice */
+    double shutdown_timeout;  /* seconds */
+    const char *bad_variable; /* a LUCIO_ variable whose value is refused when a loop is made */
 };
 
 struct lc_host {
@@ -130,6 +132,9 @@ struct lc_host {
 
 /* Makes the host of L's state, or returns the one that exists. [-0, +0, m] */
 struct lc_host *lc_host_open(lua_State *L);
+
+/* Sets what no option and no variable of the environment says otherwise. */
+void lc_host_set_defaults(struct lc_host *host);
 
 /* The host in a C function's first upvalue. [-0, +0, -] */
 static inline struct lc_host *lc_host_of(lua_State *L)

@@ -131,6 +131,7 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     loop->state = LC_LOOP_IDLE;
     loop->debug = host->options.debug;
     loop->slow_callback_duration = 0.1;
+    loop->shutdown_timeout = host->options.shutdown_timeout;
     lc_list_init(&loop->link);
     lc_list_init(&loop->ready);
     lc_list_init(&loop->reports);

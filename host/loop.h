@@ -40,12 +40,16 @@ struct lc_loop {
     bool ending;             /* its main task is done with: what is left is being cancelled */
     bool closing_generators; /* a generator that starts now is closed by nobody */
     bool debug;
-    double slow_callback_duration; /* seconds */
-    lua_State *L;                  /* while it runs: where entries call Lua */
-    struct lc_link ready;          /* entries of the next tick */
-    struct lc_link *batch;         /* those of this tick that did not run yet */
-    double now;                    /* of its clock, lately: see loop_refresh_now */
-    unsigned coarse;               /* ticks until it is read again though nothing asks for it */
+    bool doomed;                    /* shutdown_timeout is over: every wait of its tasks raises */
+    double slow_callback_duration;  /* seconds */
+    double shutdown_timeout;        /* seconds */
+    struct lc_timer shutdown_timer; /* at the end of the run: the timeout, and what follows it */
+    unsigned shutdown_ticks;        /* how many more iterations its doomed tasks are given */
+    lua_State *L;                   /* while it runs: where entries call Lua */
+    struct lc_link ready;           /* entries of the next tick */
+    struct lc_link *batch;          /* those of this tick that did not run yet */
+    double now;                     /* of its clock, lately: see loop_refresh_now */
+    unsigned coarse;                /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
     struct lc_link reports;    /* failures that nobody retrieved yet */
     struct lc_link generators; /* started, unfinished async generators */

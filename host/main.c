@@ -148,15 +148,17 @@ static void open_lucio(lua_State *L, const struct lc_arguments *args)
 {
     struct lc_host *host = lc_host_open(L);
 
-    if (args->no_env) {
-        memset(&host->options, 0, sizeof host->options);
-        host->clock.is_virtual = false;
-    }
+    if (args->no_env)
+        lc_host_set_defaults(host);
     host->is_command = true;
     if (args->debug)
         host->options.debug = true;
     if (args->virtual_clock)
         host->clock.is_virtual = true;
+    if (args->shutdown_timeout >= 0) {
+        host->options.shutdown_timeout = args->shutdown_timeout;
+        host->options.bad_variable = NULL;
+    }
     if (args->backend != NULL)
         host->options.backend = args->backend;
     if (!args->no_control && !host->options.no_control)

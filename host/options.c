@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "args.h"
+
 const char lc_usage[] =
     "usage: lucio [options] [script [args]]\n"
     "Runs a Lua script as a task: its top-level calls may suspend. Without one, on a terminal,\n"
@@ -17,6 +19,8 @@ const char lc_usage[] =
     "  -                stop handling options and execute standard input\n"
     "  --debug          debug mode: slow steps, forgotten awaits (also LUCIO_DEBUG=1)\n"
     "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
+    "  --shutdown-timeout SECONDS\n"
+    "                   for tasks that go on though cancelled (also LUCIO_SHUTDOWN_TIMEOUT)\n"
     "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
     "  --no-control     SIGQUIT, SIGUSR1 and lucio ps get no answer (also LUCIO_CONTROL=0)\n"
     "  -h, --help       show this text\n"
@@ -25,19 +29,23 @@ const char lc_usage[] =
     "       lucio cancel PID TASK\n"
     "Cancels a task of it, by name or number.\n";
 
-/* What a long option sets: the flag at `offset`, or with a `value`, which says what it needs, the text
- * there. */
+enum kind { FLAG, TEXT, SECONDS };
+
+/* What a long option sets at `offset`; `why` says what is wrong with a value. */
 static const struct long_option {
     const char *name;
-    const char *value;
+    enum kind kind;
     size_t offset;
+    const char *why;
 } long_options[] = {
-    {"--backend", "needs the name of a backend", offsetof(struct lc_arguments, backend)},
-    {"--debug", NULL, offsetof(struct lc_arguments, debug)},
-    {"--help", NULL, offsetof(struct lc_arguments, help)},
-    {"--no-control", NULL, offsetof(struct lc_arguments, no_control)},
-    {"--version", NULL, offsetof(struct lc_arguments, version)},
-    {"--virtual-clock", NULL, offsetof(struct lc_arguments, virtual_clock)},
+    {"--backend", TEXT, offsetof(struct lc_arguments, backend), "needs the name of a backend"},
+    {"--debug", FLAG, offsetof(struct lc_arguments, debug), NULL},
+    {"--help", FLAG, offsetof(struct lc_arguments, help), NULL},
+    {"--no-control", FLAG, offsetof(struct lc_arguments, no_control), NULL},
+    {"--shutdown-timeout", SECONDS, offsetof(struct lc_arguments, shutdown_timeout),
+     "needs 0 or more seconds"},
+    {"--version", FLAG, offsetof(struct lc_arguments, version), NULL},
+    {"--virtual-clock", FLAG, offsetof(struct lc_arguments, virtual_clock), NULL},
 };
 
 static void bad_option(struct lc_arguments *args, const char *option, const char *why)
@@ -54,7 +62,7 @@ static const struct long_option *find_option(const char *word)
         size_t length = strlen(option->name);
 
         if (strncmp(word, option->name, length) == 0 &&
-            (word[length] == '\0' || (option->value != NULL && word[length] == '=')))
+            (word[length] == '\0' || (option->kind != FLAG && word[length] == '=')))
             return option;
     }
     return NULL;
@@ -64,7 +72,7 @@ bool lc_option_takes_next(const char *word)
 {
     const struct long_option *option = find_option(word);
 
-    return option != NULL && option->value != NULL && strchr(word, '=') == NULL;
+    return option != NULL && option->kind != FLAG && strchr(word, '=') == NULL;
 }
 
 /* A long option at argv[i]; returns the index of the last argument it takes. */
@@ -72,13 +80,15 @@ static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
 {
     const struct long_option *option = find_option(argv[i]);
     const char *value;
+    void *field;
 
     if (option == NULL) {
         bad_option(args, argv[i], "is no option of lucio");
         return i;
     }
-    if (option->value == NULL) {
-        *(bool *)((char *)args + option->offset) = true;
+    field = (char *)args + option->offset;
+    if (option->kind == FLAG) {
+        *(bool *)field = true;
         return i;
     }
     value = strchr(argv[i], '=');
@@ -86,9 +96,10 @@ static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
         value++;
     else if (i + 1 < argc)
         value = argv[++i];
-    else
-        bad_option(args, argv[i], option->value);
-    *(const char **)((char *)args + option->offset) = value;
+    if (value == NULL || (option->kind == SECONDS && !lc_parse_seconds(value, field)))
+        bad_option(args, option->name, option->why);
+    else if (option->kind == TEXT)
+        *(const char **)field = value;
     return i;
 }
 
@@ -133,6 +144,7 @@ void lc_arguments_parse(int argc, char **argv, struct lc_arguments *args)
     int i;
 
     memset(args, 0, sizeof *args);
+    args->shutdown_timeout = -1;
     for (i = 1; i < argc && args->bad == NULL; i++) {
         if (argv[i][0] != '-' || argv[i][1] == '\0')
             break;

@@ -21,7 +21,8 @@ struct lc_arguments {
     bool virtual_clock;
     bool no_control;
     const char *backend;
-    const char *bad; /* an option that is wrong, and why */
+    double shutdown_timeout; /* negative: not given */
+    const char *bad;         /* an option that is wrong, and why */
     const char *why;
 };
 

@@ -121,6 +121,8 @@ static int task_main(lua_State *L)
         task_end_failed(L, task, 1);
         return 0;
     }
+    if (task->doomed)
+        task->must_cancel = true;
     status = lua_pcallk(L, lua_gettop(L) - 3, LUA_MULTRET, 2, (lua_KContext)task, task_main_k);
     return task_main_k(L, status, (lua_KContext)task);
 }
@@ -271,6 +273,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     }
     if (loop->debug)
         lc_report_note_source(L, lua_gettop(L));
+    if (loop->doomed)
+        task->doomed = task->must_cancel = true;
     thread = lc_thread_take(L, host, lua_gettop(L), &slot);
     if (nargs > ARGS_FREE && !lua_checkstack(thread, nargs + 8)) {
         lc_thread_give(L, host, slot, thread);
@@ -435,7 +439,7 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
 int lc_task_uncancel(struct lc_task *task)
 {
     if (task->cancelling > 0 && --task->cancelling == 0)
-        task->must_cancel = false;
+        task->must_cancel = task->doomed;
     return task->cancelling;
 }
 

@@ -34,11 +34,12 @@ struct lc_task {
     unsigned number; /* of the default name; 0: it has a name of its own, or none yet */
     lc_place created;
     uint16_t cancelling;  /* requests minus uncancels */
-    bool must_cancel : 1; /* the next step raises CancelledError */
+    bool must_cancel : 1; /* the next step raises CancelledError; of a doomed task always set */
     bool in_cancel : 1;   /* a request is being passed through it: ends circles */
     bool has_message : 1; /* a cancel message is stored */
     bool has_context : 1;
     bool started : 1;
+    bool doomed : 1; /* its time to end is over: every wait raises CancelledError */
     bool broken : 1; /* yielded a foreign value: the next step raises RuntimeError */
 };
 

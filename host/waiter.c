@@ -124,7 +124,7 @@ void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type
             msg = lua_gettop(L);
         }
         if (lc_waiter_cancel(L, waiter, msg)) {
-            task->must_cancel = false;
+            task->must_cancel = task->doomed;
             /* the waiter's own cancellation uses the stored message */
             if (waiter->state != LC_WAIT_CANCELLED)
                 task->has_message = false;
@@ -181,7 +181,7 @@ bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
     waiter->type = NULL;
     if (task->must_cancel) {
         luaL_checkstack(L, 12, NULL);
-        task->must_cancel = false;
+        task->must_cancel = task->doomed;
         if (!failed || lc_error_kind(L, -1) != LC_KIND_CANCELLED) {
             if (failed)
                 lua_pop(L, 1);

@@ -300,7 +300,7 @@ static void collected_run(struct lc_loop *loop, struct lc_entry *entry)
     lc_generator_push_close(L, loop->host, 0);
     lc_anchor_push(L, loop->host, generator->anchor);
     lc_anchor_drop(L, loop->host, &generator->anchor);
-    lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN);
+    lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN)->must_cancel = false; /* of a doomed loop too */
     lua_pop(L, 1);
 }
 

@@ -3,6 +3,7 @@
  * Owner: Lua's collector; who runs the loop has the object on its stack. A collected object closes its
  *        loop, with a warning; what remains of a closed one is a shell.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -41,8 +42,12 @@ static struct lc_loop *box_fill(struct loop_object *box, struct lc_loop *loop)
 struct lc_loop *lc_loop_object_new(lua_State *L, struct lc_host *host, const char *backend)
 {
     struct loop_object *box = box_new(L, host);
-    struct lc_loop *loop = lc_loop_new(host, backend);
+    struct lc_loop *loop;
 
+    if (host->options.bad_variable != NULL)
+        lc_raise(L, host, LC_VALUE_ERROR, "%s: 0 or more seconds expected, got '%s'",
+                 host->options.bad_variable, getenv(host->options.bad_variable));
+    loop = lc_loop_new(host, backend);
     if (loop == NULL && backend != NULL)
         lc_raise(L, host, LC_VALUE_ERROR, "event loop backend '%s' is not to be had here", backend);
     if (loop == NULL)
@@ -317,7 +322,7 @@ static int loop_default_exception_handler(lua_State *L)
 
 /* ---- fields ---- */
 
-/* loop.slow_callback_duration, loop.backend; methods come from upvalue 2 */
+/* loop.slow_callback_duration, loop.shutdown_timeout, loop.backend; methods come from upvalue 2 */
 static int loop_index(lua_State *L)
 {
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -326,6 +331,9 @@ static int loop_index(lua_State *L)
     if (strcmp(key, "slow_callback_duration") == 0) {
         loop = lc_loop_check(L, key);
         lua_pushnumber(L, loop->slow_callback_duration);
+    } else if (strcmp(key, "shutdown_timeout") == 0) {
+        loop = lc_loop_check(L, key);
+        lua_pushnumber(L, loop->shutdown_timeout);
     } else if (strcmp(key, "backend") == 0) {
         loop = to_open_loop(L, key);
         lua_pushstring(L, loop != NULL ? lc_loop_backend(loop) : "closed");
@@ -338,13 +346,15 @@ static int loop_index(lua_State *L)
 
 static int loop_newindex(lua_State *L)
 {
-    struct lc_host *host = lc_host_of(L);
+    const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
-    if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "slow_callback_duration") != 0)
-        lc_raise(L, host, LC_TYPE_ERROR, "Loop has no field '%s' that can be set",
+    if (strcmp(key, "slow_callback_duration") == 0)
+        lc_loop_check(L, key)->slow_callback_duration = lc_check_seconds(L, 3, key, 1);
+    else if (strcmp(key, "shutdown_timeout") == 0)
+        lc_loop_check(L, key)->shutdown_timeout = lc_check_limit(L, 3, key, 1);
+    else
+        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "Loop has no field '%s' that can be set",
                  luaL_tolstring(L, 2, NULL));
-    lc_loop_check(L, "slow_callback_duration")->slow_callback_duration =
-        lc_check_seconds(L, 3, "slow_callback_duration", 1);
     return 0;
 }
 

@@ -111,6 +111,7 @@ struct runner {
     bool closed;
     bool has_debug;
     bool debug;
+    double shutdown_timeout;
     const char *backend; /* user value 1 holds it; 2 is the context, 3 the Loop object */
 };
 
@@ -276,6 +277,7 @@ static struct lc_loop *runner_loop(lua_State *L, struct runner *runner)
         runner->generation = runner->loop->generation;
         if (runner->has_debug)
             runner->loop->debug = runner->debug;
+        runner->loop->shutdown_timeout = runner->shutdown_timeout;
         lua_setiuservalue(L, 1, 3);
     }
     if (runner->loop->generation != runner->generation || runner->loop->state == LC_LOOP_CLOSED)
@@ -340,10 +342,10 @@ static int runner_close(lua_State *L)
     return end_loop(L, &call) ? lua_error(L) : 0;
 }
 
-/* lucio.Runner{debug=, backend=} */
+/* lucio.Runner{debug=, backend=, shutdown_timeout=} */
 static int lucio_runner(lua_State *L)
 {
-    static const char *const names[] = {"debug", "backend", NULL};
+    static const char *const names[] = {"debug", "backend", "shutdown_timeout", NULL};
     struct lc_host *host = lc_host_of(L);
     struct runner *runner;
 
@@ -351,12 +353,15 @@ static int lucio_runner(lua_State *L)
     lc_check_options(L, 1, "Runner", 1, names);
     runner = lc_new_object(L, host, &runner_type, LC_REF_RUNNER, sizeof *runner, 3); /* 2 */
     runner->backend = host->options.backend;
+    runner->shutdown_timeout = host->options.shutdown_timeout;
     if (lua_isnil(L, 1))
         return 1;
     if (lua_getfield(L, 1, "debug") != LUA_TNIL) {
         runner->has_debug = true;
         runner->debug = lua_toboolean(L, -1);
     }
+    if (lua_getfield(L, 1, "shutdown_timeout") != LUA_TNIL)
+        runner->shutdown_timeout = lc_check_limit(L, -1, "Runner", 1);
     if (lua_getfield(L, 1, "backend") != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING)
             lc_raise_argument(L, host, LC_TYPE_ERROR, "Runner", 1, "backend as string", -1);

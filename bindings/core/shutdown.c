@@ -2,8 +2,11 @@
  * shutdown: the orderly end of a loop (SEMANTICS RU2..RU4).
  * Phases: all tasks are cancelled and waited for; async generators are closed; the last ticks that
  * asyncio takes; what clean-up started is ended too, until nothing is left.
+ * After shutdown_timeout the tasks that go on are doomed: every wait of theirs raises, new ones included.
+ * Who ignores even that is left behind, and destroyed with the loop.
  */
 #include <limits.h>
+#include <math.h>
 
 #include <lauxlib.h>
 
@@ -11,6 +14,9 @@
 #include "generator.h"
 #include "report.h"
 #include "run.h"
+
+/* Iterations that doomed tasks get to end; no time passes in them, since their waits raise at once. */
+#define ENDING_TICKS 10000
 
 /* Stops the loop two ticks after the last of some futures is done, as a gather does. */
 struct join {
@@ -86,10 +92,89 @@ static void report_failures(lua_State *L, struct lc_loop *loop, int list, const 
     }
 }
 
+/* ---- shutdown_timeout ---- */
+
+static void report_doomed(lua_State *L, struct lc_loop *loop, int task)
+{
+    lua_createtable(L, 0, 2);
+    lua_pushfstring(L, "Task did not end within shutdown_timeout (%f s) after it was cancelled",
+                    loop->shutdown_timeout);
+    lua_setfield(L, -2, "message");
+    lua_pushvalue(L, task);
+    lua_setfield(L, -2, "task");
+    lc_report_call_handler(L, loop);
+}
+
+/* Has every wait of the tasks that are left raise from now on, and names them. */
+static void doom_tasks(struct lc_loop *loop)
+{
+    lua_State *L = loop->L;
+    int list;
+
+    luaL_checkstack(L, 20, NULL);
+    loop->doomed = true;
+    lc_tasks_push(L, loop);
+    list = lua_gettop(L);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        struct lc_task *task;
+
+        lua_rawgeti(L, list, i);
+        task = lc_to_task(L, -1);
+        task->doomed = task->must_cancel = true;
+        lua_pop(L, 1);
+    }
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        lua_rawgeti(L, list, i);
+        report_doomed(L, loop, list + 1);
+        lc_task_cancel(L, lc_to_task(L, list + 1), 0);
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+/* At shutdown_timeout, and then in every iteration. */
+static void ending_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    if (!loop->doomed) {
+        loop->shutdown_ticks = ENDING_TICKS;
+        doom_tasks(loop);
+    } else if (--loop->shutdown_ticks == 0) {
+        lc_loop_stop(loop);
+        return;
+    }
+    lc_loop_ready(loop, entry);
+}
+
+static const struct lc_entry_type ending_entry = {ending_run, NULL, NULL, NULL};
+
+static bool has_given_up(const struct lc_loop *loop)
+{
+    return loop->doomed && loop->shutdown_ticks == 0;
+}
+
+/* Begins a phase of the end, in which tasks are waited for: sets the timer, if that was not done yet;
+ * gives doomed tasks their iterations. */
+static void begin_phase(lua_State *L, struct lc_loop *loop)
+{
+    struct lc_timer *ending = &loop->shutdown_timer;
+
+    if (loop->doomed) {
+        loop->shutdown_ticks = ENDING_TICKS;
+        if (!lc_entry_is_queued(&ending->entry))
+            lc_loop_ready(loop, &ending->entry);
+    } else if (ending->entry.type == NULL && isfinite(loop->shutdown_timeout) &&
+               (loop->host->tasks > 0 || !lc_list_empty(&loop->generators))) {
+        lc_entry_init(&ending->entry, &ending_entry);
+        lc_loop_set_timer(L, loop, ending, lc_loop_time(loop) + loop->shutdown_timeout);
+    }
+}
+
+/* ---- phases ---- */
+
 /* Cancels all tasks and waits for them (RU2), for so many rounds: clean-up may start new tasks. */
 static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop, int rounds)
 {
-    for (; rounds > 0; rounds--) {
+    for (; rounds > 0 && !has_given_up(loop); rounds--) {
         int list;
         enum lc_run how;
 
@@ -131,7 +216,8 @@ static enum lc_run close_generators(lua_State *L, struct lc_loop *loop)
         lua_rawgeti(L, objects, i);
         lc_generator_push_close(L, loop->host, lua_gettop(L));
         lua_insert(L, -2);
-        lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN);
+        /* of a doomed loop too: it is the waits in it that raise */
+        lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN)->must_cancel = false;
         lua_rawseti(L, tasks, i);
     }
     how = run_list(L, loop);
@@ -173,7 +259,9 @@ bool lc_shut_down(lua_State *L, struct lc_loop *loop)
     enum lc_run how;
 
     luaL_checkstack(L, 20, NULL);
+    begin_phase(L, loop);
     how = cancel_all(L, loop, 1);
+    begin_phase(L, loop);
     if (how == LC_RUN_STOPPED)
         how =
             lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
@@ -181,8 +269,11 @@ bool lc_shut_down(lua_State *L, struct lc_loop *loop)
         how = run_last_ticks(L, loop);
     /* What clean-up and the last ticks started is ended too, until nothing is left (RU4); not before
      * those ticks, in which asyncio lets it run. */
+    begin_phase(L, loop);
     if (how == LC_RUN_STOPPED)
         how = cancel_all(L, loop, INT_MAX);
+    if (loop->shutdown_timer.entry.type != NULL)
+        lc_loop_unset_timer(loop, &loop->shutdown_timer);
     if (how == LC_RUN_STUCK)
         lc_push_stuck(L, loop);
     return how != LC_RUN_STOPPED;

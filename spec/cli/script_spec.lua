@@ -241,8 +241,38 @@ describe("a program that waits for ever under the virtual clock", function()
       end, name = "stubborn"}
       lucio.sleep(1)
       print("end")]]
-    assert.are.equal("end\n", r.out)
-    assert.are.equal(1, r.status)
+    assert.are.same({"end\n", 0}, {r.out, r.status})
     has(r.err, "stubborn")
+    has(r.err, r.script .. ":4")
+  end)
+
+  it("RU5: without a shutdown_timeout the run ends with an error that names it", function()
+    local r = command.run{clock = "virtual", script = [[
+      local lucio = require "lucio"
+      lucio.create_task{function()
+        pcall(lucio.sleep, 60)
+        lucio.Future():await()
+      end, name = "stubborn"}
+      lucio.sleep(1)
+      print("end")]], "--shutdown-timeout", "inf", "SCRIPT"}
+    assert.are.same({"end\n", 1}, {r.out, r.status})
+    has(r.err, "stubborn")
+  end)
+
+  it("takes the shutdown_timeout from the environment too, and refuses a bad one", function()
+    local text = "print(require('lucio').get_running_loop().shutdown_timeout)"
+    local function shown(...)
+      local r = command.run{script = text, env = {LUCIO_SHUTDOWN_TIMEOUT = "2.5"}, ...}
+      return r.out
+    end
+    assert.are.equal("2.5\n", shown())
+    assert.are.equal("10.0\n", shown("-E", "SCRIPT"))
+    assert.are.equal("3.0\n", shown("--shutdown-timeout=3", "SCRIPT"))
+    local r = command.run{script = text, env = {LUCIO_SHUTDOWN_TIMEOUT = "soon"}}
+    assert.are.same({"", 1}, {r.out, r.status})
+    has(r.err, "LUCIO_SHUTDOWN_TIMEOUT: 0 or more seconds expected, got 'soon'")
+    r = command.run{script = text, "--shutdown-timeout=-1", "SCRIPT"}
+    assert.are.equal(1, r.status)
+    has(r.err, "'--shutdown-timeout' needs 0 or more seconds")
   end)
 end)
