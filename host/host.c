@@ -10,6 +10,7 @@
 #include "error.h"
 #include "loop.h"
 #include "report.h"
+#include "sink.h"
 #include "task.h"
 
 static const struct lc_type host_type = {"host", sizeof(struct lc_host)};
@@ -101,6 +102,7 @@ void lc_host_log(struct lc_host *host, const char *text)
         host->log(host, text, strlen(text));
         return;
     }
+    lc_sinks_settle(host);
     fputs(text, stderr);
     fflush(stderr);
 }
@@ -118,6 +120,7 @@ static int host_gc(lua_State *L)
         lc_loop_close(L, loop);
     }
     host->closed = true;
+    lc_sinks_close(host);
     if (host->on_close != NULL)
         host->on_close(host);
     lc_budget_free(host);
@@ -211,6 +214,7 @@ struct lc_host *lc_host_open(lua_State *L)
     lua_pop(L, 1);
     lc_list_init(&host->loops);
     lc_list_init(&host->old_loops);
+    lc_list_init(&host->sinks);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, host_gc);
     lua_setfield(L, -2, "__gc");

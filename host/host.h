@@ -66,6 +66,7 @@ enum lc_ref {
     LC_REF_GENERATOR_THREADS, /* table with weak keys: thread -> generator */
     LC_REF_RUNNER,
     LC_REF_RESOLVER,
+    LC_REF_LOG_OUTPUT,
     LC_REF_CLASSES,  /* table: class number -> class, see error.h */
     LC_REF_WEAK,     /* table with weak values: slot -> future that has callbacks in Lua */
     LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
@@ -104,6 +105,7 @@ struct lc_host {
     struct lc_task *script;   /* the command's script as a task: may start loops of its own */
     struct lc_link loops;     /* all loops, open ones first */
     struct lc_link old_loops; /* closed loops, kept for their generation number */
+    struct lc_link sinks;     /* outputs of logs, see sink.h */
     struct lc_anchors anchors;
     struct lc_threads threads;
     struct lc_places places;

@@ -22,6 +22,7 @@
 #include "options.h"
 #include "repl.h"
 #include "screen.h"
+#include "sink.h"
 #include "state.h"
 
 /* ---- what the main task runs ---- */
@@ -240,6 +241,7 @@ static void print_version(void)
 static int print_error(lua_State *L)
 {
     lc_command_push_report(L, lc_host_open(L), 1);
+    lc_sinks_settle(lc_host_open(L));
     fprintf(stderr, "lucio: %s\n", lua_tostring(L, -1));
     fflush(stderr);
     return 0;

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import random
 import statistics
@@ -278,6 +279,27 @@ async def as_completed():
     await repeated("as_completed", tasks * times, run)
 
 
+async def log():
+    calls = 50_000
+    logger = logging.getLogger("bench.log")
+    logging.basicConfig(
+        level="INFO",
+        stream=open("/dev/null", "w", encoding="ascii"),
+        format="%(asctime)s %(levelname)s %(name)s %(filename)s:%(lineno)d %(message)s",
+    )
+
+    async def disabled():
+        for i in range(calls):
+            logger.debug("%s took %d", "it", i)
+
+    async def enabled():
+        for i in range(calls):
+            logger.info("%s took %d", "it", i)
+
+    await repeated("log_disabled", calls, disabled)
+    await repeated("log_enabled", calls, enabled)
+
+
 async def startup():
     pass
 
@@ -297,6 +319,7 @@ WORKLOADS = {
         lock,
         gather,
         as_completed,
+        log,
         startup,
     )
 }

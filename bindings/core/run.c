@@ -16,6 +16,7 @@
 #include "inspect.h"
 #include "loop_object.h"
 #include "signals.h"
+#include "sink.h"
 
 void lc_check_may_run(lua_State *L, struct lc_loop *loop, const char *what)
 {
@@ -204,6 +205,7 @@ static void exit_process(lua_State *L, struct lc_host *host)
     lua_getfield(L, -1, "process");
     if (lua_toboolean(L, -1)) {
         lua_getfield(L, -2, "code");
+        lc_sinks_flush(host);
         exit(lua_isboolean(L, -1) ? !lua_toboolean(L, -1) : (int)lua_tointeger(L, -1));
     }
     lua_pop(L, 1);

@@ -13,11 +13,13 @@
 
 /*
  * The modules that are fields of lucio: name, function in C.
- * With lua/lucio/NAME.lua, that file is the module: it is called with the table lucio and what the
- * function in C pushes (NULL: nothing). Without, what the function pushes is the module. The function
- * is called with no arguments and the host as upvalue. [-0, +1, e]
+ * With lua/lucio/NAME.lua, that file is the module: it is called with the table lucio, what the function
+ * in C pushes (nil where it is NULL), and a function for its parts: part("NAME.PART", ...) calls
+ * lua/lucio/NAME/PART.lua with lucio and the other arguments, every time. require knows parts too, and
+ * calls them with lucio alone. Without such a file, what the function in C pushes is the module. It is
+ * called without arguments, the host is its upvalue.
  */
-#define SUBMODULES(X) X(log, NULL) X(pretty, NULL)
+#define SUBMODULES(X) X(log, lc_open_log) X(pretty, NULL)
 
 struct submodule {
     const char *name;
@@ -49,6 +51,30 @@ static const struct lc_lua_source *find_source(const char *name)
     return NULL;
 }
 
+/* Loads a source and pushes what it gets first: lucio. [-0, +2, e] */
+static void load_source(lua_State *L, struct lc_host *host, const struct lc_lua_source *source)
+{
+    if (luaL_loadbufferx(L, source->text, source->size, source->chunk, "t") != LUA_OK)
+        lua_error(L);
+    lc_host_push_ref(L, host, LC_REF_MODULE);
+}
+
+/* part(name, ...): calls the part of that name with lucio and the other arguments. */
+static int open_part(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    const struct lc_lua_source *source = find_source(luaL_checkstring(L, 1));
+    int nargs = lua_gettop(L) - 1;
+
+    if (source == NULL)
+        lc_raise_value(L, host, "part", 1, "no such part");
+    luaL_checkstack(L, 4, NULL);
+    load_source(L, host, source);
+    lua_rotate(L, 2, 2);
+    lua_call(L, nargs + 1, 1);
+    return 1;
+}
+
 /* Opens the module, or the part of one, of that name below lucio. [-0, +1, e] */
 static void open_submodule(lua_State *L, struct lc_host *host, const char *name)
 {
@@ -57,18 +83,20 @@ static void open_submodule(lua_State *L, struct lc_host *host, const char *name)
     lua_CFunction open = row != NULL ? row->open : NULL;
 
     luaL_checkstack(L, 8, NULL);
-    if (source != NULL) {
-        if (luaL_loadbufferx(L, source->text, source->size, source->chunk, "t") != LUA_OK)
-            lua_error(L);
-        lc_host_push_ref(L, host, LC_REF_MODULE);
-    }
+    if (source != NULL)
+        load_source(L, host, source);
     if (open != NULL) {
         lua_pushlightuserdata(L, host);
         lua_pushcclosure(L, open, 1);
         lua_call(L, 0, 1);
+    } else {
+        lua_pushnil(L);
     }
-    if (source != NULL)
-        lua_call(L, open != NULL ? 2 : 1, 1);
+    if (source != NULL) {
+        lua_pushlightuserdata(L, host);
+        lua_pushcclosure(L, open_part, 1);
+        lua_call(L, 3, 1);
+    }
 }
 
 /* (name): what package.preload has for each of them. */
@@ -84,9 +112,9 @@ static int preload(lua_State *L)
  * has reached as fields. */
 static int field_index(lua_State *L)
 {
-    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : NULL;
+    const char *name = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
 
-    if (name == NULL || find_submodule(name) == NULL)
+    if (find_submodule(name) == NULL)
         return 0;
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushfstring(L, PREFIX "%s", name);

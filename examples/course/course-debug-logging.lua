@@ -3,18 +3,20 @@
 -- that runs. All lines go to stderr, stdout stays empty.
 -- In asyncio: logging.basicConfig, loop.set_debug.
 local lucio = require "lucio"
+local log = require "lucio.log"
 
-local function log_debug(name, message)
-  io.stderr:write(("%s - %s - DEBUG - %s\n"):format(os.date("%Y-%m-%d %H:%M:%S"), name, message))
-end
+log.basicConfig {
+  level = log.DEBUG,
+  format = "%(asctime)s - %(name)s - %(levelname)s - %(message)s",
+}
 
 local function debug_demo()
-  local loop = lucio.get_running_loop()
-  log_debug("lucio", "Using backend: " .. loop.backend)
-  log_debug("lucio", "Debug mode: " .. tostring(loop:get_debug()))
-  log_debug("root", "Starting operation")
+  local loop, logger = lucio.get_running_loop(), log.getLogger "lucio"
+  logger:debug("Using backend: %s", loop.backend)
+  logger:debug("Debug mode: %s", loop:get_debug())
+  log.debug("Starting operation")
   lucio.sleep(1)
-  log_debug("root", "Operation completed")
+  log.debug("Operation completed")
 end
 
 do

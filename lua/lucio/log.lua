@@ -1,41 +1,337 @@
 --- lucio.log: Python's logging, under its names.
-local lucio = ...
+-- This is the policy: what is logged, in what form, by which handling. An output that never makes
+-- its writer wait is C (host/sink.c, bindings/log/log.c) and comes as `native`.
+local lucio, native, part = ...
 
-local M = {}
+local base = part "log.base"
+local formats = part("log.format", native, base)
+local handling = part("log.handler", native, base, formats.default)
 
-M.CRITICAL, M.FATAL, M.ERROR, M.WARNING, M.WARN, M.INFO, M.DEBUG, M.NOTSET =
-  50, 50, 40, 30, 30, 20, 10, 0
+local format, unpack, pack = string.format, table.unpack, table.pack
+local getinfo = debug.getinfo
+local bad_type, bad_value, check_level = base.bad_type, base.bad_value, base.check_level
+local check_string = base.check_string
+local LogRecord, FIELDS = formats.LogRecord, formats.fields
+local Formatter = formats.Formatter
+local StreamHandler, FileHandler = handling.StreamHandler, handling.FileHandler
+local FunctionHandler = handling.FunctionHandler
 
-local names = {
-  [50] = "CRITICAL", [40] = "ERROR", [30] = "WARNING",
-  [20] = "INFO", [10] = "DEBUG", [0] = "NOTSET",
+local M = {
+  BASIC_FORMAT = "%(levelname)s:%(name)s:%(message)s",
+  raiseExceptions = true,
+  getLevelName = base.getLevelName,
+  addLevelName = base.addLevelName,
+  getLevelNamesMapping = base.getLevelNamesMapping,
+  LogRecord = LogRecord,
+  makeLogRecord = formats.makeLogRecord,
+  Formatter = Formatter,
+  Filter = handling.Filter,
+  Handler = handling.Handler,
+  StreamHandler = StreamHandler,
+  FileHandler = FileHandler,
+  FunctionHandler = FunctionHandler,
+  NullHandler = handling.NullHandler,
+  shutdown = handling.shutdown,
 }
-local levels = {
-  CRITICAL = 50, FATAL = 50, ERROR = 40, WARNING = 30, WARN = 30, INFO = 20, DEBUG = 10, NOTSET = 0,
-}
 
---- The name of a level, "Level 35" of one without a name; the level of a name.
-function M.getLevelName(level)
-  return names[level] or levels[level] or "Level " .. tostring(level)
+for name, level in pairs(base.constants) do M[name] = level end
+
+function handling.shows_errors() return M.raiseExceptions end
+
+-- Where no logger on the way has a handler.
+M.lastResort = StreamHandler()
+M.lastResort:setLevel(M.WARNING)
+
+-- ---- loggers ----
+
+local Logger = base.class("Logger", handling.Filterer)
+M.Logger = Logger
+
+local root
+local disabled_level = -math.huge
+
+-- `threshold`, the lowest level that is logged, holds all that decides: of the logger and below it.
+local function update(logger)
+  local up = logger
+  while up.level == 0 and up.parent do up = up.parent end
+  logger.effective = up.level
+  logger.threshold = math.max(up.level, disabled_level + 1)
+  for _, child in pairs(logger.children) do update(child) end
 end
 
---- Gives a level a name of the program's own.
-function M.addLevelName(level, name)
-  if math.type(level) ~= "integer" then
-    error(lucio.TypeError(("bad argument #1 to 'addLevelName' (integer expected, got %s)"):format(
-      type(level))), 2)
-  elseif type(name) ~= "string" then
-    error(lucio.TypeError(("bad argument #2 to 'addLevelName' (string expected, got %s)"):format(
-      type(name))), 2)
+function Logger:init(name, parent, level)
+  self.name, self.parent, self.level = name, parent, level
+  self.handlers, self.filters, self.children = {}, {}, {}
+  self.propagate, self.disabled = true, false
+  update(self)
+end
+
+function Logger:setLevel(level)
+  self.level = check_level(level, "setLevel", 1)
+  update(self)
+end
+
+function Logger:getEffectiveLevel() return self.effective end
+
+function Logger:isEnabledFor(level)
+  return not self.disabled and check_level(level, "isEnabledFor", 1) >= self.threshold
+end
+
+--- The logger of that name below this one.
+function Logger:getChild(suffix)
+  check_string(suffix, "getChild", 1)
+  return M.getLogger(self == root and suffix or self.name .. "." .. suffix)
+end
+
+--- A list of the loggers right below this one, by name.
+function Logger:getChildren()
+  local list = {}
+  for _, child in pairs(self.children) do list[#list + 1] = child end
+  table.sort(list, function(a, b) return a.name < b.name end)
+  return list
+end
+
+--- Adds a handler; a function becomes a FunctionHandler, which is returned.
+function Logger:addHandler(handler)
+  if type(handler) == "function" then handler = FunctionHandler(handler) end
+  if type(handler) ~= "table" or not handler.handle then
+    bad_type("addHandler", 1, "Handler", handler)
   end
-  names[level], levels[name] = name, level
+  for _, other in ipairs(self.handlers) do
+    if other == handler then return handler end
+  end
+  self.handlers[#self.handlers + 1] = handler
+  return handler
 end
 
---- A new table: name of a level -> level.
-function M.getLevelNamesMapping()
-  local mapping = {}
-  for name, level in pairs(levels) do mapping[name] = level end
-  return mapping
+function Logger:removeHandler(handler)
+  for i, other in ipairs(self.handlers) do
+    if other == handler or type(handler) == "function" and other.fn == handler then
+      table.remove(self.handlers, i)
+      return
+    end
+  end
+end
+
+function Logger:hasHandlers()
+  local logger = self
+  while logger do
+    if #logger.handlers > 0 then return true end
+    logger = logger.propagate and logger.parent
+  end
+  return false
+end
+
+function Logger:callHandlers(record)
+  local logger, found = self, false
+  while logger do
+    local handlers = logger.handlers
+    for i = 1, #handlers do
+      local handler = handlers[i]
+      found = true
+      if handler and record.levelno >= handler.level then handler:handle(record) end
+    end
+    logger = logger.propagate and logger.parent
+  end
+  local last = M.lastResort
+  if not found and last and record.levelno >= last.level then last:handle(record) end
+end
+
+--- Gives a record to the handlers of this logger and those above it.
+function Logger:handle(record)
+  if self.disabled or #self.filters > 0 and not self:filter(record) then return end
+  self:callHandlers(record)
+end
+
+function Logger.__tostring(self)
+  return format("<%s %s (%s)>", self == root and "RootLogger" or "Logger", self.name,
+    base.getLevelName(self.effective))
+end
+
+-- ---- a call ----
+
+local NO_ARGS = {n = 0}
+local CALL_OPTIONS = {exc_info = true, stack_info = true, stacklevel = true, extra = true, n = true}
+
+-- Whether the arguments of a call stand in one table: {message, args..., exc_info = e}.
+local function is_list(message)
+  return type(message) == "table" and message[1] ~= nil and getmetatable(message) == nil
+end
+
+local function check_list(list)
+  for key in pairs(list) do
+    if math.type(key) ~= "integer" and not CALL_OPTIONS[key] then
+      local text = format("bad argument #1 to 'log' (unknown option '%s')", tostring(key))
+      error(lucio.TypeError(text))
+    end
+  end
+  local level = list.stacklevel
+  if level ~= nil and (math.type(level) ~= "integer" or level < 1) then
+    bad_value("log", 1, "stacklevel: positive integer expected")
+  end
+  return list[1], pack(unpack(list, 2, list.n or #list)), list
+end
+
+local function set_options(record, options, depth)
+  local e = options.exc_info
+  if type(e) ~= "boolean" then record.exc_info = e end
+  if options.stack_info then record.stack_info = debug.traceback(nil, depth + 1) end
+  for key, value in pairs(options.extra or {}) do
+    if FIELDS[key] then
+      bad_value("log", 1, "extra: attempt to overwrite '" .. key .. "'")
+    end
+    record[key] = value
+  end
+end
+
+-- The record of a call: that of the function which called the caller of this one.
+local function emit(logger, level, message, ...)
+  local args, options = NO_ARGS, nil
+  if is_list(message) then
+    message, args, options = check_list(message)
+  elseif select("#", ...) > 0 then
+    args = pack(...)
+  end
+  local depth = 2 + (options and options.stacklevel or 1)
+  local info = getinfo(depth, "Sln")
+  local record = setmetatable({
+    name = logger.name, levelno = level, msg = message, args = args, created = native.now(),
+    pathname = "?", lineno = 0, funcName = "?",
+  }, LogRecord)
+  if info and info.currentline > 0 then
+    local source = info.source
+    record.pathname = source:sub(1, 1) == "@" and source:sub(2) or info.short_src
+    record.lineno = info.currentline
+    record.funcName = info.name or info.what == "main" and "<main>"
+      or format("<%s:%d>", info.short_src, info.linedefined)
+  end
+  if options then set_options(record, options, depth) end
+  logger:handle(record)
+end
+
+-- How many arguments a format uses.
+local function count_conversions(message)
+  return select(2, message:gsub("%%%%", ""):gsub("%%[^%a]*%a", ""))
+end
+
+-- The call of `exception`: the error is the argument after those of the format, or the only one.
+local function exception_call(message, ...)
+  if is_list(message) then return message end
+  local n = select("#", ...)
+  if n == 0 and type(message) ~= "string" then
+    return {tostring(message), exc_info = message}
+  end
+  local used = type(message) == "string" and count_conversions(message) or 0
+  if n <= used then return message, ... end
+  return {message, n = used + 1, exc_info = (select(used + 1, ...)), unpack({...}, 1, used)}
+end
+
+local function bad_self(what)
+  error(lucio.TypeError(format("calling '%s' on bad self (Logger expected); is it called with ':'?",
+    what)))
+end
+
+local LEVEL_METHODS = {
+  debug = 10, info = 20, warning = 30, warn = 30, error = 40, critical = 50, fatal = 50,
+}
+
+for name, level in pairs(LEVEL_METHODS) do
+  Logger[name] = function(self, message, ...)
+    if (self.threshold or bad_self(name)) <= level then emit(self, level, message, ...) end
+  end
+
+  M[name] = function(message, ...)
+    if #root.handlers == 0 then M.basicConfig() end
+    if root.threshold <= level then emit(root, level, message, ...) end
+  end
+end
+
+function Logger:log(level, message, ...)
+  level = check_level(level, "log", 1)
+  if (self.threshold or bad_self "log") <= level then emit(self, level, message, ...) end
+end
+
+function M.log(level, message, ...)
+  level = check_level(level, "log", 1)
+  if #root.handlers == 0 then M.basicConfig() end
+  if root.threshold <= level then emit(root, level, message, ...) end
+end
+
+function Logger:exception(message, ...)
+  if (self.threshold or bad_self "exception") <= 40 then
+    emit(self, 40, exception_call(message, ...))
+  end
+end
+
+function M.exception(message, ...)
+  if #root.handlers == 0 then M.basicConfig() end
+  if root.threshold <= 40 then emit(root, 40, exception_call(message, ...)) end
+end
+
+-- ---- the module ----
+
+root = Logger("root", nil, M.WARNING)
+M.root = root
+local loggers = {}
+
+--- The logger of that name, always the same one; the root logger without a name.
+function M.getLogger(name)
+  if name == nil or name == "" or name == "root" then return root end
+  local logger = loggers[check_string(name, "getLogger", 1)]
+  if not logger then
+    local parent = M.getLogger(name:match("^(.*)%.[^.]*$"))
+    logger = Logger(name, parent, 0)
+    loggers[name], parent.children[name] = logger, logger
+  end
+  return logger
+end
+
+--- Nothing at that level or below is logged any more, by any logger; -1 undoes it.
+function M.disable(level)
+  disabled_level = level == nil and M.CRITICAL or check_level(level, "disable", 1)
+  update(root)
+end
+
+local CONFIG_OPTIONS = {
+  level = true, format = true, datefmt = true, filename = true, filemode = true, stream = true,
+  handlers = true, force = true,
+}
+
+local function config_handlers(options)
+  if options.handlers ~= nil then
+    if options.stream ~= nil or options.filename ~= nil then
+      bad_value("basicConfig", 1, "'stream' or 'filename' together with 'handlers'")
+    end
+    if type(options.handlers) ~= "table" then
+      bad_type("basicConfig", 1, "handlers: list", options.handlers)
+    end
+    return options.handlers
+  end
+  if options.filename ~= nil then
+    if options.stream ~= nil then
+      bad_value("basicConfig", 1, "'stream' and 'filename' together")
+    end
+    return {FileHandler(options.filename, options.filemode)}
+  end
+  return {StreamHandler(options.stream)}
+end
+
+--- Gives the root logger a handler, a format and a level, unless it has handlers already.
+function M.basicConfig(options)
+  options = base.check_options(options, CONFIG_OPTIONS, "basicConfig", 1)
+  if #root.handlers > 0 and not options.force then return end
+  local level = options.level ~= nil and check_level(options.level, "basicConfig", 1)
+  local formatter = Formatter(options.format or M.BASIC_FORMAT, options.datefmt)
+  local list = config_handlers(options)
+  for _, handler in ipairs {unpack(root.handlers)} do
+    root:removeHandler(handler)
+    handler:close()
+  end
+  for _, handler in ipairs(list) do
+    handler = root:addHandler(handler)
+    if not handler.formatter then handler:setFormatter(formatter) end
+  end
+  if level then root:setLevel(level) end
 end
 
 return M

@@ -69,6 +69,6 @@ describe("a module below lucio", function()
       local function trace(e) return debug.traceback(e.message) end
       print(select(2, xpcall(log.addLevelName, trace)))]]
     assert.matches("bad argument #1 to 'addLevelName' (integer expected, got nil)", out, 1, true)
-    assert.matches("lucio/log.lua:%d+: in ", out)
+    assert.matches("lucio/log/base.lua:%d+: in ", out)
   end)
 end)

@@ -52,8 +52,9 @@ describe("README.md", function()
     assert.are.same({block(page, "text"), "", 0}, {r.stdout, r.stderr, r.status})
   end)
 
-  for _, directory in ipairs {"host/", "bindings/core/", "bindings/embed/", "bindings/repl/",
-    "lua/"} do
+  for _, directory in ipairs {
+    "host/", "bindings/core/", "bindings/embed/", "bindings/log/", "bindings/repl/", "lua/",
+  } do
     it("names every file of " .. directory, function()
       assert.are.same(sources(directory), named(section(read("README.md"), directory)))
     end)
