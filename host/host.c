@@ -224,6 +224,7 @@ struct lc_host *lc_host_open(lua_State *L)
     lc_threads_open(L, host);
     make_weak_table(L, host, LC_REF_POINTERS, "v");
     make_weak_table(L, host, LC_REF_AWAITING, "k");
+    make_weak_table(L, host, LC_REF_PASSABLE, "k");
     lc_reports_open(L, host);
     make_closing_object(L, host);
     lc_host_set_defaults(host);

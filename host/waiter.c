@@ -1,7 +1,5 @@
 #include "waiter.h"
 
-#include <string.h>
-
 #include <lauxlib.h>
 
 #include "error.h"
@@ -41,14 +39,35 @@ static void push_global_name(lua_State *L)
     lua_pushnil(L);
 }
 
+void lc_wait_mark_passable(lua_State *L, struct lc_host *host)
+{
+    lc_host_push_ref(L, host, LC_REF_PASSABLE);
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+static bool is_passable(lua_State *L, struct lc_host *host, int function)
+{
+    bool passable;
+
+    lc_host_push_ref(L, host, LC_REF_PASSABLE);
+    lua_pushvalue(L, function);
+    passable = lua_rawget(L, -2) != LUA_TNIL;
+    lua_pop(L, 2);
+    return passable;
+}
+
 /* Names the C function between the task and L that cannot be suspended, and its caller's line. */
 static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *what)
 {
     lua_Debug ar, caller;
 
+    luaL_checkstack(L, 4, NULL);
     for (int level = 1; lua_getstack(L, level, &ar); level++) {
         lua_getinfo(L, "Snf", &ar);
-        if (ar.what[0] != 'C') {
+        if (ar.what[0] != 'C' || is_passable(L, host, lua_gettop(L))) {
             lua_pop(L, 1);
             continue;
         }
@@ -57,8 +76,7 @@ static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *wha
             lua_pop(L, 1);
             lua_pushstring(L, ar.name);
         }
-        if (lua_isnil(L, -1) || strcmp(lua_tostring(L, -1), "_G.pcall") == 0 ||
-            strcmp(lua_tostring(L, -1), "_G.xpcall") == 0) {
+        if (lua_isnil(L, -1)) {
             lua_pop(L, 1);
             continue;
         }

@@ -66,6 +66,10 @@ struct lc_waiter {
  * it and L cannot be suspended; `what` names the call. [-0, +0, v] */
 struct lc_task *lc_wait_task(lua_State *L, struct lc_host *host, const char *what);
 
+/* Notes that the C function on top may be suspended while it calls Lua code: when something is in the
+ * way, it is something else. [-0, +0, m] */
+void lc_wait_mark_passable(lua_State *L, struct lc_host *host);
+
 /* Makes the task's waiter pending. A cancel request that waits for delivery cancels it at once.
  * The awaited object must stay at `idx` of L's frame. [-0, +0, m] */
 void lc_wait_begin(lua_State *L, struct lc_task *task, const struct lc_wait_type *type, int idx);

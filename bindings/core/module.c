@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "standard.h"
 #include "submodule.h"
 #include "timeout.h"
 
@@ -74,6 +75,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_signal(L, host);
     lc_open_resolver(L, host);
     lc_open_coroutine(L, host);
+    lc_open_standard(L, host);
     lc_open_generator(L, host);
     lc_open_exception_group(L, host);
     lc_open_run(L, host);

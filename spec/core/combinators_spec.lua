@@ -107,10 +107,12 @@ describe("combinators", function()
     }
     for i, call in ipairs(calls) do
       local inside
-      table.sort({2, 1}, function(a, b)
-        if inside == nil then inside = table.pack(pcall(call)) end
+      local queue = lucio.PriorityQueue(0, function(a, b)
+        inside = table.pack(pcall(call))
         return a < b
       end)
+      queue:put_nowait(1)
+      queue:put_nowait(2)
       assert.is_false(inside[1], "call " .. i)
       assert.is_true(lucio.isinstance(inside[2], RuntimeError), "call " .. i)
     end
