@@ -13,13 +13,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 #include <wchar.h>
-#include <wctype.h>
 
 #include <histedit.h>
 
 #include "keys.h"
+#include "layout.h"
 #include "line_reader.h"
 
 #define HISTORY_LENGTH 1000
@@ -32,6 +33,7 @@ struct editor {
     History *history;
     FILE *output; /* the terminal itself, whatever stdout is */
     locale_t locale;
+    int columns; /* for which libedit has laid out the line */
     char *prompt;
     char *text; /* of the last event */
     size_t size;
@@ -82,72 +84,19 @@ static char *get_prompt(EditLine *el)
     return editor->prompt != NULL ? editor->prompt : none;
 }
 
-/* ---- where the cursor is ---- */
-
-struct place {
-    int columns; /* of the screen */
-    int row;
-    int column;
-};
-
-static void place_move(struct place *place, int width)
+static int columns_now(void)
 {
-    if (place->column + width > place->columns) {
-        place->row++;
-        place->column = 0;
-    }
-    place->column += width;
-    if (place->column >= place->columns) {
-        place->row++;
-        place->column = 0;
-    }
-}
+    struct winsize size;
 
-/* Follows libedit's way to show a character. */
-static void place_add(struct place *place, wchar_t character)
-{
-    if (character == '\n') {
-        place->row++;
-        place->column = 0;
-    } else if (character == '\t') {
-        do
-            place_move(place, 1);
-        while (place->column % 8 != 0);
-    } else if (iswcntrl((wint_t)character)) {
-        place_move(place, 1);
-        place_move(place, 1);
-    } else if (!iswprint((wint_t)character)) {
-        /* as \U+ABCD or \U+ABCDE */
-        for (int i = 0; i < (character > 0xffff ? 8 : 7); i++)
-            place_move(place, 1);
-    } else {
-        place_move(place, wcwidth(character));
-    }
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 80;
+    return size.ws_col;
 }
 
 /* The row of that place in the line, counted from the one where the prompt starts. */
 static int row_of(struct editor *editor, const wchar_t *end)
 {
-    const LineInfoW *line = el_wline(editor->el);
-    struct place place = {80, 0, 0};
-    const char *prompt = get_prompt(editor->el);
-    mbstate_t state = {0};
-    struct winsize size;
-
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
-        place.columns = size.ws_col;
-    while (*prompt != '\0') {
-        wchar_t character;
-        size_t n = mbrtowc(&character, prompt, strlen(prompt), &state);
-
-        if (n == 0 || n > strlen(prompt))
-            break;
-        place_add(&place, character);
-        prompt += n;
-    }
-    for (const wchar_t *at = line->buffer; at < end; at++)
-        place_add(&place, *at);
-    return place.row;
+    return lc_layout_row(columns_now(), get_prompt(editor->el), el_wline(editor->el)->buffer, end);
 }
 
 /* ---- the line ---- */
@@ -160,6 +109,7 @@ static void editor_begin(struct lc_line_reader *reader, const char *prompt)
     free(editor->prompt);
     editor->prompt = strdup(prompt);
     editor->keys.count = 0;
+    editor->columns = columns_now();
     el_set(editor->el, EL_UNBUFFERED, 1);
     uselocale(outer);
 }
@@ -204,11 +154,101 @@ static enum lc_line_event report(struct editor *editor, enum lc_line_event event
     return event;
 }
 
+static const char *editor_text(struct lc_line_reader *reader, size_t *size)
+{
+    *size = editor_of(reader)->size;
+    return editor_of(reader)->text != NULL ? editor_of(reader)->text : "";
+}
+
+/* Adds text at the cursor. */
+static enum lc_line_event insert_text(struct editor *editor, const char *text)
+{
+    int count;
+
+    if (el_insertstr(editor->el, text) == 0) {
+        editor->key[0] = TAB;
+        editor->key_taken = 0;
+        editor->key_size = 1;
+        el_wgets(editor->el, &count);
+        editor->key_taken = editor->key_size = 0;
+    }
+    return LC_LINE_MORE;
+}
+
+static void editor_insert(struct lc_line_reader *reader, const char *text)
+{
+    locale_t outer = uselocale(editor_of(reader)->locale);
+
+    insert_text(editor_of(reader), text);
+    uselocale(outer);
+}
+
+/* Up to the prompt's row, to its start, and clear from there (ECMA-48: CUU, ED). */
+static void clear_line(struct editor *editor)
+{
+    int row = row_of(editor, el_wline(editor->el)->cursor);
+
+    if (row > 0)
+        fprintf(editor->output, "\033[%dA", row);
+    fputs("\r\033[J", editor->output);
+    fflush(editor->output);
+}
+
+static void draw_all(struct editor *editor)
+{
+    if (editor->columns != columns_now()) {
+        editor->columns = columns_now();
+        el_resize(editor->el);
+    }
+    el_set(editor->el, EL_REFRESH);
+}
+
+static void editor_hide(struct lc_line_reader *reader)
+{
+    locale_t outer = uselocale(editor_of(reader)->locale);
+
+    clear_line(editor_of(reader));
+    uselocale(outer);
+}
+
+static void editor_show(struct lc_line_reader *reader)
+{
+    locale_t outer = uselocale(editor_of(reader)->locale);
+
+    draw_all(editor_of(reader));
+    uselocale(outer);
+}
+
+static void editor_renew(struct lc_line_reader *reader)
+{
+    struct editor *editor = editor_of(reader);
+    struct termios mode;
+    locale_t outer;
+
+    if (tcgetattr(STDIN_FILENO, &mode) != 0 || !(mode.c_lflag & ICANON))
+        return;
+    outer = uselocale(editor->locale);
+    el_set(editor->el, EL_PREP_TERM, 0);
+    el_set(editor->el, EL_PREP_TERM, 1);
+    draw_all(editor);
+    uselocale(outer);
+}
+
+/* Whether more follows at once: text that was pasted, in which a tab is a tab. */
+static bool is_pasted(void)
+{
+    struct pollfd input = {STDIN_FILENO, POLLIN, 0};
+
+    return poll(&input, 1, 0) == 1;
+}
+
 /* Lets libedit act upon the key at hand. */
 static enum lc_line_event use_key(struct editor *editor)
 {
     const LineInfoW *line = el_wline(editor->el);
 
+    if (editor->key_size == 1 && editor->key[0] == TAB && is_pasted())
+        return insert_text(editor, "\t");
     if (editor->key_size == 1 && editor->key[0] == TAB)
         return report(editor, LC_LINE_COMPLETE, line->buffer, line->cursor);
     if (editor->key_size == 1 && editor->key[0] == CONTROL_D && line->buffer == line->lastchar)
@@ -244,57 +284,17 @@ static enum lc_line_event editor_feed(struct lc_line_reader *reader)
         }
         editor->key_taken = 0;
         editor->key_size = lc_keys_add(&editor->keys, byte, editor->key);
+        if (editor->key_size > 0 && editor->columns != columns_now()) {
+            /* terminals lay out their text anew when their size changes */
+            clear_line(editor);
+            draw_all(editor);
+        }
         if (editor->key_size > 0)
             event = use_key(editor);
         editor->key_taken = editor->key_size = 0;
     }
     uselocale(outer);
     return event;
-}
-
-static const char *editor_text(struct lc_line_reader *reader, size_t *size)
-{
-    *size = editor_of(reader)->size;
-    return editor_of(reader)->text != NULL ? editor_of(reader)->text : "";
-}
-
-static void editor_insert(struct lc_line_reader *reader, const char *text)
-{
-    struct editor *editor = editor_of(reader);
-    locale_t outer = uselocale(editor->locale);
-    int count;
-
-    if (el_insertstr(editor->el, text) == 0) {
-        editor->key[0] = TAB;
-        editor->key_taken = 0;
-        editor->key_size = 1;
-        el_wgets(editor->el, &count);
-        editor->key_taken = editor->key_size = 0;
-    }
-    uselocale(outer);
-}
-
-static void editor_hide(struct lc_line_reader *reader)
-{
-    struct editor *editor = editor_of(reader);
-    locale_t outer = uselocale(editor->locale);
-    int row = row_of(editor, el_wline(editor->el)->cursor);
-
-    /* up to the prompt's row, to its start, and clear from there (ECMA-48: CUU, ED) */
-    if (row > 0)
-        fprintf(editor->output, "\033[%dA", row);
-    fputs("\r\033[J", editor->output);
-    fflush(editor->output);
-    uselocale(outer);
-}
-
-static void editor_show(struct lc_line_reader *reader)
-{
-    struct editor *editor = editor_of(reader);
-    locale_t outer = uselocale(editor->locale);
-
-    el_set(editor->el, EL_REFRESH);
-    uselocale(outer);
 }
 
 static void editor_end(struct lc_line_reader *reader, bool leave)
@@ -344,8 +344,16 @@ static void editor_free(struct lc_line_reader *reader)
 }
 
 static const struct lc_line_reader_type editor_type = {
-    editor_begin, editor_feed, editor_text,        editor_insert, editor_hide,
-    editor_show,  editor_end,  editor_add_history, editor_free,
+    .begin = editor_begin,
+    .feed = editor_feed,
+    .text = editor_text,
+    .insert = editor_insert,
+    .hide = editor_hide,
+    .show = editor_show,
+    .renew = editor_renew,
+    .end = editor_end,
+    .add_history = editor_add_history,
+    .free = editor_free,
 };
 
 /* ---- setting up ---- */

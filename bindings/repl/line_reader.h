@@ -35,6 +35,9 @@ struct lc_line_reader_type {
     /* Takes the line off the screen, and puts it back at the start of the cursor's row. */
     void (*hide)(struct lc_line_reader *reader);
     void (*show)(struct lc_line_reader *reader);
+    /* Something else has changed the terminal's mode, as a shell does that had the program in the
+     * background: makes it ready again and shows the line. Cheap when nothing has. */
+    void (*renew)(struct lc_line_reader *reader);
     /* Gives the terminal back as it was. With `leave` the cursor goes below the line. */
     void (*end)(struct lc_line_reader *reader, bool leave);
     void (*add_history)(struct lc_line_reader *reader, const char *line);

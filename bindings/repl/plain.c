@@ -98,6 +98,11 @@ static void plain_hide(struct lc_line_reader *reader)
     (void)!write(STDERR_FILENO, "\n", 1);
 }
 
+static void plain_renew(struct lc_line_reader *reader)
+{
+    (void)reader;
+}
+
 static void plain_end(struct lc_line_reader *reader, bool leave)
 {
     if (leave)
@@ -120,8 +125,16 @@ static void plain_free(struct lc_line_reader *reader)
 }
 
 static const struct lc_line_reader_type plain_type = {
-    plain_begin, plain_feed, plain_text,        plain_insert, plain_hide,
-    plain_show,  plain_end,  plain_add_history, plain_free,
+    .begin = plain_begin,
+    .feed = plain_feed,
+    .text = plain_text,
+    .insert = plain_insert,
+    .hide = plain_hide,
+    .show = plain_show,
+    .renew = plain_renew,
+    .end = plain_end,
+    .add_history = plain_add_history,
+    .free = plain_free,
 };
 
 struct lc_line_reader *lc_plain_new(void)

@@ -58,6 +58,10 @@ static void stream_install(struct lc_screen *screen, struct lc_screen_stream *st
     if (file == NULL)
         return;
     setvbuf(file, NULL, mode, mode == _IONBF ? 0 : BUFSIZ);
+#ifdef __GLIBC__
+    /* for who asks fileno whether it is a terminal; the stream itself does not use it */
+    file->_fileno = stream->fd;
+#endif
     fflush(*place);
     stream->place = place;
     stream->old = *place;

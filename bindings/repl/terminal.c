@@ -130,6 +130,7 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
     (void)ev;
     (void)events;
     lc_screen_restore(terminal->screen);
+    terminal->reader->type->renew(terminal->reader);
     terminal->reports = terminal->host->reports;
     if (terminal->reports > before) {
         send_event(terminal, EVENT_FAILURE);

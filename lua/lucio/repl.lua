@@ -34,7 +34,7 @@ end
 
 -- Whether the line editor can show it again.
 local function can_be_kept(line)
-  return line:find("%S") and not line:find("%c") and utf8.len(line) ~= nil
+  return line:find("%S") and not line:find("[^\t%C]") and utf8.len(line) ~= nil
 end
 
 local function shorten_history(session, lines)

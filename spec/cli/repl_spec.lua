@@ -312,6 +312,33 @@ describe("a terminal", function()
       screen.type "1\27[200~2\27[15~\27Ox3", ask("", "123")}
   end)
 
+  it("may change its width while a line is typed", function()
+    local out = session {
+      enter "function f() lucio.sleep(0.3) print('out') end", see "> ",
+      enter "t = lucio.create_task(f)", see "> ", screen.type("'" .. ("x"):rep(45)),
+      see(("x"):rep(45)), screen.width(20), screen.type "y", see "out\n> 'xx", screen.width(80),
+      ask("' == '" .. ("x"):rep(45) .. "y'", "true"),
+      screen.width(30), ask("{'aaaaaaaa', 'bbbbbbbb', 'cccccccc'}",
+        '{\n  "aaaaaaaa", "bbbbbbbb",\n  "cccccccc"\n}'),
+    }
+    assert.matches("\27[2A\r\27[J> 'xx", out, 1, true)
+  end)
+
+  it("may get another mode from a shell while the command is stopped", function()
+    session {
+      screen.type "'ab", see "'ab",
+      shell "kill -STOP $PID; stty -F /proc/$PID/fd/0 sane; kill -CONT $PID", see "> 'ab",
+      screen.type "c\27[D\27[D_", ask("'", '"a_bc"') [1], see "> ", ask("1", "1"),
+    }
+  end)
+
+  it("may paste: tabs within are tabs, lines are inputs", function()
+    session {
+      screen.type "for i = 1, 2 do\r\tx = 'a\tb'\r\tprint(x)\rend\r",
+      see "a\tb\na\tb\n> ", ask("#x", "3"),
+    }
+  end)
+
   it("may be dumb, without a home", function()
     session {env = {TERM = "dumb", HOME = false},
       ask("1 + 1", "2"),

@@ -21,6 +21,9 @@ function M.enter(line) return {kind = "S", text = line .. "\r"} end
 --- Runs a shell command; $PID is the command under test.
 function M.shell(text) return {kind = "C", text = text} end
 
+--- Makes the screen so many columns wide.
+function M.width(columns) return {kind = "W", text = tostring(columns)} end
+
 --- Types a line and sees the answer, then the next prompt.
 function M.ask(line, answer)
   return {M.enter(line), M.see("\n" .. (answer == "" and "" or answer .. "\n") .. "> ")}

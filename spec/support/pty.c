@@ -6,7 +6,8 @@
  *
  * A step is a letter, a number of bytes, a newline, and so many bytes: `E` waits until that text
  * appears behind what earlier steps found, `S` types it, `C` runs it as a shell command with the
- * program's process id in $PID, `H` takes the terminal away. At the end it waits for the program. All that the program showed goes to
+ * program's process id in $PID, `W` makes the screen so many columns wide, `H` takes the
+ * terminal away. At the end it waits for the program. All that the program showed goes to
  * stdout, its exit status is pty's (128 + signal). 97: a step's text did not appear in time or the
  * program did not end, which is said on stderr; 96: anything else went wrong.
  */
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -143,6 +145,14 @@ static void hang_up(void)
     }
 }
 
+static void set_width(const char *columns)
+{
+    struct winsize size = {.ws_row = 24, .ws_col = (unsigned short)atoi(columns)};
+
+    if (ioctl(terminal, TIOCSWINSZ, &size) != 0)
+        finish(STATUS_BROKEN, "cannot set the width: %s", strerror(errno));
+}
+
 static void run_steps(void)
 {
     char kind;
@@ -157,6 +167,8 @@ static void run_steps(void)
             expect(text, size);
         else if (kind == 'S')
             type(text, size);
+        else if (kind == 'W')
+            set_width(text);
         else if (kind == 'H')
             hang_up();
         else if (kind != 'C' || system(text) != 0)
