@@ -47,11 +47,10 @@ struct lc_future *lc_future_new(lua_State *L, struct lc_loop *loop)
 
 struct lc_future *lc_to_future(lua_State *L, int idx)
 {
-    struct lc_object *object;
+    struct lc_object *object = lua_touserdata(L, idx);
 
-    if (lua_type(L, idx) != LUA_TUSERDATA || lua_rawlen(L, idx) < sizeof(struct lc_future))
+    if (object == NULL || lua_rawlen(L, idx) < sizeof(struct lc_future))
         return NULL;
-    object = lua_touserdata(L, idx);
     if (object->type != &lc_future_type && object->type != &lc_task_type)
         return NULL;
     return (struct lc_future *)object;

@@ -29,18 +29,6 @@ void *lc_realloc(struct lc_host *host, void *block, size_t old_size, size_t new_
     return alloc(data, block, old_size, new_size);
 }
 
-void *lc_new_object(lua_State *L, struct lc_host *host, const struct lc_type *type, enum lc_ref ref,
-                    size_t size, int uservalues)
-{
-    struct lc_object *object = lua_newuserdatauv(L, size, uservalues);
-
-    memset(object, 0, size);
-    object->type = type;
-    lc_host_push_ref(L, host, ref);
-    lua_setmetatable(L, -2);
-    return object;
-}
-
 void lc_pointer_register(lua_State *L, struct lc_host *host, int idx)
 {
     idx = lua_absindex(L, idx);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <lauxlib.h>
 #include <lua.h>
@@ -156,19 +157,26 @@ void lc_host_set_ref(lua_State *L, struct lc_host *host, enum lc_ref ref);
 /* The object at idx if it is a userdata of that type, else NULL. [-0, +0, -] */
 static inline void *lc_to_object(lua_State *L, int idx, const struct lc_type *type)
 {
-    const struct lc_object *object;
+    const struct lc_object *object = lua_touserdata(L, idx);
 
-    if (lua_type(L, idx) != LUA_TUSERDATA)
-        return NULL;
-    object = lua_touserdata(L, idx);
-    if (lua_rawlen(L, idx) < sizeof *object || object->type != type)
+    /* of a light userdata, rawlen is 0 */
+    if (object == NULL || lua_rawlen(L, idx) < sizeof *object || object->type != type)
         return NULL;
     return (void *)object;
 }
 
 /* New zeroed userdata of that type with its metatable set. [-0, +1, m] */
-void *lc_new_object(lua_State *L, struct lc_host *host, const struct lc_type *type, enum lc_ref ref,
-                    size_t size, int uservalues);
+static inline void *lc_new_object(lua_State *L, struct lc_host *host, const struct lc_type *type,
+                                  enum lc_ref ref, size_t size, int uservalues)
+{
+    struct lc_object *object = lua_newuserdatauv(L, size, uservalues);
+
+    memset(object, 0, size); /* of a constant size, mostly */
+    object->type = type;
+    lc_host_push_ref(L, host, ref);
+    lua_setmetatable(L, -2);
+    return object;
+}
 
 /* Makes the object at `idx` findable from its pointer while it is alive. [-0, +0, m] */
 void lc_pointer_register(lua_State *L, struct lc_host *host, int idx);

@@ -23,9 +23,58 @@ const struct lc_type lc_task_type = {"Task", sizeof(struct lc_task)};
 /* Requests are passed down chains of tasks by iteration; through gathers by recursion, this deep. */
 #define CANCEL_DEPTH_MAX 1000
 
+static int task_main(lua_State *L);
+
+/* The level of the first function of a running or suspended thread; -1: none runs. */
+static int first_level(lua_State *thread)
+{
+    lua_Debug ar;
+    int low = -1, high = 0;
+
+    while (lua_getstack(thread, high, &ar)) {
+        low = high;
+        high = 2 * high + 1;
+    }
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+
+        if (lua_getstack(thread, middle, &ar))
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Pushes the task that uses the thread onto its own stack: the second value of a task that has not
+ * begun, else the first argument of task_main. False: no task uses it. */
+static bool push_task_of(lua_State *thread)
+{
+    int level = lua_status(thread) == LUA_OK && lua_tocfunction(thread, 1) == task_main
+                    ? -1
+                    : first_level(thread);
+    lua_Debug ar;
+
+    if (level >= 0) {
+        lua_getstack(thread, level, &ar);
+        return lua_getlocal(thread, &ar, 1) != NULL;
+    }
+    if (lua_gettop(thread) < 2)
+        return false;
+    lua_pushvalue(thread, 2);
+    return true;
+}
+
 void lc_task_push(lua_State *L, struct lc_task *task)
 {
-    lc_thread_push_task(L, task->future.loop->host, task->slot);
+    struct lc_host *host = task->future.loop->host;
+
+    if (!task->findable && push_task_of(task->thread)) {
+        lua_xmove(task->thread, L, 1);
+        lc_thread_set_task(L, host, task->slot);
+        task->findable = true;
+    }
+    lc_thread_push_task(L, host, task->slot);
 }
 
 /* ---- the end of a task ---- */
@@ -186,7 +235,7 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
         lua_pop(L, 1);
     }
     task->thread = NULL;
-    lc_thread_give(L, host, task->slot, thread);
+    lc_thread_give(L, host, task->slot, thread, task->findable);
 }
 
 static void task_step(struct lc_loop *loop, struct lc_entry *entry)
@@ -275,9 +324,9 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
         lc_report_note_source(L, lua_gettop(L));
     if (loop->doomed)
         task->doomed = task->must_cancel = true;
-    thread = lc_thread_take(L, host, lua_gettop(L), &slot);
+    thread = lc_thread_take(L, host, &slot);
     if (nargs > ARGS_FREE && !lua_checkstack(thread, nargs + 8)) {
-        lc_thread_give(L, host, slot, thread);
+        lc_thread_give(L, host, slot, thread, false);
         luaL_error(L, "too many arguments to a task");
     }
     task->slot = slot;
@@ -448,12 +497,14 @@ int lc_task_uncancel(struct lc_task *task)
 /* The unfinished task of that loop in the slot, or NULL. */
 static struct lc_task *task_in_slot(lua_State *L, struct lc_loop *loop, size_t slot)
 {
+    lua_State *thread = lc_thread_at(L, loop->host, slot);
     struct lc_task *task;
 
-    lc_thread_push_task(L, loop->host, (int)slot);
-    task = lc_to_task(L, -1);
-    lua_pop(L, 1);
-    return task != NULL && task->future.loop == loop ? task : NULL;
+    if (thread == NULL || !push_task_of(thread))
+        return NULL;
+    task = lc_to_task(thread, -1);
+    lua_pop(thread, 1);
+    return task != NULL && task->thread == thread && task->future.loop == loop ? task : NULL;
 }
 
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
@@ -477,7 +528,7 @@ void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
         host->tasks--;
         if (host->script == task)
             host->script = NULL;
-        lc_thread_give(L, host, task->slot, thread);
+        lc_thread_give(L, host, task->slot, thread, task->findable);
     }
 }
 

@@ -96,7 +96,7 @@ static lua_State *new_thread(lua_State *L, struct lc_host *host, int *slot)
     return thread;
 }
 
-lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int *slot)
+lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int *slot)
 {
     struct lc_threads *t = &host->threads;
     lua_State *thread;
@@ -108,11 +108,23 @@ lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int 
     } else {
         thread = new_thread(L, host, slot);
     }
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
-    lua_pushvalue(L, task_idx);
-    lua_rawseti(L, -2, *slot);
-    lua_pop(L, 1);
     return thread;
+}
+
+lua_State *lc_thread_at(lua_State *L, struct lc_host *host, size_t slot)
+{
+    lua_State *thread;
+
+    lua_rawgeti(L, LUA_REGISTRYINDEX, host->threads.table);
+    lua_rawgeti(L, -1, (lua_Integer)slot);
+    thread = lua_tothread(L, -1);
+    lua_pop(L, 2);
+    return thread;
+}
+
+void lc_thread_set_task(lua_State *L, struct lc_host *host, int slot)
+{
+    set_slot(L, host->threads.tasks, slot);
 }
 
 void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot)
@@ -130,14 +142,14 @@ static void drop_thread(lua_State *L, struct lc_threads *t, int slot)
     t->empty[t->empty_count++] = slot;
 }
 
-void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread)
+void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread, bool set)
 {
     struct lc_threads *t = &host->threads;
 
-    lua_rawgeti(L, LUA_REGISTRYINDEX, t->tasks);
-    lua_pushboolean(L, 0);
-    lua_rawseti(L, -2, slot);
-    lua_pop(L, 1);
+    if (set) {
+        lua_pushboolean(L, 0);
+        set_slot(L, t->tasks, slot);
+    }
     if (lua_status(thread) == LUA_OK) {
         lua_settop(thread, 0);
         t->idle[t->idle_count++] = (struct lc_idle){thread, slot};

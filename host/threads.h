@@ -1,13 +1,15 @@
 /*
  * threads: the pool of Lua threads that tasks run in.
- * Invariant: a thread has one slot for life; a slot's task entry is the task that uses it, or false.
+ * Invariant: a thread has one slot for life. It holds the task that uses it on its stack; the slot's
+ *            task entry is that task once somebody asked for its Lua value, else false.
  *            A thread whose body returned is used again without a reset. The pool holds at most as
  *            many threads as tasks were alive at once, and gives some back when the loop idles.
- * Owner:     the two tables hold threads and unfinished tasks, so a task needs no other reference.
+ * Owner:     the table holds the threads and they the unfinished tasks, which need no other reference.
  */
 #ifndef LC_THREADS_H
 #define LC_THREADS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <lua.h>
@@ -16,7 +18,7 @@ struct lc_host;
 
 struct lc_threads {
     int table; /* registry index: slot -> thread */
-    int tasks; /* registry index: slot -> task */
+    int tasks; /* registry index: slot -> task or false */
     struct lc_idle {
         lua_State *thread;
         int slot;
@@ -31,15 +33,20 @@ struct lc_threads {
 void lc_threads_open(lua_State *L, struct lc_host *host);
 void lc_threads_close(struct lc_host *host);
 
-/* A thread for the task at `task_idx`; its slot is stored in *slot. [-0, +0, m] */
-lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int task_idx, int *slot);
+/* An idle thread; its slot is stored in *slot. [-0, +0, m] */
+lua_State *lc_thread_take(lua_State *L, struct lc_host *host, int *slot);
 
-/* The task in the slot. [-0, +1, -] */
+/* The thread in the slot, or NULL. [-0, +0, -] */
+lua_State *lc_thread_at(lua_State *L, struct lc_host *host, size_t slot);
+
+/* Pops the value of the task that uses the slot's thread, to be found again. [-1, +0, -] */
+void lc_thread_set_task(lua_State *L, struct lc_host *host, int slot);
+/* Pushes what was set. [-0, +1, -] */
 void lc_thread_push_task(lua_State *L, struct lc_host *host, int slot);
 
-/* Ends the use of the slot: the thread goes back to the pool, or away when it is broken.
- * [-0, +0, -] */
-void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread);
+/* Ends the use of the slot, whose task was set or not: the thread goes back to the pool, or away when
+ * it is broken. [-0, +0, -] */
+void lc_thread_give(lua_State *L, struct lc_host *host, int slot, lua_State *thread, bool set);
 
 /* The loop has nothing to do: leaves some idle threads to the collector if there are many.
  * [-0, +0, -] */

@@ -135,11 +135,13 @@ static void put_result(lua_State *L, struct lc_host *host, int list, int i)
 /* Makes the list of futures at `list` the table of results. */
 static void put_results(lua_State *L, struct lc_host *host, struct gather *gather, int list)
 {
+    bool all = gather->count == gather->args; /* no child stands twice */
+
     for (int i = 1; i <= gather->args; i++) {
         struct lc_future *future;
 
         lua_rawgeti(L, list, i);
-        future = lua_touserdata(L, -1);
+        future = all ? gather->children[i - 1].future : lua_touserdata(L, -1);
         if (future->state == LC_FINISHED && future->result_count == 1) {
             lua_getiuservalue(L, -1, 1);
             lua_rawseti(L, list, i);
@@ -207,8 +209,14 @@ static int gather_k(lua_State *L, int status, lua_KContext ctx)
     return gather_finish(L, (int)ctx, true);
 }
 
+static void gather_unmark(struct gather *gather)
+{
+    for (int i = 0; i < gather->count; i++)
+        gather->children[i].future->marked = false;
+}
+
 /* New gather of the n futures of the list at `list`, each of them once, with a list of its own.
- * [-0, +1, m] */
+ * NULL, and nothing pushed: an item is no future of the running loop. [-0, +(0|1), m] */
 static struct gather *gather_new(lua_State *L, struct lc_host *host, int list, int n)
 {
     size_t size = sizeof(struct gather) + (size_t)n * sizeof(struct child);
@@ -218,20 +226,26 @@ static struct gather *gather_new(lua_State *L, struct lc_host *host, int list, i
     lua_createtable(L, n, 1);
     for (int i = 1; i <= n; i++) {
         struct child *child = &gather->children[gather->count];
+        struct lc_future *future;
 
         lua_rawgeti(L, list, i);
-        child->future = lua_touserdata(L, -1);
+        future = lc_to_future(L, -1);
+        if (future == NULL || lc_future_loop(future) != host->loop) {
+            gather_unmark(gather);
+            lua_pop(L, 3);
+            return NULL;
+        }
         lua_rawseti(L, -2, i);
-        if (child->future->marked)
+        if (future->marked)
             continue;
-        child->future->marked = true;
+        future->marked = true;
+        child->future = future;
         lc_entry_init(&child->entry, &child_entry);
         child->gather = gather;
         child->index = i;
         gather->count++;
     }
-    for (int i = 0; i < gather->count; i++)
-        gather->children[i].future->marked = false;
+    gather_unmark(gather);
     lua_setiuservalue(L, -2, 1);
     return gather;
 }
@@ -251,6 +265,7 @@ static int lucio_gather(lua_State *L)
     struct lc_task *task;
     struct gather *gather;
     lua_Integer n;
+    int done = 0;
 
     if (is_list_form(L)) {
         lc_check_list_options(L, 1, "gather", 1, names, (lua_Integer)lua_rawlen(L, 1));
@@ -267,26 +282,31 @@ static int lucio_gather(lua_State *L)
             lua_rawseti(L, 1, i);
     }
     lua_settop(L, 1);
-    n = lc_check_awaitables(L, host, 1, "gather", 1, &only_futures);
+    n = lc_check_list(L, 1, "gather", 1);
     if (n == 0) {
         lua_createtable(L, 0, 1);
         lua_pushinteger(L, 0);
         lua_setfield(L, -2, "n");
         return 1;
     }
-    task = lc_wait_task(L, host, "gather");
-    if (!only_futures) {
+    gather = gather_new(L, host, 1, (int)n);
+    if (gather == NULL) {
+        lc_check_awaitables(L, host, 1, "gather", 1, &only_futures);
+        lc_wait_task(L, host, "gather");
         lc_ensure_futures(L, host, 1, n);
         lua_replace(L, 1);
+        gather = gather_new(L, host, 1, (int)n);
     }
-    gather = gather_new(L, host, 1, (int)n);
+    task = lc_wait_task(L, host, "gather");
     gather->task = task;
     gather->return_exceptions = return_exceptions;
     for (int i = 0; i < gather->count; i++) {
-        if (!lc_future_is_done(gather->children[i].future))
+        if (lc_future_is_done(gather->children[i].future))
+            done++;
+        else
             lc_future_add_entry(gather->children[i].future, &gather->children[i].entry);
     }
-    for (int i = 0; i < gather->count; i++) {
+    for (int i = 0; done > 0 && i < gather->count; i++) {
         if (lc_future_is_done(gather->children[i].future))
             child_done(&gather->children[i]);
     }

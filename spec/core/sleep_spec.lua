@@ -74,6 +74,35 @@ describe("lucio.sleep", function()
 end)
 
 describe("lucio.all_tasks", function()
+  case("TA12: finds tasks that have not begun, run, or are suspended, however deep", function(t)
+    local main, inner = lucio.current_task(), nil
+    local function descend(depth, fn)
+      if depth == 0 then return fn() end
+      local value = descend(depth - 1, fn)
+      return value
+    end
+    local running = lucio.create_task(function()
+      return descend(100, function()
+        return coroutine.wrap(function()
+          inner = lucio.all_tasks()
+          return lucio.current_task()
+        end)()
+      end)
+    end)
+    local deep = lucio.create_task(descend, 1000, function() lucio.sleep(1) end)
+    local sorting = lucio.create_task(table.sort, {1, 2, 3}, function(a, b)
+      t.log(lucio.current_task() ~= main)
+      return a < b
+    end)
+    assert.are.same({main, running, deep, sorting}, lucio.all_tasks())
+    assert.are.equal(running, running:await())
+    assert.are.same({main, running, deep, sorting}, inner)
+    assert.are.same({main, deep}, lucio.all_tasks())
+    deep:await()
+    assert.are.same({main}, lucio.all_tasks())
+    assert.are.equal("true", t.lines[1])
+  end)
+
   case("TA12: is in the order of creation where threads are used again", function(t)
     local main = lucio.current_task()
     for i = 1, 20 do lucio.create_task {lucio.sleep, i % 3, name = "old " .. i} end
