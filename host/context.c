@@ -4,6 +4,7 @@
 
 #include "args.h"
 #include "task.h"
+#include "traceback.h"
 
 struct context {
     struct lc_object object;

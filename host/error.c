@@ -7,6 +7,7 @@
 
 #include "exception_group.h"
 #include "host.h"
+#include "traceback.h"
 
 /* Key of the lc_kind in a class table; its address is the key. */
 static const char kind_key;
@@ -494,69 +495,13 @@ void lc_error_wrap(lua_State *L, struct lc_host *host)
     lua_insert(L, -2);
     error_construct(L, host, lua_gettop(L) - 1, 1);
     lua_replace(L, -2);
-    if (host->traceback != LC_NO_ANCHOR) {
-        lc_anchor_push(L, host, host->traceback);
-        lua_rawgeti(L, -1, 2);
-        lua_pushliteral(L, "value");
-        lua_rawget(L, -4);
-        if (lua_rawequal(L, -1, -2)) {
-            lua_rawgeti(L, -3, 1);
-            lua_setfield(L, -5, "traceback");
-        }
-        lua_pop(L, 3);
-    }
-}
-
-int lc_traceback_handler(lua_State *L)
-{
-    enum lc_kind kind = lc_error_kind(L, 1);
-    struct lc_host *host;
-
-    lua_settop(L, 1);
-    if (lua_isnil(L, 1) || !lua_checkstack(L, 12))
-        return 1;
-    if (kind != LC_KIND_VALUE) {
-        lua_pushliteral(L, "traceback");
-        if (lua_rawget(L, 1) == LUA_TNIL) {
-            /* raw: no code of the class runs in a handler of errors */
-            lua_pushliteral(L, "traceback");
-            luaL_traceback(L, L, NULL, 1);
-            lua_rawset(L, 1);
-        }
-        lua_settop(L, 1);
-        return 1;
-    }
-    host = lc_host_open(L);
-    lua_createtable(L, 2, 0);
-    luaL_traceback(L, L, NULL, 1);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, 1);
-    lua_rawseti(L, -2, 2);
-    if (host->traceback == LC_NO_ANCHOR)
-        host->traceback = lc_anchor_reserve(L, host);
-    lc_anchor_set(L, host, host->traceback);
-    return 1;
-}
-
-void lc_error_push_traceback(lua_State *L, struct lc_host *host, int idx)
-{
-    idx = lua_absindex(L, idx);
-    if (lc_is_error(L, idx)) {
-        lua_pushliteral(L, "traceback");
-        lua_rawget(L, idx);
-        return;
-    }
-    if (host->traceback == LC_NO_ANCHOR) {
-        lua_pushnil(L);
-        return;
-    }
-    lc_anchor_push(L, host, host->traceback);
-    lua_rawgeti(L, -1, 2);
-    if (lua_rawequal(L, -1, idx))
-        lua_rawgeti(L, -2, 1);
+    lua_pushliteral(L, "value");
+    lua_rawget(L, -2);
+    lc_traceback_push(L, host, -1);
+    if (lua_isnil(L, -1))
+        lua_pop(L, 1);
     else
-        lua_pushnil(L);
-    lua_replace(L, -3);
+        lua_setfield(L, -3, "traceback");
     lua_pop(L, 1);
 }
 

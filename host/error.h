@@ -103,14 +103,6 @@ static inline bool lc_is_error(lua_State *L, int idx)
 /* Replaces a bare value on top by a LuaError that holds it. [-1, +1, m] */
 void lc_error_wrap(lua_State *L, struct lc_host *host);
 
-/* Message handler: gives an error object its traceback, returns the error unchanged.
- * [-1, +1, m] */
-int lc_traceback_handler(lua_State *L);
-
-/* The traceback of the error at `idx`, or nil: of its object, or of the last bare value raised.
- * [-0, +1, -] */
-void lc_error_push_traceback(lua_State *L, struct lc_host *host, int idx);
-
 /* The message of the error object at `idx`. [-0, +1, -] */
 void lc_error_push_message(lua_State *L, int idx);
 

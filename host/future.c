@@ -10,6 +10,7 @@
 #include "loop.h"
 #include "report.h"
 #include "task.h"
+#include "traceback.h"
 #include "waiter.h"
 
 const struct lc_type lc_future_type = {"Future", sizeof(struct lc_future)};
@@ -168,6 +169,7 @@ void lc_future_set_error(lua_State *L, int idx)
         lua_pop(L, 1);
         lua_pushliteral(L, "nil");
     }
+    lc_traceback_keep(L, ((struct lc_future *)lua_touserdata(L, idx))->loop->host, idx);
     lc_future_fail(L, idx, lc_future_make_report(L, idx));
 }
 
@@ -215,6 +217,8 @@ void lc_future_push_error(lua_State *L, int idx)
     lua_getiuservalue(L, idx, 1);
     if (future->state == LC_CANCELLED && lc_error_kind(L, -1) != LC_KIND_CANCELLED)
         lc_error_from(L, future->loop->host, LC_CANCELLED_ERROR);
+    else
+        lc_traceback_restore(L, future->loop->host, idx);
 }
 
 bool lc_future_push_outcome(lua_State *L, int idx, int *n)
@@ -485,9 +489,13 @@ static int future_exception(lua_State *L)
         lua_pushnil(L);
         return 1;
     }
-    lc_future_push_error(L, 1);
-    if (future->state == LC_CANCELLED)
+    if (future->state == LC_CANCELLED) {
+        lc_future_push_error(L, 1);
         return lua_error(L);
+    }
+    /* not raised: whoever raised it last finds its traceback as it is */
+    lc_future_mark_retrieved(future);
+    lua_getiuservalue(L, 1, 1);
     if (!lc_is_error(L, -1))
         lc_future_wrap_error(L, host, 1);
     return 1;

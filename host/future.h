@@ -29,9 +29,9 @@ enum lc_extra {
     LC_EXTRA_REPORT,        /* the report of a failure nobody has retrieved */
     LC_EXTRA_NAME,
     LC_EXTRA_CONTEXT,
-    LC_EXTRA_CANCEL_MESSAGE, /* of a request that waits for delivery */
-    LC_EXTRA_FUNCTION,       /* what the task runs */
-    LC_EXTRA_TRACEBACK,
+    LC_EXTRA_CANCEL_MESSAGE,   /* of a request that waits for delivery */
+    LC_EXTRA_FUNCTION,         /* what the task runs */
+    LC_EXTRA_TRACEBACK,        /* of the error when it failed; false: an object without one */
     LC_EXTRA_WRAPPED,          /* the LuaError that stands for a bare error value */
     LC_EXTRA_SOURCE,           /* debug mode: where it was made, as file:line... */
     LC_EXTRA_SOURCE_TRACEBACK, /* ...and in full */

@@ -12,6 +12,7 @@
 #include "report.h"
 #include "sink.h"
 #include "task.h"
+#include "traceback.h"
 
 static const struct lc_type host_type = {"host", sizeof(struct lc_host)};
 
@@ -213,6 +214,7 @@ struct lc_host *lc_host_open(lua_State *L)
     make_weak_table(L, host, LC_REF_POINTERS, "v");
     make_weak_table(L, host, LC_REF_AWAITING, "k");
     make_weak_table(L, host, LC_REF_PASSABLE, "k");
+    make_weak_table(L, host, LC_REF_TRACED, "kv");
     lc_reports_open(L, host);
     make_closing_object(L, host);
     lc_host_set_defaults(host);

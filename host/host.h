@@ -73,6 +73,7 @@ enum lc_ref {
     LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
     LC_REF_AWAITING, /* table with weak keys: coroutine suspended in an await -> true */
     LC_REF_PASSABLE, /* table with weak keys: C function that may be suspended -> true */
+    LC_REF_TRACED,   /* table with weak keys and values: coroutine -> error, see traceback.h */
     LC_REF_EAGER_FACTORY,
     LC_REF_C_FUNCTION,
     LC_REF_MODULE,

@@ -17,6 +17,7 @@
 #include "command.h"
 #include "control.h"
 #include "error.h"
+#include "error_text.h"
 #include "host.h"
 #include "module.h"
 #include "options.h"
@@ -240,8 +241,8 @@ static void print_version(void)
 /* (error): prints it as the last word of an uncaught error; its text may be the user's own. */
 static int print_error(lua_State *L)
 {
-    lc_command_push_report(L, lc_host_open(L), 1);
     lc_sinks_settle(lc_host_open(L));
+    lc_error_text_push(L, lc_host_open(L), 1, lc_wants_colour(stderr));
     fprintf(stderr, "lucio: %s\n", lua_tostring(L, -1));
     fflush(stderr);
     return 0;

@@ -7,9 +7,11 @@
 
 #include "context.h"
 #include "error.h"
+#include "error_text.h"
 #include "future.h"
 #include "host.h"
 #include "loop.h"
+#include "stack_text.h"
 #include "task.h"
 
 /* User values: 1 the error, 2 the future. */
@@ -379,16 +381,9 @@ void lc_report_print(lua_State *L, struct lc_host *host, int idx)
     add_details(L, &buffer, keys, idx);
     luaL_pushresult(&buffer);
     if (lua_getfield(L, idx, "exception") != LUA_TNIL) {
-        lc_error_push_text(L, host, -1);
+        lc_error_text_push(L, host, -1, lc_wants_colour(stderr));
         lua_pushliteral(L, "\n");
         lua_concat(L, 2);
-        lc_error_push_traceback(L, host, -2);
-        if (lua_type(L, -1) == LUA_TSTRING) {
-            lua_pushliteral(L, "\n");
-            lua_concat(L, 3);
-        } else {
-            lua_pop(L, 1);
-        }
         lua_replace(L, -2);
         lua_concat(L, 2);
     } else {
@@ -430,10 +425,12 @@ void lc_report_slow(struct lc_loop *loop, const char *text, double seconds)
 
 void lc_report_note_source(lua_State *L, int idx)
 {
-    luaL_checkstack(L, 8, NULL);
+    luaL_checkstack(L, LC_STACK_TEXT_SLOTS, NULL);
     lc_report_push_place(L);
     lc_future_set_extra(L, idx, LC_EXTRA_SOURCE);
-    luaL_traceback(L, L, NULL, 1);
+    lua_pushliteral(L, "stack traceback:");
+    lc_stack_text_push(L, L, 1);
+    lua_concat(L, 2);
     lc_future_set_extra(L, idx, LC_EXTRA_SOURCE_TRACEBACK);
 }
 

@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "report.h"
 #include "timeout.h"
+#include "traceback.h"
 
 const struct lc_type lc_task_type = {"Task", sizeof(struct lc_task)};
 
@@ -99,6 +100,7 @@ static void task_end_cancelled(lua_State *L, struct lc_task *task, int idx)
 {
     if (lc_error_kind(L, -1) != LC_KIND_CANCELLED)
         lc_error_from(L, task->future.loop->host, LC_CANCELLED_ERROR);
+    lc_traceback_end(L, task->future.loop->host);
     task_finish(L, idx, task);
     lc_future_set_cancelled(L, idx);
 }
@@ -121,13 +123,8 @@ static void task_end_failed(lua_State *L, struct lc_task *task, int idx)
         lua_pop(L, 1);
         lua_pushliteral(L, "nil");
     }
-    if (kind == LC_KIND_VALUE) {
-        lc_error_push_traceback(L, loop->host, -1);
-        if (lua_isnil(L, -1))
-            lua_pop(L, 1);
-        else
-            lc_future_set_extra(L, idx, LC_EXTRA_TRACEBACK);
-    }
+    lc_traceback_keep(L, loop->host, idx);
+    lc_traceback_end(L, loop->host);
     if (kind == LC_KIND_EXIT)
         task->future.ignore_failure = true; /* the run call raises it: not lost */
     report = lc_future_make_report(L, idx);

@@ -11,6 +11,7 @@
 #include "exception_group.h"
 #include "loop.h"
 #include "task.h"
+#include "traceback.h"
 
 enum timeout_state { TIMEOUT_ACTIVE, TIMEOUT_EXPIRING, TIMEOUT_EXPIRED, TIMEOUT_FINISHED };
 
@@ -135,6 +136,7 @@ bool lc_timeout_exit(lua_State *L, struct lc_timeout *timeout, int error)
         lc_error_push_bare(L, host, LC_TIMEOUT_ERROR);
         lua_pushvalue(L, error);
         lua_setfield(L, -2, "cause");
+        lc_traceback_inherit(L, host, error);
         return true;
     }
     insert_timeout_error(L, host, error);

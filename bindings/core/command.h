@@ -11,7 +11,4 @@ struct lc_host;
 /* (main, ...) runs main as the script's task; upvalue 1 is the host. */
 int lc_command_run(lua_State *L);
 
-/* The text of an uncaught error with its traceback, and of a group's members. [-0, +1, e] */
-void lc_command_push_report(lua_State *L, struct lc_host *host, int idx);
-
 #endif

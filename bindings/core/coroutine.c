@@ -14,6 +14,7 @@
 #include "budget.h"
 #include "core.h"
 #include "generator.h"
+#include "traceback.h"
 
 static void set_awaiting(lua_State *L, struct lc_host *host, int idx, bool awaiting)
 {
@@ -144,6 +145,8 @@ static int resume_finish(lua_State *L, struct lc_host *host, int n)
 {
     if (n == LC_AWAITING)
         return lc_coroutine_suspend(L, host, 1, 0, resume_k);
+    if (n < 0)
+        lc_traceback_pass(L, host, -1, -1);
     lua_pushboolean(L, n >= 0);
     if (n < 0)
         n = 1;
@@ -187,11 +190,13 @@ static int wrap_finish(lua_State *L, struct lc_host *host, int n)
         status = lua_resetthread(co);
         lua_xmove(co, L, 1);
     }
+    lua_pushvalue(L, -1);
     if (status != LUA_ERRMEM && lua_type(L, -1) == LUA_TSTRING) {
         luaL_where(L, 1);
         lua_insert(L, -2);
         lua_concat(L, 2);
     }
+    lc_traceback_pass(L, host, -2, -1);
     return lua_error(L);
 }
 

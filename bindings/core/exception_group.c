@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "traceback.h"
 
 /* ---- methods ---- */
 

@@ -13,6 +13,7 @@
 #include "core.h"
 #include "coroutine.h"
 #include "report.h"
+#include "traceback.h"
 
 enum generator_state { GENERATOR_MADE, GENERATOR_SUSPENDED, GENERATOR_RUNNING, GENERATOR_FINISHED };
 
@@ -133,6 +134,7 @@ static int advance_on(lua_State *L, struct lc_host *host, struct generator *gene
         return 1;
     }
     lua_xmove(co, L, 1);
+    lc_traceback_pass(L, host, -1, -1);
     return lua_error(L);
 }
 

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "report.h"
+#include "traceback.h"
 
 struct group {
     struct lc_object object;
@@ -250,6 +251,8 @@ static int leave_finish(lua_State *L, struct lc_host *host, struct group *group)
         lua_pushliteral(L, "unhandled errors in a TaskGroup");
         lua_getiuservalue(L, 1, 1);
         lua_call(L, 2, 1);
+        if (!lua_isnil(L, 2))
+            lc_traceback_inherit(L, host, 2);
         return lua_error(L);
     }
     lua_pushboolean(L, 1);

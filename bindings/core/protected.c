@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "traceback.h"
 
 static bool passes(lua_State *L, int idx)
 {

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "loop_object.h"
 #include "report.h"
+#include "traceback.h"
 
 static int lucio_eager_task_factory(lua_State *L);
 
@@ -281,27 +282,20 @@ static int task_get_context(lua_State *L)
 static void push_traceback(lua_State *L, struct lc_task *task)
 {
     if (task->thread != NULL) {
-        lua_State *thread = task->thread;
-
-        if (task->started && task->waiter.L != NULL && task->waiter.state != LC_WAIT_IDLE)
-            thread = task->waiter.L;
         luaL_checkstack(L, 10, NULL);
         if (!task->started) {
             lua_pushliteral(L, "stack traceback:\n\t(not started) ");
             lc_task_push_position(L, task, 1);
             lua_concat(L, 2);
         } else {
-            luaL_traceback(L, thread, NULL, 0);
+            lc_traceback_push_task(L, task->future.loop->host, 1);
         }
     } else if (task->future.state == LC_FAILED) {
-        lua_getiuservalue(L, 1, 1);
-        if (lc_is_error(L, -1)) {
-            lua_pushliteral(L, "traceback");
-            lua_rawget(L, -2);
-        } else {
-            lc_future_push_extra(L, 1, LC_EXTRA_TRACEBACK);
+        lc_future_push_extra(L, 1, LC_EXTRA_TRACEBACK);
+        if (!lua_toboolean(L, -1)) {
+            lua_pop(L, 1);
+            lua_pushnil(L);
         }
-        lua_replace(L, -2);
     } else {
         lua_pushnil(L);
     }

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "timeout.h"
+#include "traceback.h"
 
 /* The awaitable under the timeout has ended. Stack: 1 the awaitable, 2 the timeout, 3 the handler,
  * then results or the error. */

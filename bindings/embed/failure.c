@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "embed.h"
+#include "traceback.h"
 
 /* What is said when there is no memory to say anything else. */
 static const struct lucio_error no_memory = {"", "not enough memory", ""};
@@ -80,7 +81,7 @@ void lc_embed_read_error(lua_State *L, struct lucio *h, int idx, struct lc_error
 
     idx = lua_absindex(L, idx);
     luaL_checkstack(L, 12, NULL);
-    lc_error_push_traceback(L, h->host, idx);
+    lc_traceback_push(L, h->host, idx);
     if (lua_type(L, -1) == LUA_TSTRING)
         traceback = lua_tostring(L, -1);
     if (lc_is_error(L, idx)) {

@@ -16,8 +16,8 @@
 
 #include <lauxlib.h>
 
-#include "command.h"
 #include "core.h"
+#include "error_text.h"
 #include "sink.h"
 #include "submodule.h"
 
@@ -304,7 +304,7 @@ static int log_task_name(lua_State *L)
 static int log_error_text(lua_State *L)
 {
     lua_settop(L, 1);
-    lc_command_push_report(L, lc_host_of(L), 1);
+    lc_error_text_push(L, lc_host_of(L), 1, false);
     return 1;
 }
 

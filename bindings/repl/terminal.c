@@ -8,8 +8,8 @@
 #include <lauxlib.h>
 
 #include "args.h"
-#include "command.h"
 #include "error.h"
+#include "error_text.h"
 #include "history.h"
 #include "host.h"
 #include "line_reader.h"
@@ -17,6 +17,7 @@
 #include "screen.h"
 #include "signals.h"
 #include "task.h"
+#include "traceback.h"
 #include "waiter.h"
 
 enum event { EVENT_NONE, EVENT_LINE, EVENT_END, EVENT_COMPLETE, EVENT_FAILURE };
@@ -306,7 +307,7 @@ static int terminal_call(lua_State *L)
 static int terminal_report(lua_State *L)
 {
     lua_settop(L, 2);
-    lc_command_push_report(L, lc_host_of(L), 2);
+    lc_error_text_push(L, lc_host_of(L), 2, false);
     return 1;
 }
 

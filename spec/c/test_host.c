@@ -100,7 +100,8 @@ static void runs_in_one_state_do_not_add_up(void **state)
         state_do(L, "assert(lucio.run(main) == 'done')", 0);
         lua_gc(L, LUA_GCCOLLECT);
         lua_gc(L, LUA_GCCOLLECT);
-        if (i == 10)
+        /* weak tables are rehashed now and then: the most of several runs */
+        if (i <= 10 && memory.balance > before)
             before = memory.balance;
     }
     assert_in_range(memory.balance, 1, before);

@@ -1,0 +1,442 @@
+#include "traceback.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "error.h"
+#include "future.h"
+#include "host.h"
+#include "loop.h"
+#include "stack_text.h"
+#include "task.h"
+
+/* Parts shown of a long way: so many first and so many last ones. */
+#define FIRST_PARTS 6
+#define LAST_PARTS  6
+#define PARTS_MAX   (FIRST_PARTS + LAST_PARTS)
+
+#define TITLE "stack traceback:"
+/* What ends a part. Lines that are indented further belong to it. */
+#define PART_END "\n\t(in "
+#define INDENTED "\n\t    "
+#define SKIPPING "\n\t...\t(skipping %d tasks and coroutines)"
+
+/* The host's memory of the last bare value raised: a table with these items. */
+enum last_item {
+    LAST_TRACEBACK = 1,
+    LAST_VALUE,
+    LAST_COROUTINE, /* lightuserdata of the lua_State that it was raised in, or... */
+    LAST_ARRIVES    /* true: ...is about to be raised in, coming from another one */
+};
+
+/* ---- parts ---- */
+
+/* Pushes "created at file:line", in debug mode with the whole stack, or "". The task is on top. */
+static void push_creation(lua_State *L, struct lc_task *task)
+{
+    lc_task_push_created(L, task);
+    if (lua_isnil(L, -1)) {
+        lua_pushliteral(L, ")");
+    } else {
+        lua_pushfstring(L, " created at %s)", lua_tostring(L, -1));
+        lc_future_push_extra(L, -3, LC_EXTRA_SOURCE_TRACEBACK);
+        if (lua_type(L, -1) == LUA_TSTRING) {
+            const char *lines = strchr(lua_tostring(L, -1), '\n');
+
+            luaL_gsub(L, lines != NULL ? lines : "", "\n\t", INDENTED);
+            lua_replace(L, -2);
+            lua_concat(L, 2);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    lua_replace(L, -2);
+}
+
+/* Appends to the part on top the line that says whose it was. [-1, +1, m] */
+static void end_task_part(lua_State *L, struct lc_task *task)
+{
+    if (task->future.loop->host->script == task)
+        return; /* its main chunk says so */
+    lua_pushliteral(L, PART_END "task '");
+    lc_task_push(L, task);
+    lc_task_push_name(L, task, lua_gettop(L));
+    luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
+    lua_replace(L, -2);
+    lua_insert(L, -2);
+    push_creation(L, task);
+    lua_replace(L, -2);
+    lua_pushliteral(L, "'");
+    lua_insert(L, -2);
+    lua_concat(L, 5);
+}
+
+static void end_coroutine_part(lua_State *L, struct lc_host *host, lua_State *co)
+{
+    lc_host_push_ref(L, host, LC_REF_GENERATOR_THREADS);
+    lua_pushthread(co);
+    if (co != L)
+        lua_xmove(co, L, 1);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        lua_pushliteral(L, PART_END "an async generator)");
+    else
+        lua_pushliteral(L, PART_END "a coroutine)");
+    lua_replace(L, -3);
+    lua_pop(L, 1);
+    lua_concat(L, 2);
+}
+
+/* Pushes the part of L, which runs, from a level of its stack on. */
+static void push_part(lua_State *L, struct lc_host *host, int level)
+{
+    struct lc_task *task = host->current;
+
+    lc_stack_text_push(L, L, level);
+    if (task != NULL && task->thread == L)
+        end_task_part(L, task);
+    else if (task != NULL && host->running == L)
+        end_coroutine_part(L, host, L);
+}
+
+/* The end of the part whose last line begins at `line`. */
+static const char *part_end(const char *line)
+{
+    do {
+        line++;
+        line += strcspn(line, "\n");
+    } while (strncmp(line, INDENTED, strlen(INDENTED)) == 0);
+    return line;
+}
+
+/* Where the parts of a traceback end: of the first ones, and how many there are. */
+struct ends {
+    const char *at[PARTS_MAX];
+    int count;
+};
+
+static void find_ends(const char *text, struct ends *ends)
+{
+    ends->count = 0;
+    while (ends->count < PARTS_MAX && (text = strstr(text, PART_END)) != NULL) {
+        text = part_end(text);
+        ends->at[ends->count++] = text;
+    }
+}
+
+/* Replaces the part on top by the traceback at `idx` with the part added. Where there are too many
+ * of them, the first one behind those that are always shown goes. [-1, +1, m] */
+static void add_part(lua_State *L, int idx)
+{
+    const char *text = lua_tostring(L, idx), *middle;
+    size_t number = strcspn(SKIPPING, "%");
+    int skipped = 1;
+    struct ends ends;
+
+    find_ends(text, &ends);
+    if (ends.count < PARTS_MAX) {
+        lua_pushvalue(L, idx);
+        lua_insert(L, -2);
+        lua_concat(L, 2);
+        return;
+    }
+    middle = ends.at[FIRST_PARTS - 1];
+    if (strncmp(middle, SKIPPING, number) == 0)
+        skipped += (int)strtol(middle + number, NULL, 10);
+    lua_pushlstring(L, text, (size_t)(middle - text));
+    lua_pushfstring(L, SKIPPING, skipped);
+    lua_pushstring(L, ends.at[FIRST_PARTS]);
+    lua_rotate(L, -4, 3);
+    lua_concat(L, 4);
+}
+
+/* [-1, +1, m] */
+static void add_title(lua_State *L)
+{
+    lua_pushliteral(L, TITLE);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+}
+
+/* ---- the handler ---- */
+
+/* Level of who raised, seen from the functions that the handler calls under protection. */
+#define RAISER 2
+
+/* Pushes whether L has added its part to the error object at `idx`. [-0, +0, -] */
+static bool has_part(lua_State *L, struct lc_host *host, int idx)
+{
+    bool found;
+
+    lc_host_push_ref(L, host, LC_REF_TRACED);
+    lua_pushthread(L);
+    lua_rawget(L, -2);
+    found = lua_rawequal(L, -1, idx);
+    lua_pop(L, 2);
+    return found;
+}
+
+/* The error object at `idx` has the part of L, or nil. [-0, +0, m] */
+static void set_has_part(lua_State *L, struct lc_host *host, int idx)
+{
+    lc_host_push_ref(L, host, LC_REF_TRACED);
+    lua_pushthread(L);
+    if (idx != 0)
+        lua_pushvalue(L, idx);
+    else
+        lua_pushnil(L);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+static void trace_object(lua_State *L, struct lc_host *host)
+{
+    int type;
+
+    lua_settop(L, 1);
+    lua_pushliteral(L, "traceback");
+    type = lua_rawget(L, 1);
+    if ((type != LUA_TSTRING && type != LUA_TNIL) || (type == LUA_TSTRING && has_part(L, host, 1)))
+        return;
+    push_part(L, host, RAISER);
+    if (type == LUA_TSTRING)
+        add_part(L, 2);
+    else
+        add_title(L);
+    /* raw: no code of the class runs in a handler of errors */
+    lua_pushliteral(L, "traceback");
+    lua_insert(L, -2);
+    lua_rawset(L, 1);
+    set_has_part(L, host, 1);
+}
+
+/* Pushes the memory of the last bare value if that is the value at `idx`. [-0, +(0|1), -] */
+static bool push_last(lua_State *L, struct lc_host *host, int idx)
+{
+    bool found;
+
+    idx = lua_absindex(L, idx);
+    if (host->traceback == LC_NO_ANCHOR)
+        return false;
+    lc_anchor_push(L, host, host->traceback);
+    lua_rawgeti(L, -1, LAST_VALUE);
+    found = lua_rawequal(L, -1, idx);
+    lua_pop(L, found ? 1 : 2);
+    return found;
+}
+
+/* Pops a traceback and remembers it as that of the bare value at `idx`. [-1, +0, m] */
+static void set_last(lua_State *L, struct lc_host *host, int idx, bool arrives)
+{
+    idx = lua_absindex(L, idx);
+    lua_createtable(L, LAST_ARRIVES, 0);
+    lua_insert(L, -2);
+    lua_rawseti(L, -2, LAST_TRACEBACK);
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, -2, LAST_VALUE);
+    lua_pushlightuserdata(L, L);
+    lua_rawseti(L, -2, LAST_COROUTINE);
+    lua_pushboolean(L, arrives);
+    lua_rawseti(L, -2, LAST_ARRIVES);
+    if (host->traceback == LC_NO_ANCHOR)
+        host->traceback = lc_anchor_reserve(L, host);
+    lc_anchor_set(L, host, host->traceback);
+}
+
+/* Whether the part on top is the end of the traceback below it: the value is the one that came by
+ * before, raised again on its way out of the same stack. */
+static bool is_seen(lua_State *L)
+{
+    size_t part = lua_rawlen(L, -1), text = lua_rawlen(L, -2);
+
+    return part <= text && strcmp(lua_tostring(L, -2) + (text - part), lua_tostring(L, -1)) == 0;
+}
+
+static void trace_value(lua_State *L, struct lc_host *host)
+{
+    bool here, arrives;
+
+    lua_settop(L, 1);
+    if (push_last(L, host, 1)) {
+        lua_rawgeti(L, 2, LAST_COROUTINE);
+        here = lua_touserdata(L, -1) == L;
+        lua_rawgeti(L, 2, LAST_ARRIVES);
+        arrives = lua_toboolean(L, -1);
+        lua_settop(L, 2);
+        lua_rawgeti(L, 2, LAST_TRACEBACK);
+        push_part(L, host, RAISER);
+        if (here && arrives)
+            add_part(L, 3);
+        else if (here && is_seen(L))
+            return;
+        else
+            add_title(L);
+    } else {
+        push_part(L, host, RAISER);
+        add_title(L);
+    }
+    set_last(L, host, 1, false);
+}
+
+/* (error) */
+static int trace(lua_State *L)
+{
+    struct lc_host *host = lc_host_open(L);
+
+    if (lc_is_error(L, 1))
+        trace_object(L, host);
+    else
+        trace_value(L, host);
+    return 0;
+}
+
+int lc_traceback_handler(lua_State *L)
+{
+    lua_settop(L, 1);
+    if (lua_isnil(L, 1) || !lua_checkstack(L, 2 * LC_STACK_TEXT_SLOTS))
+        return 1;
+    /* protected: the end of memory must not take the error's place */
+    lua_pushcfunction(L, trace);
+    lua_pushvalue(L, 1);
+    lua_pcall(L, 1, 0, 0);
+    lua_settop(L, 1);
+    return 1;
+}
+
+void lc_traceback_push(lua_State *L, struct lc_host *host, int idx)
+{
+    idx = lua_absindex(L, idx);
+    if (lc_is_error(L, idx)) {
+        lua_pushliteral(L, "traceback");
+        lua_rawget(L, idx);
+    } else if (push_last(L, host, idx)) {
+        lua_rawgeti(L, -1, LAST_TRACEBACK);
+        lua_replace(L, -2);
+    } else {
+        lua_pushnil(L);
+    }
+}
+
+void lc_traceback_push_task(lua_State *L, struct lc_host *host, int idx)
+{
+    struct lc_task *task = lua_touserdata(L, idx);
+    lua_State *inner = task->thread;
+
+    luaL_checkstack(L, LC_STACK_TEXT_SLOTS, NULL);
+    if (task->waiter.L != NULL && task->waiter.state != LC_WAIT_IDLE)
+        inner = task->waiter.L;
+    lc_stack_text_push(L, inner, 0);
+    if (inner != task->thread && lua_checkstack(inner, 1)) {
+        end_coroutine_part(L, host, inner);
+        lc_stack_text_push(L, task->thread, 0);
+        lua_concat(L, 2);
+    }
+    end_task_part(L, task);
+    add_title(L);
+}
+
+/* ---- on the way ---- */
+
+void lc_traceback_keep(lua_State *L, struct lc_host *host, int idx)
+{
+    idx = lua_absindex(L, idx);
+    luaL_checkstack(L, 6, NULL);
+    lc_traceback_push(L, host, -1);
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        if (!lc_is_error(L, -1))
+            return;
+        lua_pushboolean(L, 0);
+    }
+    lc_future_set_extra(L, idx, LC_EXTRA_TRACEBACK);
+}
+
+void lc_traceback_end(lua_State *L, struct lc_host *host)
+{
+    luaL_checkstack(L, 4, NULL);
+    lc_host_push_ref(L, host, LC_REF_TRACED);
+    lua_pushthread(L);
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        set_has_part(L, host, 0);
+    lua_pop(L, 2);
+}
+
+/* An error object that is raised in L again, with the kept traceback on top. [-1, +0, m] */
+static void restore_object(lua_State *L, struct lc_host *host, int idx, int error)
+{
+    lua_pushliteral(L, "traceback");
+    if (lua_isnil(L, -2)) {
+        /* a CancelledError, which is kept when it is first asked for */
+        if (lua_rawget(L, error) == LUA_TSTRING)
+            lc_future_set_extra(L, idx, LC_EXTRA_TRACEBACK);
+        else
+            lua_pop(L, 1);
+        lua_pop(L, 1);
+    } else {
+        if (lua_toboolean(L, -2))
+            lua_pushvalue(L, -2);
+        else
+            lua_pushnil(L);
+        lua_rawset(L, error);
+        lua_pop(L, 1);
+    }
+    if (has_part(L, host, error))
+        set_has_part(L, host, 0);
+}
+
+void lc_traceback_restore(lua_State *L, struct lc_host *host, int idx)
+{
+    int error = lua_gettop(L);
+
+    idx = lua_absindex(L, idx);
+    luaL_checkstack(L, 10, NULL);
+    lc_future_push_extra(L, idx, LC_EXTRA_TRACEBACK);
+    if (lc_is_error(L, error))
+        restore_object(L, host, idx, error);
+    else if (lua_type(L, -1) == LUA_TSTRING)
+        set_last(L, host, error, true);
+    else
+        lua_pop(L, 1);
+}
+
+void lc_traceback_pass(lua_State *L, struct lc_host *host, int from, int to)
+{
+    to = lua_absindex(L, to);
+    luaL_checkstack(L, 8, NULL);
+    if (lc_is_error(L, from) || !push_last(L, host, from))
+        return;
+    lua_rawgeti(L, -1, LAST_TRACEBACK);
+    set_last(L, host, to, true);
+    lua_pop(L, 1);
+}
+
+void lc_traceback_inherit(lua_State *L, struct lc_host *host, int from)
+{
+    int error = lua_gettop(L);
+    struct ends ends;
+    const char *text;
+    lua_Debug ar;
+
+    from = lua_absindex(L, from);
+    luaL_checkstack(L, 8, NULL);
+    if (lua_getstack(L, 1, &ar) && lua_getinfo(L, "S", &ar) && ar.what[0] != 'C')
+        return; /* the stack is there */
+    lua_pushliteral(L, "traceback");
+    if (!lc_is_error(L, from) || lua_rawget(L, from) != LUA_TSTRING) {
+        lua_settop(L, error);
+        return;
+    }
+    text = lua_tostring(L, -1);
+    find_ends(text, &ends);
+    /* the last part; that of the script's task has no line at its end */
+    if (ends.count > 0 && *ends.at[ends.count - 1] == '\0')
+        ends.count--;
+    lua_pushstring(L, ends.count > 0 ? ends.at[ends.count - 1] : text + strlen(TITLE));
+    add_title(L);
+    lua_pushliteral(L, "traceback");
+    lua_insert(L, -2);
+    lua_rawset(L, error);
+    lua_settop(L, error);
+    set_has_part(L, host, error);
+}
