@@ -85,6 +85,12 @@ struct lc_clock {
     double now; /* of the virtual clock, seconds */
 };
 
+/* What shares the terminal with the program's output: the prompt. */
+struct lc_display {
+    /* Called before text is written to a terminal, by others than stdio, which tells by itself. */
+    void (*make_room)(struct lc_display *display, const char *text, size_t size);
+};
+
 struct lc_options {
     bool debug;
     bool virtual_clock;
@@ -105,10 +111,11 @@ struct lc_host {
     bool is_command;    /* the lucio command owns the process */
     bool is_module;     /* loaded by require: the interpreter owns it */
     bool closed;
-    struct lc_task *script;   /* the command's script as a task: may start loops of its own */
-    struct lc_link loops;     /* all loops, open ones first */
-    struct lc_link old_loops; /* closed loops, kept for their generation number */
-    struct lc_link sinks;     /* outputs of logs, see sink.h */
+    struct lc_display *display; /* NULL: nothing does */
+    struct lc_task *script;     /* the command's script as a task: may start loops of its own */
+    struct lc_link loops;       /* all loops, open ones first */
+    struct lc_link old_loops;   /* closed loops, kept for their generation number */
+    struct lc_link sinks;       /* outputs of logs, see sink.h */
     struct lc_anchors anchors;
     struct lc_threads threads;
     struct lc_places places;

@@ -288,6 +288,11 @@ static bool is_ready(struct lc_sink *sink)
     return poll(&(struct pollfd){.fd = sink->fd, .events = POLLOUT}, 1, 0) == 1;
 }
 
+bool lc_sink_is_terminal(const struct lc_sink *sink)
+{
+    return sink->terminal;
+}
+
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size)
 {
     if (sink->direct && is_ready(sink)) {

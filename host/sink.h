@@ -37,6 +37,8 @@ struct lc_sink *lc_sink_new(struct lc_host *host, int fd, const char *name,
 /* The sink of descriptor 1 or 2, the same for all who ask; it stays until the host closes. */
 struct lc_sink *lc_sink_standard(struct lc_host *host, int fd);
 
+bool lc_sink_is_terminal(const struct lc_sink *sink);
+
 /* Writes or queues a record. False: it was dropped. */
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size);
 

@@ -191,6 +191,8 @@ static int output_write(lua_State *L)
     /* what print has left in the buffer comes first */
     if (output->stream != NULL && __fpending(check_open(L, host, output)) > 0)
         fflush(output->stream->f);
+    if (host->display != NULL && lc_sink_is_terminal(sink))
+        host->display->make_room(host->display, text, size);
     lua_pushboolean(L, lc_sink_write(sink, text, size));
     return 1;
 }

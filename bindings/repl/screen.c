@@ -27,20 +27,28 @@ static bool write_all(int fd, const char *data, size_t size)
     return true;
 }
 
+/* Takes the line off the screen before the text is written. */
+static void make_room(struct lc_display *display, const char *text, size_t size)
+{
+    struct lc_screen *screen = lc_container_of(display, struct lc_screen, display);
+
+    if (!pthread_equal(screen->thread, pthread_self()))
+        return;
+    if (screen->reader != NULL && !screen->hidden) {
+        screen->reader->type->hide(screen->reader);
+        screen->hidden = true;
+    }
+    if (size > 0)
+        screen->in_line = text[size - 1] != '\n';
+}
+
 static ssize_t stream_write(void *cookie, const char *data, size_t size)
 {
     struct lc_screen_stream *stream = cookie;
-    struct lc_screen *screen = stream->screen;
 
     if (size == 0)
         return 0;
-    if (pthread_equal(screen->thread, pthread_self())) {
-        if (screen->reader != NULL && !screen->hidden) {
-            screen->reader->type->hide(screen->reader);
-            screen->hidden = true;
-        }
-        screen->in_line = data[size - 1] != '\n';
-    }
+    make_room(&stream->screen->display, data, size);
     return write_all(stream->fd, data, size) ? (ssize_t)size : 0;
 }
 
@@ -84,6 +92,7 @@ void lc_screen_install(struct lc_screen *screen)
 {
     memset(screen, 0, sizeof *screen);
     screen->thread = pthread_self();
+    screen->display.make_room = make_room;
     stream_install(screen, &screen->streams[0], &stdout, _IOLBF);
     stream_install(screen, &screen->streams[1], &stderr, _IONBF);
 }

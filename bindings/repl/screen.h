@@ -12,9 +12,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "host.h"
+
 struct lc_line_reader;
 
 struct lc_screen {
+    struct lc_display display;     /* for what writes to the terminal by other ways */
     struct lc_line_reader *reader; /* whose line is being edited, or NULL */
     bool hidden;                   /* that line is off the screen */
     bool in_line;                  /* what was written last did not end its line */

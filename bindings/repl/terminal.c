@@ -336,6 +336,7 @@ static int terminal_gc(lua_State *L)
             ev_io_stop(terminal->loop->ev, &terminal->io);
         }
     }
+    terminal->host->display = NULL;
     terminal->reader->type->free(terminal->reader);
     terminal->reader = NULL;
     return 0;
@@ -384,4 +385,5 @@ void lc_terminal_new(lua_State *L, struct lc_host *host, struct lc_screen *scree
         terminal->reader = lc_plain_new();
     if (terminal->reader == NULL)
         luaL_error(L, "not enough memory");
+    host->display = &screen->display;
 }

@@ -110,6 +110,15 @@ describe("tasks at the prompt", function()
     assert.matches("\r\27[Jtick 1\n> 'one ", out, 1, true)
   end)
 
+  it("may log, without breaking the line", function()
+    local out = session {
+      ask("function f() lucio.sleep(0.2) lucio.log.warning('careful') print('out') end", ""),
+      ask("t = lucio.create_task(f)", ""),
+      screen.type "'ab", see "WARNING:root:careful\nout\n> 'ab", ask("c'", '"abc"'),
+    }
+    assert.matches("\r\27[JWARNING", out, 1, true)
+  end)
+
   it("are given a line that takes several rows back as a whole", function()
     local out = session {
       columns = 20,
