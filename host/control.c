@@ -22,10 +22,14 @@ static struct {
     _Atomic(struct lc_host *) host;
     atomic_int prints;      /* signals to print that were not served yet */
     _Atomic uint64_t asked; /* asker << 34 | value of the request; 0: none */
-    lua_State *hooked;      /* where serve_hook was set last, and what it replaced */
-    lua_Hook hook;
-    int mask;
-    int count;
+    atomic_bool forwarded;  /* another thread got the signal and passed it on */
+    struct replaced {
+        lua_State *L; /* only compared: it may be gone */
+        lua_Hook hook;
+        int mask;
+        int count;
+    } replaced[8]; /* the hooks in whose place serve_hook was set lately */
+    unsigned replaced_next;
 } control;
 
 #define ASKER_SHIFT 34
@@ -310,11 +314,15 @@ static void serve_hook(lua_State *L, lua_Debug *ar)
     struct lc_host *host = atomic_load(&control.host);
 
     (void)ar;
-    if (L == control.hooked)
-        lua_sethook(L, control.hook, control.mask, control.count);
-    else
-        lua_sethook(L, NULL, 0, 0);
-    control.hooked = NULL;
+    lua_sethook(L, NULL, 0, 0);
+    for (size_t i = 0; i < sizeof control.replaced / sizeof control.replaced[0]; i++) {
+        struct replaced *replaced = &control.replaced[i];
+
+        if (replaced->L != L)
+            continue;
+        lua_sethook(L, replaced->hook, replaced->mask, replaced->count);
+        replaced->L = NULL;
+    }
     if (host != NULL)
         serve(L, host);
 }
@@ -327,13 +335,19 @@ static void serve_hook(lua_State *L, lua_Debug *ar)
 static void set_hook(struct lc_host *host)
 {
     lua_State *L = host->running != NULL ? host->running : host->loop->L;
+    size_t at;
 
     if (L == NULL || lua_gethook(L) == serve_hook)
         return;
-    control.hook = lua_gethook(L);
-    control.mask = lua_gethookmask(L);
-    control.count = lua_gethookcount(L);
-    control.hooked = L;
+    for (size_t i = 0; i < sizeof control.replaced / sizeof control.replaced[0]; i++) {
+        if (control.replaced[i].L == L)
+            control.replaced[i].L = NULL;
+    }
+    if (lua_gethook(L) != NULL) {
+        at = control.replaced_next++ % (sizeof control.replaced / sizeof control.replaced[0]);
+        control.replaced[at] =
+            (struct replaced){L, lua_gethook(L), lua_gethookmask(L), lua_gethookcount(L)};
+    }
     lua_sethook(L, serve_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
@@ -360,9 +374,10 @@ static void on_signal(int number, siginfo_t *info, void *context)
     (void)context;
     if (host == NULL)
         return;
-    again = info->si_code != SI_TKILL ? note(number, info) : false;
+    again = !atomic_exchange(&control.forwarded, false) && note(number, info);
     if (syscall(SYS_gettid) != getpid()) {
         /* the loop and Lua are the main thread's to look at */
+        atomic_store(&control.forwarded, true);
         syscall(SYS_tgkill, getpid(), getpid(), number);
     } else if (host->loop != NULL) {
         if (again || host->running != NULL)

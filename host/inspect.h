@@ -87,12 +87,14 @@ struct lc_task *lc_survey_awaiter(const struct lc_survey *survey, int *edge);
 
 /* ---- inspect_text.c ---- */
 
-/* "running", "ready" or "waiting". */
-const char *lc_task_state_name(const struct lc_task *task);
-bool lc_task_is_waiting(const struct lc_task *task);
+enum lc_task_state { LC_TASK_RUNNING, LC_TASK_READY, LC_TASK_WAITING };
 
-/* How many seconds the task has been waiting. */
-double lc_task_waiting(const struct lc_survey *survey, const struct lc_task *task);
+enum lc_task_state lc_task_state(const struct lc_task *task);
+const char *lc_task_state_name(enum lc_task_state state);
+
+/* How many seconds the task has been waiting, or the step that runs it has taken if that is long.
+ * Negative: there is nothing to say. */
+double lc_task_seconds(const struct lc_survey *survey, const struct lc_task *task);
 
 /* Pushes what the waiting task at `idx` waits for. [-0, +1, m] */
 void lc_task_push_waits_for(lua_State *L, const struct lc_survey *survey, struct lc_task *task);

@@ -16,6 +16,9 @@
 /* Deeper lines of a tree stand no further to the right; they begin with their depth. */
 #define INDENT_MAX 30
 
+/* A step that takes less is not worth a word, seconds. */
+#define LONG_STEP 0.1
+
 /* ---- one task ---- */
 
 /* The future that the task waits for directly, or NULL. */
@@ -26,29 +29,41 @@ static struct lc_future *awaited_future(const struct lc_task *task)
     return lc_waiter_object(&task->waiter);
 }
 
-const char *lc_task_state_name(const struct lc_task *task)
+enum lc_task_state lc_task_state(const struct lc_task *task)
 {
     const struct lc_future *future = awaited_future(task);
 
     if (!task->started)
-        return "ready";
+        return LC_TASK_READY;
     if (task->waiter.state == LC_WAIT_IDLE || task == task->future.loop->host->current)
-        return "running";
+        return LC_TASK_RUNNING;
     if (!lc_waiter_is_pending(&task->waiter) || (future != NULL && lc_future_is_done(future)))
-        return "ready";
-    return "waiting";
+        return LC_TASK_READY;
+    return LC_TASK_WAITING;
 }
 
-bool lc_task_is_waiting(const struct lc_task *task)
+const char *lc_task_state_name(enum lc_task_state state)
 {
-    return strcmp(lc_task_state_name(task), "waiting") == 0;
+    static const char *const names[] = {"running", "ready", "waiting"};
+
+    return names[state];
 }
 
-double lc_task_waiting(const struct lc_survey *survey, const struct lc_task *task)
+double lc_task_seconds(const struct lc_survey *survey, const struct lc_task *task)
 {
-    double seconds = survey->now - task->since;
+    double seconds;
 
-    return seconds > 0 ? seconds : 0;
+    switch (lc_task_state(task)) {
+    case LC_TASK_WAITING:
+        seconds = survey->now - task->since;
+        return seconds > 0 ? seconds : 0;
+    case LC_TASK_RUNNING:
+        seconds = survey->now - survey->loop->now;
+        return seconds >= LONG_STEP ? seconds : -1;
+    case LC_TASK_READY:
+        break;
+    }
+    return -1;
 }
 
 /* Pushes " (1.500 s more, timeout in 2.000 s)", or "". */
@@ -77,6 +92,19 @@ static void push_limits(lua_State *L, const struct lc_survey *survey, const stru
                         limit);
 }
 
+/* Pushes what the future at `idx` stands for. */
+static void push_future_name(lua_State *L, int idx)
+{
+    lc_future_push_extra(L, idx, LC_EXTRA_NAME);
+    if (!lua_isnil(L, -1))
+        return;
+    lc_future_push_extra(L, idx, LC_EXTRA_GUARD);
+    if (lua_isnil(L, -1))
+        lua_pushliteral(L, "future");
+    else
+        lua_pushliteral(L, "shield");
+}
+
 void lc_task_push_waits_for(lua_State *L, const struct lc_survey *survey, struct lc_task *task)
 {
     struct lc_future *future = awaited_future(task);
@@ -90,11 +118,7 @@ void lc_task_push_waits_for(lua_State *L, const struct lc_survey *survey, struct
             lc_task_push_name(L, (struct lc_task *)future, top + 1);
             lua_pushfstring(L, "task '%s'", lua_tostring(L, -1));
         } else {
-            lc_future_push_extra(L, top + 1, LC_EXTRA_GUARD);
-            if (lua_toboolean(L, -1))
-                lua_pushliteral(L, "shield");
-            else
-                lua_pushliteral(L, "future");
+            push_future_name(L, top + 1);
         }
     }
     push_limits(L, survey, &task->waiter.timer, task);
@@ -181,25 +205,24 @@ void lc_survey_push_node(lua_State *L, const struct lc_survey *survey, int node)
 static void push_task_line(lua_State *L, const struct lc_survey *survey, struct lc_task *task,
                            int idx)
 {
-    const char *state = lc_task_state_name(task);
+    enum lc_task_state state = lc_task_state(task);
+    double seconds = lc_task_seconds(survey, task);
     int name = lua_gettop(L) + 1;
-    char seconds[40];
+    char since[40] = "";
 
+    if (seconds >= 0)
+        snprintf(since, sizeof since, " %.3f s", seconds);
     lc_task_push_name(L, task, idx);
     lc_task_push_place(L, task, idx);
-    if (task->cancelling > 0)
-        lua_pushfstring(L, "%s: cancelling, %s", lua_tostring(L, name), state);
-    else
-        lua_pushfstring(L, "%s: %s", lua_tostring(L, name), state);
-    if (!task->started) {
-        lua_pushfstring(L, "%s, not started, %s", lua_tostring(L, -1), lua_tostring(L, name + 1));
-    } else if (lc_task_is_waiting(task)) {
+    lua_pushfstring(L, "%s: %s%s%s", lua_tostring(L, name),
+                    task->cancelling > 0 ? "cancelling, " : "", lc_task_state_name(state), since);
+    if (state == LC_TASK_WAITING) {
         lc_task_push_waits_for(L, survey, task);
-        snprintf(seconds, sizeof seconds, "%.3f", lc_task_waiting(survey, task));
-        lua_pushfstring(L, "%s %s s for %s at %s", lua_tostring(L, name + 2), seconds,
-                        lua_tostring(L, -1), lua_tostring(L, name + 1));
+        lua_pushfstring(L, "%s for %s at %s", lua_tostring(L, name + 2), lua_tostring(L, -1),
+                        lua_tostring(L, name + 1));
     } else {
-        lua_pushfstring(L, "%s at %s", lua_tostring(L, -1), lua_tostring(L, name + 1));
+        lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1),
+                        task->started ? " at " : ", not started, ", lua_tostring(L, name + 1));
     }
     lc_task_push_created(L, task);
     if (!lua_isnil(L, -1))

@@ -344,6 +344,8 @@ static int loop_getaddrinfo(lua_State *L)
     }
     lc_future_new(L, loop);
     future = lua_gettop(L);
+    lua_pushliteral(L, "getaddrinfo"); /* for who asks what the task waits for */
+    lc_future_set_extra(L, future, LC_EXTRA_NAME);
     lua_pushvalue(L, future);
     lookup->future = lc_anchor(L, host);
     lookup->loop = loop;

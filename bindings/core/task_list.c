@@ -58,16 +58,18 @@ static void push_cells(lua_State *L, const struct lc_survey *survey, int node)
 {
     struct lc_task *task = survey->nodes[node].task;
     int first = lua_gettop(L) + 1;
+    enum lc_task_state state = lc_task_state(task);
+    double since = lc_task_seconds(survey, task);
     char seconds[40] = "";
 
     lc_task_push(L, task);
     lua_pushfstring(L, "%I", (LUAI_UACINT)task->id);
     lc_task_push_name(L, task, first);
-    lua_pushfstring(L, "%s%s", lc_task_state_name(task), task->cancelling > 0 ? "*" : "");
-    if (lc_task_is_waiting(task))
-        snprintf(seconds, sizeof seconds, "%.3f", lc_task_waiting(survey, task));
+    lua_pushfstring(L, "%s%s", lc_task_state_name(state), task->cancelling > 0 ? "*" : "");
+    if (since >= 0)
+        snprintf(seconds, sizeof seconds, "%.3f", since);
     lua_pushstring(L, seconds);
-    if (lc_task_is_waiting(task))
+    if (state == LC_TASK_WAITING)
         lc_task_push_waits_for(L, survey, task);
     else
         lua_pushliteral(L, "");

@@ -77,7 +77,9 @@ static int lucio_print_tasks(lua_State *L)
 static void set_task_fields(lua_State *L, const struct lc_survey *survey, struct lc_task *task,
                             int idx)
 {
-    lua_pushstring(L, lc_task_state_name(task));
+    double seconds = lc_task_seconds(survey, task);
+
+    lua_pushstring(L, lc_task_state_name(lc_task_state(task)));
     lua_setfield(L, -2, "state");
     lc_task_push_place(L, task, idx);
     lua_setfield(L, -2, "place");
@@ -85,12 +87,14 @@ static void set_task_fields(lua_State *L, const struct lc_survey *survey, struct
     lua_setfield(L, -2, "created");
     lua_pushboolean(L, task->cancelling > 0);
     lua_setfield(L, -2, "cancelling");
-    if (!lc_task_is_waiting(task))
-        return;
-    lc_task_push_waits_for(L, survey, task);
-    lua_setfield(L, -2, "waits_for");
-    lua_pushnumber(L, lc_task_waiting(survey, task));
-    lua_setfield(L, -2, "seconds");
+    if (lc_task_state(task) == LC_TASK_WAITING) {
+        lc_task_push_waits_for(L, survey, task);
+        lua_setfield(L, -2, "waits_for");
+    }
+    if (seconds >= 0) {
+        lua_pushnumber(L, seconds);
+        lua_setfield(L, -2, "seconds");
+    }
 }
 
 /* Pushes the table of a step. */

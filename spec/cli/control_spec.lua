@@ -50,7 +50,8 @@ local function session(script, lines)
   file:flush()
   local text = string.format("LUCIO=$(realpath %s) D=%s S=%s XDG_RUNTIME_DIR=%s\n%s\n%s\n",
     quote(command.path), quote(dir), quote(dir .. "/script.lua"), quote(dir), PRELUDE, lines)
-  pipe = assert(io.popen("exec 2>&1; export LUCIO XDG_RUNTIME_DIR; unset LUCIO_CONTROL;"
+  pipe = assert(io.popen("exec 2>&1; export LUCIO XDG_RUNTIME_DIR; unset LUCIO_CONTROL"
+    .. " LUCIO_CLOCK LUCIO_DEBUG LUCIO_BACKEND LUA_INIT;"
     .. " timeout -k 2 30 bash -c " .. quote("export XDG_RUNTIME_DIR; " .. text)))
   local out = pipe:read("a")
   pipe:close()
@@ -91,6 +92,17 @@ describe("lucio ps", function()
     local out = session(STUCK, 'start "$S"; ask ps $P; stop')
     assert.truthy(out:find("\n1   Task%-1     running .-script%.lua:%d+ in main chunk"))
     has(out, "status 0")
+  end)
+
+  it("says how long a step takes", function()
+    local out = session([[
+      local began = os.clock()
+      while os.clock() - began < 0.15 do end
+      print("up")
+      io.stdout:flush()
+      while true do end]], 'start "$S"; ask ps $P; ask pstree $P; stop')
+    assert.truthy(out:find("\n1 +Task%-1 +running +[%d.]+ +%S+script%.lua:%d+ in main chunk\n"))
+    assert.truthy(out:find("\nTask%-1: running [%d.]+ s at %S+script%.lua:%d+ in main chunk\n"))
   end)
 
   it("is answered in a run call of the script, of all loops", function()
