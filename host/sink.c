@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -9,11 +10,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "host.h"
+
+/* How a record gets to a descriptor on the spot. */
+enum kind {
+    KIND_QUEUED,   /* never */
+    KIND_FILE,     /* a regular file, a device that does not wait */
+    KIND_TERMINAL, /* when poll says so */
+    KIND_PIPE,     /* the same, and without a reader it would be SIGPIPE */
+    KIND_SOCKET
+};
 
 /* Records one after the other: length, text. */
 struct buffer {
@@ -26,8 +37,7 @@ struct lc_sink {
     struct lc_link link; /* host->sinks */
     int fd;
     bool owns_fd;
-    bool direct;   /* write on the spot when nothing is queued */
-    bool terminal; /* which has to be asked first */
+    enum kind kind;
     bool released; /* goes as soon as its thread has ended */
     bool threaded; /* the thread was started and not yet joined */
     pid_t process; /* in which it was */
@@ -273,19 +283,60 @@ static bool queue(struct lc_sink *sink, const char *text, size_t size)
     return taken;
 }
 
-/* Whether a record may be written on the spot: nothing is before it and a write will not wait. */
-static bool is_ready(struct lc_sink *sink)
+static bool is_idle(struct lc_sink *sink)
 {
     bool busy = false;
 
+    forget_parent(sink);
     if (sink->threaded) {
         pthread_mutex_lock(&sink->mutex);
         busy = sink->writing || sink->front.used > 0 || sink->dropped > 0;
         pthread_mutex_unlock(&sink->mutex);
     }
-    if (busy || !sink->terminal)
-        return !busy;
-    return poll(&(struct pollfd){.fd = sink->fd, .events = POLLOUT}, 1, 0) == 1;
+    return !busy;
+}
+
+bool lc_sink_is_ready(struct lc_sink *sink, size_t size)
+{
+    struct pollfd ready = {.fd = sink->fd, .events = POLLOUT};
+
+    if (sink->kind == KIND_QUEUED || !is_idle(sink))
+        return false;
+    if (sink->kind == KIND_FILE || sink->kind == KIND_SOCKET)
+        return true;
+    /* a pipe that is ready takes PIPE_BUF bytes at least (pipe(7)); no reader: POLLERR */
+    return size <= PIPE_BUF && poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT;
+}
+
+/* write(2) with EPIPE and no SIGPIPE, should the reader go at this moment. */
+static ssize_t write_pipe(int fd, const char *text, size_t size)
+{
+    sigset_t pipe, before;
+    ssize_t n;
+    int error;
+
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, &before);
+    n = write(fd, text, size);
+    error = errno;
+    if (n < 0 && error == EPIPE && !sigismember(&before, SIGPIPE))
+        sigtimedwait(&pipe, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
+    return n;
+}
+
+static ssize_t write_now(struct lc_sink *sink, const char *text, size_t size)
+{
+    switch (sink->kind) {
+    case KIND_PIPE:
+        return write_pipe(sink->fd, text, size);
+    case KIND_SOCKET:
+        return send(sink->fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    default:
+        return write(sink->fd, text, size);
+    }
 }
 
 bool lc_sink_is_terminal(const struct lc_sink *sink)
@@ -295,8 +346,8 @@ bool lc_sink_is_terminal(const struct lc_sink *sink)
 
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size)
 {
-    if (sink->direct && is_ready(sink)) {
-        ssize_t n = write(sink->fd, text, size);
+    if (lc_sink_is_ready(sink, size)) {
+        ssize_t n = write_now(sink, text, size);
 
         if (n == (ssize_t)size)
             return true;
@@ -387,12 +438,26 @@ static void reap(struct lc_host *host)
     }
 }
 
+static enum kind kind_of(int fd)
+{
+    struct stat info;
+
+    if (fstat(fd, &info) != 0)
+        return KIND_QUEUED;
+    if (S_ISREG(info.st_mode))
+        return KIND_FILE;
+    if (S_ISCHR(info.st_mode))
+        return isatty(fd) ? KIND_TERMINAL : KIND_FILE;
+    if (S_ISFIFO(info.st_mode))
+        return KIND_PIPE;
+    return S_ISSOCK(info.st_mode) ? KIND_SOCKET : KIND_QUEUED;
+}
+
 struct lc_sink *lc_sink_new(struct lc_host *host, int fd, const char *name,
                             enum lc_sink_options options)
 {
     size_t size = sizeof(struct lc_sink) + strlen(name) + 1;
     struct lc_sink *sink;
-    struct stat info;
 
     reap(host);
     sink = calloc(1, size);
@@ -401,10 +466,7 @@ struct lc_sink *lc_sink_new(struct lc_host *host, int fd, const char *name,
     memcpy(sink->name, name, strlen(name) + 1);
     sink->fd = fd;
     sink->owns_fd = options & LC_SINK_OWNS_FD;
-    if ((options & LC_SINK_DIRECT) && fstat(fd, &info) == 0) {
-        sink->direct = S_ISREG(info.st_mode) || S_ISCHR(info.st_mode);
-        sink->terminal = isatty(fd);
-    }
+    sink->kind = options & LC_SINK_DIRECT ? kind_of(fd) : KIND_QUEUED;
     init_locks(sink);
     lc_list_append(&host->sinks, &sink->link);
     return sink;

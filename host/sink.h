@@ -27,7 +27,7 @@ struct lc_sink;
 enum lc_sink_options {
     LC_SINK_PLAIN = 0,
     LC_SINK_OWNS_FD = 1, /* closes it in the end */
-    LC_SINK_DIRECT = 2   /* writes on the spot to a terminal that is ready, and to a file */
+    LC_SINK_DIRECT = 2   /* writes on the spot while nothing is queued and poll says that it can */
 };
 
 /* New sink for that descriptor; `name` is for messages about it. NULL: no memory, fd is untouched. */
@@ -41,6 +41,9 @@ bool lc_sink_is_terminal(const struct lc_sink *sink);
 
 /* Writes or queues a record. False: it was dropped. */
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size);
+
+/* Whether so many bytes would be written on the spot, without a wait. */
+bool lc_sink_is_ready(struct lc_sink *sink, size_t size);
 
 /* Waits until all is written. False: it gave up. */
 bool lc_sink_flush(struct lc_sink *sink);

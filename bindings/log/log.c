@@ -175,7 +175,7 @@ static int output_write(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     struct log_output *output = check_output(L, "write");
     struct lc_sink *sink = output->sink;
-    size_t size;
+    size_t size, pending;
     const char *text = luaL_checklstring(L, 2, &size);
 
     if (host->closed) {
@@ -188,8 +188,9 @@ static int output_write(lua_State *L)
     }
     if (sink == NULL)
         sink = open_sink(L, host, output);
-    /* what print has left in the buffer comes first */
-    if (output->stream != NULL && __fpending(check_open(L, host, output)) > 0)
+    /* what print has left in the buffer comes first, if that needs no wait */
+    pending = output->stream != NULL ? __fpending(output->stream->f) : 0;
+    if (pending > 0 && lc_sink_is_ready(sink, pending))
         fflush(output->stream->f);
     if (host->display != NULL && lc_sink_is_terminal(sink))
         host->display->make_room(host->display, text, size);

@@ -139,7 +139,12 @@ end
 
 --- Gives a record to the handlers of this logger and those above it.
 function Logger:handle(record)
-  if self.disabled or #self.filters > 0 and not self:filter(record) then return end
+  if self.disabled then return end
+  if #self.filters > 0 then
+    local ok, passes = lucio.pcall(self.filter, self, record)
+    if not ok then handling.show_error(record, passes) end
+    if not ok or not passes then return end
+  end
   self:callHandlers(record)
 end
 
@@ -166,8 +171,11 @@ local function check_list(list)
     end
   end
   local level = list.stacklevel
-  if level ~= nil and (math.type(level) ~= "integer" or level < 1) then
-    bad_value("log", 1, "stacklevel: positive integer expected")
+  if level ~= nil and (math.type(level) ~= "integer" or level < 1 or level > 10000) then
+    bad_value("log", 1, "stacklevel: integer in 1..10000 expected")
+  end
+  if list.extra ~= nil and type(list.extra) ~= "table" then
+    bad_type("log", 1, "extra: table", list.extra)
   end
   return list[1], pack(unpack(list, 2, list.n or #list)), list
 end
@@ -197,6 +205,7 @@ local function emit(logger, level, message, ...)
   local record = setmetatable({
     name = logger.name, levelno = level, msg = message, args = args, created = native.now(),
     pathname = "?", lineno = 0, funcName = "?",
+    message = nil, asctime = nil, levelname = nil, filename = nil, -- room for what is made later
   }, LogRecord)
   if info and info.currentline > 0 then
     local source = info.source
@@ -219,7 +228,7 @@ local function exception_call(message, ...)
   if is_list(message) then return message end
   local n = select("#", ...)
   if n == 0 and type(message) ~= "string" then
-    return {tostring(message), exc_info = message}
+    return {message, exc_info = message}
   end
   local used = type(message) == "string" and count_conversions(message) or 0
   if n <= used then return message, ... end

@@ -209,6 +209,23 @@ describe("what was logged", function()
       .. "write 3\nERROR:root:log 3\nlucio: wrong\n", r.err)
   end)
 
+  it("on a pipe that is read stands in order, too", function()
+    local r = command.run{script = [[
+      local pipe = io.popen(arg[1] .. " - 2>&1 | cat", "w")
+      pipe:write([=[
+        local log = require "lucio.log"
+        log.basicConfig{stream = io.stdout, format = "%(message)s"}
+        for i = 1, 3 do
+          print("print " .. i)
+          log.error("log %d", i)
+          io.stderr:write("write ", i, "\n")
+        end]=])
+      pipe:close()]], "SCRIPT", command.path}
+    local lines = {}
+    for i = 1, 3 do lines[i] = ("print %d\nlog %d\nwrite %d\n"):format(i, i, i) end
+    assert.are.same({table.concat(lines), "", 0}, {r.out, r.err, r.status})
+  end)
+
   it("on a pipe stands before the error that ends the script", function()
     local r = command.run{prefix = "exec 2>&1", script = [[
       local pipe = io.popen(arg[1] .. " - 2>&1 >/dev/null | cat", "w")

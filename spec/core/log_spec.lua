@@ -335,6 +335,30 @@ describe("an error while a record is handled", function()
     assert.are.equal(3, select(2, text:gsub("%-%-%- Logging error", "")))
   end)
 
+  it("may come from a filter, which then keeps the record", function()
+    local text = stderr_of [[
+      local log = require "lucio.log"
+      log.basicConfig()
+      local function bad() error("no filter") end
+      log.root:addFilter(bad)
+      log.warning("a")
+      log.root:removeFilter(bad)
+      log.root.handlers[1]:addFilter(bad)
+      log.warning("b")
+      log.root.handlers[1]:removeFilter(bad)
+      log.warning("c")]]
+    assert.are.equal(2, select(2, text:gsub("no filter", "")))
+    assert.matches("\nWARNING:root:c\n$", text)
+  end)
+
+  it("may come from an error object without a text", function()
+    local text = stderr_of [[
+      local log = require "lucio.log"
+      log.basicConfig()
+      log.exception(setmetatable({}, {__tostring = function() error("no text") end}))]]
+    assert.matches("^%-%-%- Logging error", text)
+  end)
+
   it("is not shown when raiseExceptions is false", function()
     assert.are.equal("", stderr_of [[
       local log = require "lucio.log"

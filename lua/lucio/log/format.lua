@@ -14,10 +14,16 @@ local START = native.now()
 local LogRecord = base.class "LogRecord"
 M.LogRecord = LogRecord
 
+-- path -> its last part; a program has few that log
+local filenames = setmetatable({}, {__index = function(names, path)
+  names[path] = path:match("[^/]*$")
+  return names[path]
+end})
+
 -- Fields that are made when they are first read.
 local LAZY = {
   levelname = function(record) return base.getLevelName(record.levelno) end,
-  filename = function(record) return record.pathname:match("[^/]*$") end,
+  filename = function(record) return filenames[record.pathname] end,
   module = function(record) return (record.filename:gsub("%.[^.]*$", "")) end,
   msecs = function(record) return floor(record.created % 1 * 1000) end,
   relativeCreated = function(record) return (record.created - START) * 1000 end,
@@ -169,11 +175,10 @@ function Formatter:format(record)
   record.message = record:getMessage()
   if self.uses_time then record.asctime = self:formatTime(record, self.datefmt) end
   local text = self:formatMessage(record)
-  if record.exc_info ~= nil and not record.exc_text then
-    record.exc_text = self:formatException(record.exc_info)
-  end
-  if record.exc_text then text = text .. "\n" .. record.exc_text end
-  if record.stack_info then text = text .. "\n" .. self:formatStack(record.stack_info) end
+  local e, stack = rawget(record, "exc_info"), rawget(record, "stack_info")
+  if e ~= nil and not rawget(record, "exc_text") then record.exc_text = self:formatException(e) end
+  if rawget(record, "exc_text") then text = text .. "\n" .. record.exc_text end
+  if stack then text = text .. "\n" .. self:formatStack(stack) end
   return text
 end
 

@@ -81,14 +81,6 @@ function Handler:emit() -- luacheck: ignore self
   error(lucio.RuntimeError("emit must be implemented by the handler"))
 end
 
---- Emits the record unless a filter keeps it. An error of emit is shown, and goes no further.
-function Handler:handle(record)
-  if #self.filters > 0 and not self:filter(record) then return false end
-  local ok, e = lucio.pcall(self.emit, self, record)
-  if not ok then self:handleError(record, e) end
-  return true
-end
-
 local stderr_output
 
 local function quoted(value)
@@ -97,17 +89,35 @@ local function quoted(value)
   return ok and text or "<no text>"
 end
 
---- Shows on stderr that a record could not be emitted.
-function Handler:handleError(record, e) -- luacheck: ignore self
-  if not M.shows_errors() then return end
+local function print_error(record, e)
   local args = {}
   for i = 1, record.args and record.args.n or 0 do args[i] = quoted(record.args[i]) end
   stderr_output = stderr_output or native.open_stream(io.stderr)
-  pcall(stderr_output.write, stderr_output, format(
-    "--- Logging error ---\n%s\nCalled at %s:%d in %s\nMessage: %s\nArguments: (%s)\n",
+  stderr_output:write(format(
+    "--- Logging error ---\n%s\nCalled at %s:%s in %s\nMessage: %s\nArguments: (%s)\n",
     native.error_text(e), record.pathname, record.lineno, record.funcName, quoted(record.msg),
     table.concat(args, ", ")))
 end
+
+--- Shows on stderr that a record could not be handled, unless log.raiseExceptions is false.
+function M.show_error(record, e)
+  if M.shows_errors() then pcall(print_error, record, e) end
+end
+
+--- Emits the record unless a filter keeps it. An error of theirs is shown, and goes no further.
+function Handler:handle(record)
+  local ok, passes = true, true
+  if #self.filters > 0 then ok, passes = lucio.pcall(self.filter, self, record) end
+  if ok then
+    if not passes then return false end
+    ok, passes = lucio.pcall(self.emit, self, record)
+  end
+  if not ok then self:handleError(record, passes) end
+  return true
+end
+
+--- What is done about an error of emit or of a filter.
+function Handler:handleError(record, e) M.show_error(record, e) end -- luacheck: ignore self
 
 function Handler:flush() end -- luacheck: ignore self
 
