@@ -341,7 +341,7 @@ static ssize_t write_now(struct lc_sink *sink, const char *text, size_t size)
 
 bool lc_sink_is_terminal(const struct lc_sink *sink)
 {
-    return sink->terminal;
+    return sink->kind == KIND_TERMINAL;
 }
 
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size)
