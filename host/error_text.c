@@ -10,14 +10,15 @@
 #include "exception_group.h"
 #include "traceback.h"
 
-/* Groups within groups are shown so deep, so many members of each, so many causes of an error... */
+/* Groups within groups are shown so deep, so many members of each, so many origins of an error... */
 #define DEPTH_MAX   10
 #define MEMBERS_MAX 15
-#define CAUSES_MAX  15
+#define ORIGINS_MAX 15
 /* ...and so many errors in all. */
 #define ERRORS_MAX 200
 
-#define CAUSE_LINE "\n\nThe above exception was the direct cause of the following exception:\n\n"
+#define CONTEXT_LINE "\n\nDuring handling of the above exception, another exception occurred:\n\n"
+#define CAUSE_LINE   "\n\nThe above exception was the direct cause of the following exception:\n\n"
 
 /* Escape sequences, or empty strings. */
 struct style {
@@ -142,16 +143,33 @@ static void add_members(lua_State *L, struct printer *printer, int members, int 
     }
 }
 
-/* Pushes a list of the error at `idx`, its cause, the cause of that... A circle is left where it
+/* Pushes what the error on top comes from, or nil: its cause, else what it replaced. Returns how
+ * Python says that. [-0, +1, -] */
+static const char *push_origin(lua_State *L)
+{
+    lua_pushliteral(L, "cause");
+    if (lua_rawget(L, -2) != LUA_TNIL)
+        return CAUSE_LINE;
+    lua_pop(L, 1);
+    lua_pushliteral(L, "context");
+    lua_rawget(L, -2);
+    if (!lua_toboolean(L, -1)) {
+        lua_pop(L, 1);
+        lua_pushnil(L);
+    }
+    return CONTEXT_LINE;
+}
+
+/* Pushes a list of the error at `idx`, its origin, the origin of that... A circle is left where it
  * closes. [-0, +1, m] */
-static int push_causes(lua_State *L, int idx)
+static int push_origins(lua_State *L, int idx)
 {
     int n = 0, list;
 
     lua_newtable(L);
     list = lua_gettop(L);
     lua_pushvalue(L, idx);
-    while (!lua_isnil(L, -1) && n < CAUSES_MAX) {
+    while (!lua_isnil(L, -1) && n < ORIGINS_MAX) {
         for (int i = 1; i <= n; i++) {
             lua_rawgeti(L, list, i);
             if (lua_rawequal(L, -1, list + 1)) {
@@ -164,21 +182,20 @@ static int push_causes(lua_State *L, int idx)
         lua_rawseti(L, list, ++n);
         if (!lc_is_error(L, -1))
             break;
-        lua_pushliteral(L, "cause");
-        lua_rawget(L, -2);
+        push_origin(L);
         lua_replace(L, -2);
     }
     lua_settop(L, list);
     return n;
 }
 
-/* Pushes the text of the error at `idx` with its causes before it. [-0, +1, m] */
+/* Pushes the text of the error at `idx` with its origins before it. [-0, +1, m] */
 static void push_error(lua_State *L, struct printer *printer, int idx, int depth)
 {
     int top = lua_gettop(L), n;
 
     luaL_checkstack(L, 20, NULL);
-    n = push_causes(L, idx); /* top + 1 */
+    n = push_origins(L, idx); /* top + 1 */
     lua_pushliteral(L, "");
     for (int i = n; i >= 1; i--) {
         printer->left--;
@@ -189,8 +206,12 @@ static void push_error(lua_State *L, struct printer *printer, int idx, int depth
             add_members(L, printer, top + 4, depth);
             lua_remove(L, top + 4);
         }
-        if (i > 1)
-            lua_pushliteral(L, CAUSE_LINE);
+        if (i > 1) {
+            lua_rawgeti(L, top + 1, i - 1);
+            lua_pushstring(L, push_origin(L));
+            lua_replace(L, -3);
+            lua_pop(L, 1);
+        }
         lua_remove(L, top + 3);
         lua_concat(L, lua_gettop(L) - top - 1);
     }

@@ -1,6 +1,6 @@
 /*
  * error_text: an error as a report shows it: what it is, its traceback, the members of a group as a
- * tree, and before it the errors that led to it, as Python prints them.
+ * tree, and before it the errors that it came from, as Python prints them.
  */
 #ifndef LC_ERROR_TEXT_H
 #define LC_ERROR_TEXT_H

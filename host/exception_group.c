@@ -333,7 +333,7 @@ static bool matches(lua_State *L, struct lc_host *host, int idx, int what)
  * those added to the part are not the group's. [-0, +0, m] */
 static void keep_fields(lua_State *L, int idx)
 {
-    static const char *const kept[] = {"cause", "traceback"};
+    static const char *const kept[] = {"cause", "context", "traceback"};
     lua_Integer n;
 
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {

@@ -190,6 +190,69 @@ static void set_has_part(lua_State *L, struct lc_host *host, int idx)
     lua_pop(L, 1);
 }
 
+/* Whether the part on top is the end of the traceback below it: the error is the one that came by
+ * before, raised again on its way out of the same stack. */
+static bool is_seen(lua_State *L)
+{
+    size_t part = lua_rawlen(L, -1), text = lua_rawlen(L, -2);
+
+    return part <= text && strcmp(lua_tostring(L, -2) + (text - part), lua_tostring(L, -1)) == 0;
+}
+
+/* Whether the function of a level closes a variable while an error unwinds: C calls it, as what
+ * `__close` its first argument has. [-0, +0, -] */
+static bool is_closing(lua_State *L, lua_Debug *ar)
+{
+    bool found = false;
+
+    lua_getinfo(L, "Sn", ar);
+    if (ar->what[0] == 'C' || ar->namewhat[0] != '\0' || lua_getlocal(L, ar, 1) == NULL)
+        return false;
+    if (luaL_getmetafield(L, -1, "__close") != LUA_TNIL) {
+        lua_getinfo(L, "f", ar);
+        found = lua_rawequal(L, -1, -2);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Pushes the error that unwinds while the running code was called to close a variable, or nil. Only
+ * a function that has a parameter for it tells. [-0, +1, m] */
+static void push_unwinding(lua_State *L)
+{
+    lua_Debug ar;
+
+    for (int level = RAISER; lua_getstack(L, level, &ar); level++) {
+        if (is_closing(L, &ar) && lua_getinfo(L, "u", &ar) && ar.nparams >= 2) {
+            lua_getlocal(L, &ar, 2);
+            return;
+        }
+    }
+    lua_pushnil(L);
+}
+
+/* The error object at 1 is new: what it takes the place of becomes its context. [-0, +0, m] */
+static void set_context(lua_State *L)
+{
+    static const char *const fields[] = {"context", "cause"};
+    bool known = false;
+
+    push_unwinding(L);
+    for (int i = 0; i < 2; i++) {
+        lua_pushstring(L, fields[i]);
+        known = lua_rawget(L, 1) != LUA_TNIL || known;
+        lua_pop(L, 1);
+    }
+    if (known || lua_isnil(L, -1) || lua_rawequal(L, -1, 1)) {
+        lua_pop(L, 1);
+        return;
+    }
+    lua_pushliteral(L, "context");
+    lua_insert(L, -2);
+    lua_rawset(L, 1);
+}
+
 static void trace_object(lua_State *L, struct lc_host *host)
 {
     int type;
@@ -199,11 +262,18 @@ static void trace_object(lua_State *L, struct lc_host *host)
     type = lua_rawget(L, 1);
     if ((type != LUA_TSTRING && type != LUA_TNIL) || (type == LUA_TSTRING && has_part(L, host, 1)))
         return;
+    if (type == LUA_TNIL)
+        set_context(L);
     push_part(L, host, RAISER);
-    if (type == LUA_TSTRING)
-        add_part(L, 2);
-    else
+    if (type == LUA_TNIL) {
         add_title(L);
+    } else if (host->current != NULL && host->current->thread == L && is_seen(L)) {
+        /* a part of a group that has the group's traceback, say */
+        set_has_part(L, host, 1);
+        return;
+    } else {
+        add_part(L, 2);
+    }
     /* raw: no code of the class runs in a handler of errors */
     lua_pushliteral(L, "traceback");
     lua_insert(L, -2);
@@ -244,15 +314,6 @@ static void set_last(lua_State *L, struct lc_host *host, int idx, bool arrives)
     lc_anchor_set(L, host, host->traceback);
 }
 
-/* Whether the part on top is the end of the traceback below it: the value is the one that came by
- * before, raised again on its way out of the same stack. */
-static bool is_seen(lua_State *L)
-{
-    size_t part = lua_rawlen(L, -1), text = lua_rawlen(L, -2);
-
-    return part <= text && strcmp(lua_tostring(L, -2) + (text - part), lua_tostring(L, -1)) == 0;
-}
-
 static void trace_value(lua_State *L, struct lc_host *host)
 {
     bool here, arrives;
@@ -276,6 +337,7 @@ static void trace_value(lua_State *L, struct lc_host *host)
         push_part(L, host, RAISER);
         add_title(L);
     }
+    lc_traceback_end(L, host);
     set_last(L, host, 1, false);
 }
 

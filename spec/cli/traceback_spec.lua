@@ -142,6 +142,27 @@ error(e)
 ]])
   end)
 
+  it("API 3: after the error that it replaced", function()
+    prints([[
+lucio: APP:4: first
+stack traceback:
+	[C]: in function 'error'
+	APP:4: in main chunk
+
+During handling of the above exception, another exception occurred:
+
+ValueError: second
+stack traceback:
+	[C]: in function 'error'
+	APP:2: in function <APP:2>
+]], [[
+local lucio = require "lucio"
+local function close(_, err) if err then error(lucio.ValueError("second")) end end
+local _ <close> = setmetatable({}, {__close = close})
+error("first")
+]])
+  end)
+
   it("API 3: when causes go in a circle, or are no errors", function()
     prints([[
 lucio: ValueError: b
