@@ -358,8 +358,6 @@ static bool note(int number, const siginfo_t *info)
 
     if (number != SIGURG)
         return atomic_fetch_add(&control.prints, 1) > 0;
-    if (info->si_code != SI_QUEUE || info->si_pid <= 0)
-        return false;
     asked = (uint64_t)info->si_pid << ASKER_SHIFT |
             ((uintptr_t)info->si_value.sival_ptr & (((uint64_t)1 << ASKER_SHIFT) - 1));
     return atomic_exchange(&control.asked, asked) == asked;
@@ -369,12 +367,16 @@ static void on_signal(int number, siginfo_t *info, void *context)
 {
     struct lc_host *host = atomic_load(&control.host);
     int saved = errno;
-    bool again;
+    bool forwarded, again;
 
     (void)context;
     if (host == NULL)
         return;
-    again = !atomic_exchange(&control.forwarded, false) && note(number, info);
+    forwarded = atomic_exchange(&control.forwarded, false);
+    /* a socket of the script's may raise SIGURG too */
+    if (number == SIGURG && info->si_code != SI_QUEUE && !forwarded)
+        return;
+    again = !forwarded && note(number, info);
     if (syscall(SYS_gettid) != getpid()) {
         /* the loop and Lua are the main thread's to look at */
         atomic_store(&control.forwarded, true);

@@ -18,6 +18,7 @@ struct barrier {
 };
 
 static const struct lc_type barrier_type = {"Barrier", sizeof(struct barrier)};
+static const struct lc_wait_type barrier_wait_type = {"barrier", NULL};
 
 /* Pushes a function with the host as upvalue. */
 static void push_function(lua_State *L, lua_CFunction function)
@@ -244,6 +245,7 @@ static int lucio_barrier(lua_State *L)
     barrier->parties = parties;
     push_function(L, lc_condition_new);
     lua_call(L, 0, 1);
+    lc_condition_set_wait_type(L, -1, &barrier_wait_type);
     lua_setiuservalue(L, -2, 1);
     lua_newtable(L);
     lua_setiuservalue(L, -2, 2);

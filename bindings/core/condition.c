@@ -14,6 +14,7 @@ struct condition {
     struct lc_lock *lock;
     struct lc_loop *loop;
     uint32_t generation;
+    const struct lc_wait_type *wait_type; /* of wait, for reports */
 };
 
 static const struct lc_type condition_type = {"Condition", sizeof(struct condition)};
@@ -128,7 +129,7 @@ int lc_condition_wait(lua_State *L)
     lua_pushnil(L);
     lc_lock_release(condition->lock);
     lc_list_append(&condition->waiters, &task->waiter.link);
-    lc_wait_begin(L, task, &condition_wait_type, 1);
+    lc_wait_begin(L, task, condition->wait_type, 1);
     return lc_wait_yield(L, task, 0, wait_k);
 }
 
@@ -210,6 +211,13 @@ static int condition_tostring(lua_State *L)
     return 1;
 }
 
+void lc_condition_set_wait_type(lua_State *L, int idx, const struct lc_wait_type *type)
+{
+    struct condition *condition = lua_touserdata(L, idx);
+
+    condition->wait_type = type;
+}
+
 /* lucio.Condition(lock?) */
 int lc_condition_new(lua_State *L)
 {
@@ -228,6 +236,7 @@ int lc_condition_new(lua_State *L)
     condition = lc_new_object(L, host, &condition_type, LC_REF_CONDITION, sizeof *condition, 1);
     lc_list_init(&condition->waiters);
     condition->lock = lock;
+    condition->wait_type = &condition_wait_type;
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
     return 1;

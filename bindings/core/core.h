@@ -123,6 +123,8 @@ int lc_condition_acquire(lua_State *L);
 struct lc_lock *lc_condition_lock(lua_State *L, int idx);
 void lc_condition_notify(lua_State *L, int idx, lua_Integer n);
 int lc_condition_new(lua_State *L);
+/* What who waits on the condition at `idx` is said to wait for. [-0, +0, -] */
+void lc_condition_set_wait_type(lua_State *L, int idx, const struct lc_wait_type *type);
 
 /* ---- group.c ---- */
 

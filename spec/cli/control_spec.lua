@@ -215,6 +215,19 @@ describe("asking a process", function()
     assert.truthy(out:find("lucio: there is no process %d+\nstatus 1\n"))
   end)
 
+  it("of another user fails", function()
+    local out = session(WAITS, [[
+      if [ "$(id -u)" != 0 ] || ! command -v setpriv >/dev/null; then echo skipped; exit; fi
+      cp "$LUCIO" "$D/lucio-copy"; chmod 755 "$D" "$D/lucio-copy"
+      setpriv --reuid=65534 --regid=65534 --clear-groups "$D/lucio-copy" -e \
+        'print("up") io.stdout:flush() require("lucio").sleep(600)' >"$D/out" & P=$!
+      for _ in $(seq 500); do grep -qs up "$D/out" && break; sleep 0.01; done
+      ask ps $P; stop]])
+    if out ~= "skipped\n" then -- only root can be two users
+      assert.truthy(out:find("lucio: process %d+ belongs to another user\nstatus 1\n"))
+    end
+  end)
+
   it("needs its number", function()
     local out = session("", "ask ps; ask ps x; ask pstree 1 2; ask cancel 1; ask ps 0")
     has(out, "usage: lucio ps PID\nstatus 1\nusage: lucio ps PID\nstatus 1\n"

@@ -80,7 +80,7 @@ describe("print_tasks", function()
     cancel_all()
   end)
 
-  case("shows waits for a future, an event, a lock, a semaphore, a condition", function()
+  case("shows waits for a future, an event, a lock, a condition, a barrier", function()
     local future, event, lock = lucio.Future(), lucio.Event(), lucio.Lock()
     local semaphore, condition = lucio.Semaphore(1), lucio.Condition()
     lock:acquire()
@@ -90,6 +90,7 @@ describe("print_tasks", function()
     task("c", function() lock:acquire() end)
     task("d", function() semaphore:acquire() end)
     task("e", function() condition:acquire() condition:wait() end)
+    task("f", function() lucio.Barrier(2):wait() end)
     lucio.sleep(2)
     same_tree{
       "main: running at PLACE",
@@ -98,6 +99,7 @@ describe("print_tasks", function()
       "c: waiting 2.000 s for lock at PLACE",
       "d: waiting 2.000 s for semaphore at PLACE",
       "e: waiting 2.000 s for condition at PLACE",
+      "f: waiting 2.000 s for barrier at PLACE",
     }
     cancel_all()
   end)
