@@ -212,7 +212,6 @@ struct lc_host *lc_host_open(lua_State *L)
     lc_anchors_open(L, host);
     lc_threads_open(L, host);
     make_weak_table(L, host, LC_REF_POINTERS, "v");
-    make_weak_table(L, host, LC_REF_AWAITING, "k");
     make_weak_table(L, host, LC_REF_PASSABLE, "k");
     make_weak_table(L, host, LC_REF_TRACED, "kv");
     lc_reports_open(L, host);

@@ -71,7 +71,6 @@ enum lc_ref {
     LC_REF_CLASSES,  /* table: class number -> class, see error.h */
     LC_REF_WEAK,     /* table with weak values: slot -> future that has callbacks in Lua */
     LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
-    LC_REF_AWAITING, /* table with weak keys: coroutine suspended in an await -> true */
     LC_REF_PASSABLE, /* table with weak keys: C function that may be suspended -> true */
     LC_REF_TRACED,   /* table with weak keys and values: coroutine -> error, see traceback.h */
     LC_REF_EAGER_FACTORY,

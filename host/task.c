@@ -491,17 +491,28 @@ int lc_task_uncancel(struct lc_task *task)
 
 /* ---- the end of a loop ---- */
 
-/* The unfinished task of that loop in the slot, or NULL. */
-static struct lc_task *task_in_slot(lua_State *L, struct lc_loop *loop, size_t slot)
+/* The unfinished task in the slot, or NULL. */
+static struct lc_task *task_in_slot(lua_State *L, struct lc_host *host, size_t slot)
 {
-    lua_State *thread = lc_thread_at(L, loop->host, slot);
+    lua_State *thread = lc_thread_at(L, host, slot);
     struct lc_task *task;
 
     if (thread == NULL || !push_task_of(thread))
         return NULL;
     task = lc_to_task(thread, -1);
     lua_pop(thread, 1);
-    return task != NULL && task->thread == thread && task->future.loop == loop ? task : NULL;
+    return task != NULL && task->thread == thread ? task : NULL;
+}
+
+struct lc_task *lc_task_find(lua_State *L, struct lc_host *host, unsigned id)
+{
+    for (size_t slot = 1; slot <= host->threads.used; slot++) {
+        struct lc_task *task = task_in_slot(L, host, slot);
+
+        if (task != NULL && task->id == id)
+            return task;
+    }
+    return NULL;
 }
 
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
@@ -509,10 +520,10 @@ void lc_tasks_abandon(lua_State *L, struct lc_loop *loop)
     struct lc_host *host = loop->host;
 
     for (size_t slot = 1; slot <= host->threads.used; slot++) {
-        struct lc_task *task = task_in_slot(L, loop, slot);
+        struct lc_task *task = task_in_slot(L, host, slot);
         lua_State *thread;
 
-        if (task == NULL)
+        if (task == NULL || task->future.loop != loop)
             continue;
         thread = task->thread;
         lc_waiter_withdraw(&task->waiter);
@@ -556,9 +567,9 @@ void lc_tasks_push(lua_State *L, struct lc_loop *loop)
         tasks = lua_newuserdatauv(L, size * sizeof(struct lc_task *), 0);
     } while (host->tasks > size);
     for (size_t slot = 1; slot <= host->threads.used; slot++) {
-        struct lc_task *task = task_in_slot(L, loop, slot);
+        struct lc_task *task = task_in_slot(L, host, slot);
 
-        if (task != NULL)
+        if (task != NULL && task->future.loop == loop)
             tasks[count++] = task;
     }
     qsort(tasks, count, sizeof(struct lc_task *), compare_ids);

@@ -93,6 +93,9 @@ void lc_task_set_timer(lua_State *L, struct lc_task *task, double when);
 /* Pushes a list of the loop's unfinished tasks in the order of their making. [-0, +1, m] */
 void lc_tasks_push(lua_State *L, struct lc_loop *loop);
 
+/* The unfinished task with that id, or NULL. Takes as long as there are tasks. [-0, +0, -] */
+struct lc_task *lc_task_find(lua_State *L, struct lc_host *host, unsigned id);
+
 /* Ends all unfinished tasks of a loop that closes. [-0, +0, -] */
 void lc_tasks_abandon(lua_State *L, struct lc_loop *loop);
 

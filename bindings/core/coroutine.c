@@ -3,8 +3,8 @@
  * user's coroutine passes through every resume up to the task, and its wake-up back down (LG8); what
  * the coroutine yields itself goes to who resumed it, as always. Outside of tasks they behave as
  * Lua's own.
- * Invariant: a coroutine that is suspended in an await is in the table of LC_REF_AWAITING; to Lua it
- *            is "normal": the task that drives it is somewhere below.
+ * Invariant: a coroutine that is suspended in an await has a mark on top of its stack; to Lua it is
+ *            "normal": the task that drives it is somewhere below.
  */
 #include "coroutine.h"
 
@@ -16,36 +16,14 @@
 #include "generator.h"
 #include "traceback.h"
 
-static void set_awaiting(lua_State *L, struct lc_host *host, int idx, bool awaiting)
-{
-    idx = lua_absindex(L, idx);
-    lc_host_push_ref(L, host, LC_REF_AWAITING);
-    lua_pushvalue(L, idx);
-    if (awaiting)
-        lua_pushlightuserdata(L, host->current);
-    else
-        lua_pushnil(L);
-    lua_rawset(L, -3);
-    lua_pop(L, 1);
-}
+/* What a coroutine has on top of its stack while it is suspended in an await; below it the number of
+ * the task that drives it. */
+static const char awaiting_mark;
 
-/* The task that drives the coroutine at `idx`, which awaits, or NULL. */
-static struct lc_task *awaiting_task(lua_State *L, struct lc_host *host, int idx)
+static bool is_awaiting(lua_State *co)
 {
-    struct lc_task *task;
-
-    idx = lua_absindex(L, idx);
-    lc_host_push_ref(L, host, LC_REF_AWAITING);
-    lua_pushvalue(L, idx);
-    lua_rawget(L, -2);
-    task = lua_touserdata(L, -1);
-    lua_pop(L, 2);
-    return task;
-}
-
-static bool is_awaiting(lua_State *L, struct lc_host *host, int idx)
-{
-    return awaiting_task(L, host, idx) != NULL;
+    return lua_status(co) == LUA_YIELD && lua_gettop(co) >= 2 &&
+           lua_touserdata(co, -1) == &awaiting_mark;
 }
 
 int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results)
@@ -65,11 +43,20 @@ int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int n
     return status;
 }
 
-int lc_coroutine_suspend(lua_State *L, struct lc_host *host, int idx, lua_KContext ctx,
+int lc_coroutine_suspend(lua_State *L, struct lc_host *host, lua_State *co, lua_KContext ctx,
                          lua_KFunction k)
 {
-    set_awaiting(L, host, idx, true);
+    /* every C function has the room, whatever it says */
+    (void)lua_checkstack(co, 2);
+    lua_pushinteger(co, host->current->id);
+    lua_pushlightuserdata(co, (void *)&awaiting_mark);
     return lua_yieldk(L, 0, ctx, k);
+}
+
+void lc_coroutine_woken(lua_State *co)
+{
+    if (is_awaiting(co))
+        lua_pop(co, 2);
 }
 
 static lua_State *check_coroutine(lua_State *L)
@@ -120,13 +107,13 @@ static int body(lua_State *L)
 }
 
 /* Moves n arguments from L and starts or goes on, as resume_on. */
-static int resume_first(lua_State *L, struct lc_host *host, lua_State *co, int idx, int n)
+static int resume_first(lua_State *L, struct lc_host *host, lua_State *co, int n)
 {
     if (!lua_checkstack(co, n)) {
         lua_pushliteral(L, "too many arguments to resume");
         return -2;
     }
-    if (is_awaiting(L, host, idx)) {
+    if (is_awaiting(co)) {
         lua_pop(L, n);
         lua_pushliteral(L, "cannot resume non-suspended coroutine");
         return -2;
@@ -144,7 +131,7 @@ static int resume_k(lua_State *L, int status, lua_KContext ctx);
 static int resume_finish(lua_State *L, struct lc_host *host, int n)
 {
     if (n == LC_AWAITING)
-        return lc_coroutine_suspend(L, host, 1, 0, resume_k);
+        return lc_coroutine_suspend(L, host, lua_tothread(L, 1), 0, resume_k);
     if (n < 0)
         lc_traceback_pass(L, host, -1, -1);
     lua_pushboolean(L, n >= 0);
@@ -160,7 +147,7 @@ static int resume_k(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     (void)ctx;
-    set_awaiting(L, host, 1, false);
+    lc_coroutine_woken(lua_tothread(L, 1));
     return resume_finish(L, host, resume_on(L, host, lua_tothread(L, 1), 0));
 }
 
@@ -169,7 +156,7 @@ static int co_resume(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     lua_State *co = check_coroutine(L);
 
-    return resume_finish(L, host, resume_first(L, host, co, 1, lua_gettop(L) - 1));
+    return resume_finish(L, host, resume_first(L, host, co, lua_gettop(L) - 1));
 }
 
 /* ---- coroutine.wrap ---- */
@@ -182,7 +169,7 @@ static int wrap_finish(lua_State *L, struct lc_host *host, int n)
     int status;
 
     if (n == LC_AWAITING)
-        return lc_coroutine_suspend(L, host, lua_upvalueindex(2), 0, wrap_k);
+        return lc_coroutine_suspend(L, host, co, 0, wrap_k);
     if (n >= 0)
         return n;
     status = lua_status(co);
@@ -203,11 +190,12 @@ static int wrap_finish(lua_State *L, struct lc_host *host, int n)
 static int wrap_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_host *host = lc_host_of(L);
+    lua_State *co = lua_tothread(L, lua_upvalueindex(2));
 
     (void)status;
     (void)ctx;
-    set_awaiting(L, host, lua_upvalueindex(2), false);
-    return wrap_finish(L, host, resume_on(L, host, lua_tothread(L, lua_upvalueindex(2)), 0));
+    lc_coroutine_woken(co);
+    return wrap_finish(L, host, resume_on(L, host, co, 0));
 }
 
 /* The function that coroutine.wrap returns. Upvalue 2: the coroutine. */
@@ -216,7 +204,7 @@ static int wrap_call(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
 
-    return wrap_finish(L, host, resume_first(L, host, co, lua_upvalueindex(2), lua_gettop(L)));
+    return wrap_finish(L, host, resume_first(L, host, co, lua_gettop(L)));
 }
 
 /* Pushes a new coroutine that runs the function at 1. */
@@ -282,8 +270,7 @@ static int co_yield (lua_State *L)
 
 static int co_status(lua_State *L)
 {
-    check_coroutine(L);
-    if (is_awaiting(L, lc_host_of(L), 1)) {
+    if (is_awaiting(check_coroutine(L))) {
         lua_pushliteral(L, "normal");
         return 1;
     }
@@ -304,7 +291,7 @@ static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *t
     bool outer_can = host->can_await;
     int results;
 
-    set_awaiting(L, host, 1, false);
+    lc_coroutine_woken(co);
     lc_waiter_withdraw(&task->waiter);
     task->waiter.state = LC_WAIT_CLOSED;
     host->current = task;
@@ -323,13 +310,13 @@ static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *t
 static int co_close(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    struct lc_task *task;
+    lua_State *co = check_coroutine(L);
+    struct lc_task *task = NULL;
 
-    check_coroutine(L);
-    task = awaiting_task(L, host, 1);
+    /* of a closed loop, the task may be gone: then nothing is awaited any more */
+    if (is_awaiting(co))
+        task = lc_task_find(L, host, (unsigned)lua_tointeger(co, -2));
     if (task != NULL) {
-        lua_State *co = lua_tothread(L, 1);
-
         close_awaiting(L, host, task);
         if (lua_resetthread(co) == LUA_OK || lc_error_is(co, host, -1, LC_GENERATOR_EXIT)) {
             lua_settop(co, 0);

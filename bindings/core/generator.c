@@ -118,8 +118,7 @@ static int advance_on(lua_State *L, struct lc_host *host, struct generator *gene
     status = lc_coroutine_resume(L, host, co, nargs, &results);
     if (results == LC_AWAITING) {
         lua_settop(L, 1);
-        lua_getiuservalue(L, 1, 1);
-        return lc_coroutine_suspend(L, host, 2, 0, advance_k);
+        return lc_coroutine_suspend(L, host, co, 0, advance_k);
     }
     if (status == LUA_YIELD) {
         generator->state = GENERATOR_SUSPENDED;
@@ -145,11 +144,7 @@ static int advance_k(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     (void)ctx;
-    lc_host_push_ref(L, host, LC_REF_AWAITING);
-    lua_pushvalue(L, 2);
-    lua_pushnil(L);
-    lua_rawset(L, -3);
-    lua_settop(L, 1);
+    lc_coroutine_woken(generator->thread);
     return advance_on(L, host, generator, 0);
 }
 

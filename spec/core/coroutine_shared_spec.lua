@@ -1,6 +1,7 @@
 -- Lua's coroutines that several tasks use, and coroutine.close. Awaits: coroutine_spec.lua.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local child = require "spec.support.child"
 local lucio = require "lucio"
 
 -- A generator of first..last that waits a tick before each value.
@@ -83,6 +84,21 @@ describe("A coroutine shared by tasks", function()
       return "result"
     end)
     assert.are.same({true, "result"}, {coroutine.resume(co)})
+  end)
+
+  case("LG8: in a task that is not inside a coroutine, they speak of the task's thread", function()
+    local thread, main = coroutine.running()
+    assert.is_false(main)
+    assert.is_true(coroutine.isyieldable())
+    assert.are.equal("running", coroutine.status(thread))
+    local inner, inner_status
+    coroutine.wrap(function()
+      inner, inner_status = coroutine.running(), coroutine.status(thread)
+    end)()
+    assert.are_not.equal(thread, inner)
+    assert.are.equal("normal", inner_status)
+    lucio.sleep(0)
+    assert.are.equal(thread, (coroutine.running()))
   end)
 
   case("LG8: the outer is normal while the inner runs, also after an await", function(t)
@@ -185,5 +201,30 @@ describe("coroutine.close in a task", function()
     collectgarbage()
     collectgarbage()
     assert.is_nil(next(weak))
+  end)
+end)
+
+describe("a coroutine whose task went with its loop", function()
+  it("LG8: stays normal, is not resumed, and can be closed", function()
+    local r = child.run [[
+      local lucio = require "lucio"
+      local loop, co = lucio.new_event_loop(), nil
+      loop:set_exception_handler(function() end)
+      loop:create_task(function()
+        co = coroutine.create(function()
+          local _ <close> = setmetatable({}, {__close = function(_, e) print("closed", e) end})
+          lucio.sleep(100)
+        end)
+        coroutine.resume(co)
+      end)
+      loop:call_soon(function() loop:stop() end)
+      loop:run_forever()
+      loop:close()
+      collectgarbage()
+      collectgarbage()
+      print(coroutine.status(co), coroutine.resume(co))
+      print(coroutine.close(co), coroutine.status(co))]]
+    assert.are.same({"normal\tfalse\tcannot resume non-suspended coroutine\nclosed\tnil\n" ..
+      "true\tdead\n", 0}, {r.stdout, r.status})
   end)
 end)
