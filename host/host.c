@@ -112,6 +112,7 @@ static int host_gc(lua_State *L)
     lc_sinks_close(host);
     if (host->on_close != NULL)
         host->on_close(host);
+    lc_watchdog_free(host);
     lc_budget_free(host);
     lc_loops_free(host);
     lc_threads_close(host);

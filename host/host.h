@@ -19,6 +19,7 @@
 #include "list.h"
 #include "place.h"
 #include "threads.h"
+#include "watchdog.h"
 
 struct lc_budget;
 struct lc_loop;
@@ -137,7 +138,9 @@ struct lc_host {
     void (*on_close)(struct lc_host *host);
     void (*log)(struct lc_host *host, const char *text, size_t length);
     struct lucio *embed;
-    struct lc_budget *budget; /* NULL: Lua code may run as long as it likes */
+    struct lc_pulse pulse;
+    struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
+    struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
     int refs[LC_REF_COUNT];
 };
 

@@ -328,7 +328,9 @@ static void loop_wait(struct lc_loop *loop, double timeout)
         ev_timer_set(&loop->alarm, timeout, 0);
         ev_timer_start(loop->ev, &loop->alarm);
     }
+    lc_pulse_set(&loop->host->pulse, false);
     ev_run(loop->ev, EVRUN_ONCE);
+    lc_pulse_set(&loop->host->pulse, true);
     ev_timer_stop(loop->ev, &loop->alarm);
 }
 
@@ -443,6 +445,7 @@ static void loop_tick(struct lc_loop *loop)
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
+        lc_pulse_step(&loop->host->pulse);
         if (loop->host->budget != NULL)
             lc_budget_begin(loop->host, NULL, false);
         if (loop->debug)
@@ -514,6 +517,9 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     host->current = NULL;
     host->running = NULL;
     host->callback_context = LC_NO_ANCHOR;
+    if (host->watchdog != NULL || loop->debug)
+        lc_watchdog_watch(host, loop);
+    lc_pulse_set(&host->pulse, true);
     lua_pushcfunction(L, run_ticks);
     lua_pushlightuserdata(L, loop);
     lua_pushinteger(L, span);
@@ -522,6 +528,7 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     else
         lc_loop_raise(L, loop), lua_pushnil(L);
     lua_pop(L, 1);
+    lc_pulse_set(&host->pulse, outer != NULL);
     host->loop = outer;
     host->current = outer_task;
     host->running = outer_running;

@@ -157,6 +157,8 @@ static void open_lucio(lua_State *L, const struct lc_arguments *args)
         host->options.debug = true;
     if (args->virtual_clock)
         host->clock.is_virtual = true;
+    if (args->watchdog > 0)
+        lc_watchdog_set(L, host, args->watchdog, args->watchdog_kill);
     if (args->shutdown_timeout >= 0) {
         host->options.shutdown_timeout = args->shutdown_timeout;
         host->options.bad_variable = NULL;

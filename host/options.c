@@ -21,6 +21,9 @@ const char lc_usage[] =
     "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
     "  --shutdown-timeout SECONDS\n"
     "                   for tasks that go on though cancelled (also LUCIO_SHUTDOWN_TIMEOUT)\n"
+    "  --watchdog SECONDS\n"
+    "                   prints the stack of a step that runs longer, while it runs\n"
+    "  --watchdog-kill  ends it, too\n"
     "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
     "  --no-control     SIGQUIT, SIGUSR1 and lucio ps get no answer (also LUCIO_CONTROL=0)\n"
     "  -h, --help       show this text\n"
@@ -46,6 +49,8 @@ static const struct long_option {
      "needs 0 or more seconds"},
     {"--version", FLAG, offsetof(struct lc_arguments, version), NULL},
     {"--virtual-clock", FLAG, offsetof(struct lc_arguments, virtual_clock), NULL},
+    {"--watchdog", SECONDS, offsetof(struct lc_arguments, watchdog), "needs 0 or more seconds"},
+    {"--watchdog-kill", FLAG, offsetof(struct lc_arguments, watchdog_kill), NULL},
 };
 
 static void bad_option(struct lc_arguments *args, const char *option, const char *why)

@@ -22,7 +22,9 @@ struct lc_arguments {
     bool no_control;
     const char *backend;
     double shutdown_timeout; /* negative: not given */
-    const char *bad;         /* an option that is wrong, and why */
+    double watchdog;         /* 0: none */
+    bool watchdog_kill;
+    const char *bad; /* an option that is wrong, and why */
     const char *why;
 };
 

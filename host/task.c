@@ -249,6 +249,7 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
             loop->debug)
             break;
         lc_list_pop(batch);
+        lc_pulse_step(&host->pulse);
     }
     host->current = NULL;
     host->running = NULL;

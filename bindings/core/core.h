@@ -43,6 +43,7 @@ void lc_open_task(lua_State *L, struct lc_host *host);
 void lc_open_task_tree(lua_State *L, struct lc_host *host);
 void lc_open_wait(lua_State *L, struct lc_host *host);
 void lc_open_wait_for(lua_State *L, struct lc_host *host);
+void lc_open_watchdog(lua_State *L, struct lc_host *host);
 void lc_open_watcher(lua_State *L, struct lc_host *host);
 
 /* ---- awaitable.c ---- */

@@ -232,7 +232,11 @@ static int loop_is_closed(lua_State *L)
 
 static int loop_set_debug(lua_State *L)
 {
-    lc_loop_check(L, "set_debug")->debug = lua_toboolean(L, 2);
+    struct lc_loop *loop = lc_loop_check(L, "set_debug");
+
+    loop->debug = lua_toboolean(L, 2);
+    if (loop->state == LC_LOOP_RUNNING)
+        lc_watchdog_watch(loop->host, loop);
     return 0;
 }
 

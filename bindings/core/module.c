@@ -72,6 +72,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_handle(L, host);
     lc_open_loop(L, host);
     lc_open_watcher(L, host);
+    lc_open_watchdog(L, host);
     lc_open_signal(L, host);
     lc_open_resolver(L, host);
     lc_open_coroutine(L, host);

@@ -1,0 +1,181 @@
+-- The watchdog: steps that run too long are shown while they run, and ended. On the real clock; every
+-- wait is bounded by the command's own limit.
+local assert = require "luassert"
+local command = require "spec.cli.command"
+
+local function has(text, part)
+  assert.matches(part, text, 1, true)
+end
+
+local function count(text, part)
+  return select(2, text:gsub(part, ""))
+end
+
+local function watched(text, ...)
+  return command.run{script = text, "--watchdog", "0.1", ...}
+end
+
+describe("--watchdog", function()
+  it("prints the stack of a step while it holds the loop", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      local function spin(seconds)
+        local from = loop:time()
+        while loop:time() - from < seconds do end
+      end
+      lucio.create_task{function() spin(0.5) end, name = "spinner"}
+      lucio.sleep(0.01)
+      print("end")]], "SCRIPT")
+    assert.are.same({"end\n", 0}, {r.out, r.status})
+    assert.matches("^lucio: watchdog: spinner has held the loop for %d+%.%d+ s\nstack traceback:", r.err)
+    has(r.err, r.script .. ":5: in upvalue 'spin'")
+    has(r.err, r.script .. ":7: in function <")
+  end)
+
+  it("shows a coroutine and the task that runs it", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      local co = coroutine.wrap(function()
+        local from = loop:time()
+        while loop:time() - from < 0.3 do end
+      end)
+      co()]], "SCRIPT")
+    assert.are.equal(0, r.status)
+    has(r.err, "in function <" .. r.script .. ":3>")
+    has(r.err, "in a coroutine of:")
+    has(r.err, r.script .. ":7: in main chunk")
+  end)
+
+  it("says nothing of a loop that waits, or of many short steps", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      lucio.sleep(0.3)
+      lucio.run(function() lucio.sleep(0.3) end)
+      local from = loop:time()
+      while loop:time() - from < 0.3 do lucio.sleep(0) end
+      print("end")]], "SCRIPT")
+    assert.are.same({"end\n", "", 0}, {r.out, r.err, r.status})
+  end)
+
+  it("tells of a C function that does not come back, and names it when it does", function()
+    local r = watched([[os.execute("sleep 0.5") print("end")]], "SCRIPT")
+    assert.are.same({"end\n", 0}, {r.out, r.status})
+    assert.matches("^lucio: watchdog: a step has held the loop for %d+%.%d+ s, inside of a C function\n",
+      r.err)
+    has(r.err, "[C]: in field 'execute'")
+    has(r.err, r.script .. ":1: in main chunk")
+  end)
+
+  it("leaves a hook of the script as it was", function()
+    local r = watched([[
+      local loop = require "lucio".get_running_loop()
+      local n = 0
+      local function hook() n = n + 1 end
+      debug.sethook(hook, "", 100)
+      local from = loop:time()
+      while loop:time() - from < 0.3 do end
+      local now, mask, every = debug.gethook()
+      print(now == hook, mask, every)
+      local before = n
+      for _ = 1, 10000 do end
+      print(n - before >= 100)]], "SCRIPT")
+    assert.are.same({"true\t\t100\ntrue\n", 0}, {r.out, r.status})
+    has(r.err, "lucio: watchdog: Task-1")
+  end)
+
+  it("refuses anything but seconds", function()
+    for _, bad in ipairs{"-1", "soon", ""} do
+      local r = command.run{script = "print(1)", "--watchdog", bad, "SCRIPT"}
+      assert.are.same({"", 1}, {r.out, r.status})
+      has(r.err, "'--watchdog' needs 0 or more seconds")
+    end
+  end)
+end)
+
+describe("--watchdog-kill", function()
+  it("ends an endless loop with an error that names the line", function()
+    local r = watched("local n = 0\nwhile true do\nn = n + 1 end", "--watchdog-kill", "SCRIPT")
+    assert.are.equal(1, r.status)
+    has(r.err, "RuntimeError: step ran longer than 0.1 s (watchdog)")
+    assert.matches(r.script .. ":[23]: in main chunk", r.err)
+  end)
+
+  it("raises an error that can be caught once", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local ok, e = pcall(function() while true do end end)
+      print(ok, e.name, lucio.isinstance(e, lucio.RuntimeError))
+      print(lucio.sleep(0.2, "goes on"))]], "--watchdog-kill", "SCRIPT")
+    assert.are.same({"false\tRuntimeError\ttrue\ngoes on\n", 0}, {r.out, r.status})
+  end)
+
+  it("ends a step that catches it again and again", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local task = lucio.create_task(function()
+        while true do pcall(function() while true do end end) end
+      end)
+      print(select(2, pcall(task.await, task)))
+      for i = 1, 3 do
+        print(lucio.create_task(function() lucio.sleep(0.01) return i end):await())
+      end]], "--watchdog-kill", "SCRIPT")
+    assert.are.same({"step ran longer than 0.1 s (watchdog)\n1\n2\n3\n", 0}, {r.out, r.status})
+    assert.are.equal(1, count(r.err, "has held the loop"))
+  end)
+
+  it("ends a coroutine, a callback, a comparator", function()
+    local r = watched([[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      local function spin() while true do end end
+      print(pcall(coroutine.wrap(spin)))
+      lucio.sleep(0) -- another step
+      print(pcall(table.sort, {1, 2, 3}, spin))
+      loop:set_exception_handler(function(_, context) print(context.exception) end)
+      loop:call_soon(spin)
+      lucio.sleep(0.01)]], "--watchdog-kill", "SCRIPT")
+    assert.are.equal(0, r.status)
+    assert.are.equal(3, count(r.out, "step ran longer than 0.1 s %(watchdog%)"))
+  end)
+end)
+
+describe("lucio.watchdog", function()
+  it("sets, changes and ends it", function()
+    local r = command.run{script = [[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      local function spin()
+        local from = loop:time()
+        while loop:time() - from < 0.3 do end
+        return "spun"
+      end
+      print(spin())
+      lucio.watchdog(0.05, {kill = true})
+      print(pcall(spin))
+      lucio.watchdog(60)
+      print(spin())
+      lucio.watchdog(nil)
+      print(spin())]]}
+    assert.are.equal(0, r.status)
+    assert.are.equal("spun\nfalse\tstep ran longer than 0.05 s (watchdog)\nspun\nspun\n", r.out)
+    assert.are.equal(1, count(r.err, "has held the loop"))
+  end)
+
+  it("can be set again, and does not disturb child processes", function()
+    local r = command.run{script = [[
+      local lucio = require "lucio"
+      lucio.watchdog(0.1)
+      lucio.run(function()
+        local pipe = io.popen("sleep 0.05; echo from a child")
+        lucio.sleep(0.2)
+        print(pipe:read("a"))
+        pipe:close()
+      end)
+      lucio.watchdog()
+      lucio.watchdog(0.1)]]}
+    assert.are.same({"from a child\n\n", "", 0}, {r.out, r.err, r.status})
+  end)
+end)
