@@ -1,5 +1,5 @@
--- The watchdog: steps that run too long are shown while they run, and ended. On the real clock; every
--- wait is bounded by the command's own limit.
+-- The watchdog: steps that run too long are shown while they run, and ended. On the real clock;
+-- every wait is bounded by the command's own limit.
 local assert = require "luassert"
 local command = require "spec.cli.command"
 
@@ -28,7 +28,8 @@ describe("--watchdog", function()
       lucio.sleep(0.01)
       print("end")]], "SCRIPT")
     assert.are.same({"end\n", 0}, {r.out, r.status})
-    assert.matches("^lucio: watchdog: spinner has held the loop for %d+%.%d+ s\nstack traceback:", r.err)
+    assert.matches("^lucio: watchdog: spinner has held the loop for %d+%.%d+ s\nstack traceback:",
+      r.err)
     has(r.err, r.script .. ":5: in upvalue 'spin'")
     has(r.err, r.script .. ":7: in function <")
   end)
@@ -63,8 +64,8 @@ describe("--watchdog", function()
   it("tells of a C function that does not come back, and names it when it does", function()
     local r = watched([[os.execute("sleep 0.5") print("end")]], "SCRIPT")
     assert.are.same({"end\n", 0}, {r.out, r.status})
-    assert.matches("^lucio: watchdog: a step has held the loop for %d+%.%d+ s, inside of a C function\n",
-      r.err)
+    has(r.err, "lucio: watchdog: a step has held the loop for ")
+    has(r.err, " s, inside of a C function\n")
     has(r.err, "[C]: in field 'execute'")
     has(r.err, r.script .. ":1: in main chunk")
   end)
