@@ -149,4 +149,9 @@ void lc_open_protected(lua_State *L, struct lc_host *host)
         {"pcall", lucio_pcall}, {"xpcall", lucio_xpcall}, {"with", lucio_with}, {NULL, NULL}};
 
     lc_set_functions(L, host, functions);
+    for (const luaL_Reg *function = functions; function->name != NULL; function++) {
+        lua_getfield(L, -1, function->name);
+        lc_wait_mark_passable(L, host);
+        lua_pop(L, 1);
+    }
 }
