@@ -65,6 +65,7 @@ enum lc_ref {
     LC_REF_CONTEXT_VAR,
     LC_REF_TOKEN,
     LC_REF_GENERATOR,
+    LC_REF_FOR_LOOPS,         /* table with weak keys: function -> whether it has a faulty loop */
     LC_REF_GENERATOR_THREADS, /* table with weak keys: thread -> generator */
     LC_REF_RUNNER,
     LC_REF_RESOLVER,
@@ -137,6 +138,8 @@ struct lc_host {
     void (*on_control)(struct lc_loop *loop); /* the command's: it does what its signals ask for */
     void (*on_close)(struct lc_host *host);
     void (*log)(struct lc_host *host, const char *text, size_t length);
+    /* After a step of a task that is in a faulty `for` over a generator, see generator.c. */
+    void (*after_step)(lua_State *L, struct lc_task *task);
     struct lucio *embed;
     struct lc_pulse pulse;
     struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */

@@ -208,6 +208,8 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
     host->running = thread;
     host->can_await = true;
     status = lua_resume(thread, L, nargs, &results);
+    if (__builtin_expect(task->in_loops, false))
+        host->after_step(L, task);
     if (status == LUA_YIELD) {
         if (host->awaiting) {
             host->awaiting = false;

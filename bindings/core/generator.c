@@ -2,8 +2,9 @@
  * generator: async generators (SEMANTICS AG): a body that yields values to who advances it and may
  * await in between.
  * States: made, suspended at a yield, running (also while it awaits), finished.
- * Owner: Lua's collector. User value 1 is the body's thread, 2 the body. A started generator is in its
- *        loop's list, and is closed by a task of the loop when it is collected or the run ends.
+ * Owner: Lua's collector. User value 1 is the body's thread, 2 the coroutine whose `for` goes through
+ *        it and will not close it. A started generator is in its loop's list, and is closed by a
+ *        task of the loop when it is collected or the run ends.
  */
 #include "generator.h"
 
@@ -12,6 +13,7 @@
 #include "budget.h"
 #include "core.h"
 #include "coroutine.h"
+#include "for_loop.h"
 #include "report.h"
 #include "traceback.h"
 
@@ -195,6 +197,82 @@ static int advance(lua_State *L, struct lc_host *host, struct generator *generat
     return advance_on(L, host, generator, nargs);
 }
 
+/* ---- loops that do not close what they go through ---- */
+
+/* Looks at the loops of a task that has made a step: a generator whose loop was left is closed by a task
+ * of its own. (task) */
+static int close_left_loops(lua_State *L)
+{
+    struct lc_task *task = lua_touserdata(L, 1);
+    struct lc_loop *loop = task->future.loop;
+    lua_Integer kept = 0, count;
+
+    lc_task_push(L, task); /* 2 */
+    lc_future_push_extra(L, 2, LC_EXTRA_LOOPS);
+    count = (lua_Integer)lua_rawlen(L, 3);
+    for (lua_Integer i = 1; i <= count; i++) {
+        struct generator *generator;
+
+        lua_settop(L, 3);
+        lua_rawgeti(L, 3, i);
+        generator = lua_touserdata(L, 4);
+        lua_getiuservalue(L, 4, 2);
+        if (generator->state == GENERATOR_FINISHED)
+            continue;
+        if (generator->state == GENERATOR_RUNNING ||
+            lc_for_is_active(lua_tothread(L, 5), generator)) {
+            lua_pushvalue(L, 4);
+            lua_rawseti(L, 3, ++kept);
+            continue;
+        }
+        lua_settop(L, 4);
+        lc_generator_push_close(L, loop->host, 0);
+        lua_insert(L, 4);
+        lc_task_new(L, loop, 1, 0, LC_TASK_PLAIN);
+    }
+    lua_settop(L, 3);
+    for (lua_Integer i = count; i > kept; i--) {
+        lua_pushnil(L);
+        lua_rawseti(L, 3, i);
+    }
+    task->in_loops = kept > 0;
+    return 0;
+}
+
+static void after_step(lua_State *L, struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+
+    luaL_checkstack(L, 4, NULL);
+    host->current = NULL;
+    lua_pushcfunction(L, close_left_loops);
+    lua_pushlightuserdata(L, task);
+    /* without memory they stay as they are: the end of the loop closes them */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+    host->current = task;
+}
+
+/* The running task begins a `for` over the generator at 1 that will not close it. */
+static void watch_loop(lua_State *L, struct lc_host *host)
+{
+    struct lc_task *task = host->current;
+
+    lua_pushthread(L);
+    lua_setiuservalue(L, 1, 2);
+    lc_task_push(L, task);
+    lc_future_push_extra(L, -1, LC_EXTRA_LOOPS);
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lc_future_set_extra(L, -3, LC_EXTRA_LOOPS);
+    }
+    lua_pushvalue(L, 1);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+    task->in_loops = true;
+}
+
 /* generator(state, control) in a `for`: the next values, nil at the end. generator() without
  * arguments gives the four values of a `for` whose break closes it. */
 static int generator_call(lua_State *L)
@@ -205,8 +283,14 @@ static int generator_call(lua_State *L)
     if (lua_gettop(L) == 1) {
         lua_pushnil(L);
         lua_pushnil(L);
-        lua_pushvalue(L, 1);
-        return 4;
+        if (lc_for_closes(L, host)) {
+            lua_pushvalue(L, 1);
+            return 4;
+        }
+        if (host->current != NULL)
+            watch_loop(L, host);
+        lua_settop(L, 1);
+        return 1;
     }
     lua_settop(L, 1);
     lua_pushnil(L);
@@ -350,7 +434,7 @@ static int lucio_generator(lua_State *L)
     lua_State *co;
 
     lc_check_callable(L, 1, "generator", 1);
-    generator = lc_new_object(L, host, &generator_type, LC_REF_GENERATOR, sizeof *generator, 1);
+    generator = lc_new_object(L, host, &generator_type, LC_REF_GENERATOR, sizeof *generator, 2);
     lua_insert(L, 1);
     lc_list_init(&generator->link);
     lc_entry_init(&generator->entry, &collected_entry);
@@ -404,5 +488,7 @@ void lc_open_generator(lua_State *L, struct lc_host *host)
     lua_setfield(L, -2, "__mode");
     lua_setmetatable(L, -2);
     lc_host_set_ref(L, host, LC_REF_GENERATOR_THREADS);
+    lc_open_for_loop(L, host);
+    host->after_step = after_step;
     lc_set_functions(L, host, functions);
 }
