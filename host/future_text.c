@@ -27,8 +27,7 @@ void lc_task_push_created(lua_State *L, const struct lc_task *task)
     lc_place_push(L, task->future.loop->host, task->created);
 }
 
-/* Where the function that the task runs is defined. */
-static void push_definition(lua_State *L, int idx)
+void lc_task_push_definition(lua_State *L, int idx)
 {
     lua_Debug ar;
 
@@ -78,7 +77,7 @@ void lc_task_push_position(lua_State *L, struct lc_task *task, int idx)
     if (co != NULL && lc_find_position(co, &ar))
         lua_pushfstring(L, "%s:%d", ar.short_src, ar.currentline);
     else
-        push_definition(L, idx);
+        lc_task_push_definition(L, idx);
 }
 
 /* ---- futures ---- */

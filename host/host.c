@@ -202,6 +202,7 @@ struct lc_host *lc_host_open(lua_State *L)
     lua_rawgeti(L, LUA_REGISTRYINDEX, LUA_RIDX_MAINTHREAD);
     host->L = lua_tothread(L, -1);
     lua_pop(L, 1);
+    host->places.left = LC_PLACES_ROW;
     lc_list_init(&host->loops);
     lc_list_init(&host->old_loops);
     lc_list_init(&host->sinks);

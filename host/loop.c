@@ -408,10 +408,10 @@ static bool loop_poll(struct lc_loop *loop)
     if (busy) {
         if (loop->io > 0)
             loop_wait(loop, 0);
-    } else if (loop->host->clock.is_virtual) {
-        if (!loop_wait_virtual(loop))
-            return false;
     } else {
+        loop->host->places.left = LC_PLACES_ROW;
+        if (loop->host->clock.is_virtual)
+            return loop_wait_virtual(loop);
         loop_wait(loop, lc_loop_timeout(loop));
     }
     return true;
@@ -470,6 +470,7 @@ static int run_ticks(lua_State *L)
     bool alive = true;
 
     luaL_checkstack(L, 40, NULL);
+    loop->host->places.left = LC_PLACES_ROW;
     switch (span) {
     case LC_SPAN_STOP:
         do {

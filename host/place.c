@@ -93,16 +93,12 @@ lc_place lc_place_here(lua_State *L, struct lc_host *host)
     struct lc_places *places = &host->places;
     uint16_t *recent;
     lua_Debug ar;
-    int level = 1; /* 0 is the C function that makes something */
 
-    for (;;) {
-        if (!lua_getstack(L, level++, &ar))
-            return 0;
+    /* level 0 is the C function that makes something; it may have been called by pcall */
+    ar.currentline = -1;
+    for (int level = 1; level <= 2 && ar.currentline < 0 && lua_getstack(L, level, &ar); level++)
         lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0)
-            break;
-    }
-    if (ar.currentline > LINE_TOP)
+    if (ar.currentline <= 0 || ar.currentline > LINE_TOP)
         return 0;
     /* a chunk's name may be freed and its address used again: what is found is compared */
     recent = &places->recent[((uintptr_t)ar.source >> 5) % LC_PLACE_CACHE];

@@ -17,6 +17,10 @@ struct lc_host;
 /* Number of the chunk's name and line; 0: unknown. */
 typedef uint32_t lc_place;
 
+/* How many tasks may be created between two waits of the loop before their places are left out:
+ * finding one takes an eighth of what a short task takes. */
+enum { LC_PLACES_ROW = 1000 };
+
 enum { LC_PLACE_CACHE = 16 };
 
 struct lc_place_name {
@@ -30,10 +34,11 @@ struct lc_places {
     uint16_t *slots;             /* hash table of numbers, 0: free */
     unsigned count;
     unsigned capacity; /* of names; the hash table has twice as many slots */
+    unsigned left;     /* of LC_PLACES_ROW */
     uint16_t recent[LC_PLACE_CACHE];
 };
 
-/* The line that the innermost running Lua function is at. Without memory, or with too many chunks
+/* The line that called the C function that runs, by itself or through another one. Without memory, or with too many chunks
  * or lines, it is unknown. [-0, +0, -] */
 lc_place lc_place_here(lua_State *L, struct lc_host *host);
 

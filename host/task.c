@@ -312,7 +312,10 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
     lc_future_init(&task->future, &lc_task_type, loop);
     lc_entry_init(&task->waiter.entry, &lc_task_step_entry);
     lc_list_init(&task->waiter.link);
-    task->created = lc_place_here(L, host);
+    if (host->places.left > 0 || loop->debug) {
+        host->places.left -= host->places.left > 0;
+        task->created = lc_place_here(L, host);
+    }
     lua_pushvalue(L, fn);
     lua_setiuservalue(L, -2, 2);
     if ((context != 0 || host->current == NULL || host->current->has_context) &&

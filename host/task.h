@@ -75,8 +75,13 @@ void lc_task_push_cancelled(lua_State *L, struct lc_task *task);
 /* [-0, +1, m] */
 void lc_task_push_name(lua_State *L, struct lc_task *task, int idx);
 
-/* Where it was created, "file:line", or nil when no Lua code did. [-0, +1, m] */
+/* Where it was created, "file:line", or nil: no Lua code did, or it is one of very many that were
+ * created in a row (LC_PLACES_ROW). [-0, +1, m] */
 void lc_task_push_created(lua_State *L, const struct lc_task *task);
+
+/* Where the function that the task at `idx` runs is defined: "file:line", "[C]" or "?".
+ * [-0, +1, m] */
+void lc_task_push_definition(lua_State *L, int idx);
 
 /* The coroutine in which the task's code is now: its own thread or one that it runs in turn; NULL
  * when the task has not started or is done. */

@@ -33,12 +33,15 @@ enum last_item {
 
 /* ---- parts ---- */
 
-/* Pushes "created at file:line", in debug mode with the whole stack, or "". The task is on top. */
+/* Pushes "created at file:line", in debug mode with the whole stack, or else where its function is
+ * defined. The task is on top. [-0, +1, m] */
 static void push_creation(lua_State *L, struct lc_task *task)
 {
     lc_task_push_created(L, task);
     if (lua_isnil(L, -1)) {
-        lua_pushliteral(L, ")");
+        lc_task_push_definition(L, lua_gettop(L) - 1);
+        lua_pushfstring(L, " defined at %s)", lua_tostring(L, -1));
+        lua_replace(L, -2);
     } else {
         lua_pushfstring(L, " created at %s)", lua_tostring(L, -1));
         lc_future_push_extra(L, -3, LC_EXTRA_SOURCE_TRACEBACK);

@@ -431,7 +431,21 @@ describe("tracebacks at the limits", function()
       collectgarbage()
       lucio.sleep(0)
     end
-    assert.matches("(in task 'inner'", e.traceback, 1, true)
+    assert.matches("%(in task 'inner' defined at [^\n]*traceback_spec.lua:%d+%)$", e.traceback)
+  end)
+
+  case("name the place where its function is defined for a task of very many", function()
+    lucio.sleep(1)
+    local tasks = {}
+    for i = 1, 1200 do tasks[i] = lucio.create_task(deep) end
+    lucio.wait(tasks)
+    local function creation(task) return task:exception().traceback:match("' (%w+) at [^\n]*$") end
+    for i = 1, 1000 do assert.are.equal("created", creation(tasks[i])) end
+    for i = 1001, 1200 do assert.are.equal("defined", creation(tasks[i])) end
+    lucio.sleep(1)
+    local task = lucio.create_task(deep)
+    lucio.wait{task}
+    assert.are.equal("created", creation(task))
   end)
 
   case("of a task with a strange name stay lines", function()
