@@ -75,6 +75,8 @@ enum lc_ref {
     LC_REF_POINTERS, /* table with weak values: lightuserdata of an object -> object */
     LC_REF_PASSABLE, /* table with weak keys: C function that may be suspended -> true */
     LC_REF_TRACED,   /* table with weak keys and values: coroutine -> error, see traceback.h */
+    LC_REF_LOAD,
+    LC_REF_LOADING, /* table with weak values: name of a module that a task loads -> its load */
     LC_REF_EAGER_FACTORY,
     LC_REF_C_FUNCTION,
     LC_REF_MODULE,
@@ -109,6 +111,8 @@ struct lc_host {
     lua_State *running; /* the coroutine in which the task's code runs; awaits work only there */
     bool awaiting;      /* set between an await's yield and the step that sees it */
     bool can_await;     /* false while a coroutine runs below a call that cannot be yielded */
+    lua_State *blocked; /* while it is false: the coroutine that cannot be suspended... */
+    int blocked_level;  /* ...and the level of its stack from where on the reason is found */
     bool is_command;    /* the lucio command owns the process */
     bool is_module;     /* loaded by require: the interpreter owns it */
     bool closed;

@@ -26,13 +26,19 @@ static bool is_awaiting(lua_State *co)
            lua_touserdata(co, -1) == &awaiting_mark;
 }
 
-int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results)
+/* Resumes `co` from L; `can_await`: an await in it can go up to the task. */
+static int resume_thread(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results,
+                         bool can_await)
 {
     lua_State *outer = host->running;
     bool outer_can = host->can_await;
     int status;
 
-    host->can_await = outer_can && outer == L && lua_isyieldable(L);
+    if (outer_can && !can_await) {
+        host->blocked = L;
+        host->blocked_level = 1;
+    }
+    host->can_await = can_await;
     host->running = co;
     *results = 0; /* what lua_resume refuses to run leaves it unset */
     status = lua_resume(co, L, nargs, results);
@@ -43,6 +49,23 @@ int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int n
     return status;
 }
 
+int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int nargs, int *results)
+{
+    bool can_await = host->can_await && host->running == L && lua_isyieldable(L);
+
+    return resume_thread(L, host, co, nargs, results, can_await);
+}
+
+int lc_coroutine_resume_below(lua_State *L, struct lc_host *host, lua_State *co, int nargs,
+                              int *results)
+{
+    int status = resume_thread(L, host, co, nargs, results, true);
+
+    if (*results == LC_AWAITING)
+        host->awaiting = false;
+    return status;
+}
+
 int lc_coroutine_suspend(lua_State *L, struct lc_host *host, lua_State *co, lua_KContext ctx,
                          lua_KFunction k)
 {
@@ -50,6 +73,7 @@ int lc_coroutine_suspend(lua_State *L, struct lc_host *host, lua_State *co, lua_
     (void)lua_checkstack(co, 2);
     lua_pushinteger(co, host->current->id);
     lua_pushlightuserdata(co, (void *)&awaiting_mark);
+    host->awaiting = true;
     return lua_yieldk(L, 0, ctx, k);
 }
 
@@ -295,8 +319,10 @@ static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *t
     lc_waiter_withdraw(&task->waiter);
     task->waiter.state = LC_WAIT_CLOSED;
     host->current = task;
-    host->running = NULL;
+    host->running = co;
     host->can_await = false;
+    host->blocked = L;
+    host->blocked_level = 0;
     lua_resume(co, L, 0, &results);
     host->current = outer;
     host->running = outer_running;

@@ -18,6 +18,12 @@ int lc_coroutine_resume(lua_State *L, struct lc_host *host, lua_State *co, int n
 
 #define LC_AWAITING (-1)
 
+/* The same from below a C function that cannot be suspended, which L runs: it has to be left first. L
+ * must be able to suspend after that, and nothing else of the task may await before it does.
+ * [-0, +0, -] */
+int lc_coroutine_resume_below(lua_State *L, struct lc_host *host, lua_State *co, int nargs,
+                              int *results);
+
 /* Suspends L because `co`, which it resumed, awaits. */
 int lc_coroutine_suspend(lua_State *L, struct lc_host *host, lua_State *co, lua_KContext ctx,
                          lua_KFunction k);

@@ -114,7 +114,7 @@ void lc_op_less(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k)
 {
     int type = lua_type(L, a);
 
-    if (((type == LUA_TNUMBER || type == LUA_TSTRING) && type == lua_type(L, b)) ||
+    if ((type == lua_type(L, b) && (type == LUA_TNUMBER || type == LUA_TSTRING)) ||
         (!push_less(L, a) && !push_less(L, b)))
         lua_pushboolean(L, lua_compare(L, a, b, LUA_OPLT));
     else
@@ -134,37 +134,55 @@ void lc_op_equal(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k)
         call_binary(L, a, b, ctx, k);
 }
 
-/* Finds object[i] along a chain of __index: the object itself has no such key. */
-static void get_through_chain(lua_State *L, int idx, lua_Integer i, lua_KContext ctx,
-                              lua_KFunction k)
+/* Pushes the __index of the value on top, if it has one. */
+static bool push_index(lua_State *L)
 {
+    if (!lua_getmetatable(L, -1))
+        return false;
+    lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
+    if (lua_rawget(L, -2) == LUA_TNIL) {
+        lua_pop(L, 2);
+        return false;
+    }
+    lua_replace(L, -2);
+    return true;
+}
+
+void lc_op_get(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
+{
+    int key = lua_gettop(L);
+
     lua_pushvalue(L, idx);
-    /* an object without the key is on top */
     for (int n = 0; n < CHAIN_MAX; n++) {
-        if (luaL_getmetafield(L, -1, "__index") == LUA_TNIL) {
-            if (lua_type(L, -1) != LUA_TTABLE)
-                break;
-            lua_pop(L, 1);
-            lua_pushnil(L);
-            return;
-        }
-        if (lua_isfunction(L, -1)) {
-            lua_insert(L, -2);
-            lua_pushinteger(L, i);
-            lua_callk(L, 2, 1, ctx, k);
-            return;
-        }
-        lua_replace(L, -2);
-        if (lua_type(L, -1) == LUA_TTABLE) {
-            if (lua_rawgeti(L, -1, i) != LUA_TNIL) {
-                lua_replace(L, -2);
+        bool is_table = lua_type(L, -1) == LUA_TTABLE;
+
+        if (is_table) {
+            lua_pushvalue(L, key);
+            if (lua_rawget(L, -2) != LUA_TNIL) {
+                lua_replace(L, key);
+                lua_settop(L, key);
                 return;
             }
             lua_pop(L, 1);
         }
+        if (!push_index(L)) {
+            if (!is_table)
+                break;
+            lua_settop(L, key - 1);
+            lua_pushnil(L);
+            return;
+        }
+        /* the stack ends with: key, object, __index */
+        if (lua_isfunction(L, -1)) {
+            lua_rotate(L, -3, 1);
+            lua_insert(L, -2);
+            lua_callk(L, 2, 1, ctx, k);
+            return;
+        }
+        lua_replace(L, -2);
     }
-    lua_pop(L, 1);
-    lua_geti(L, idx, i); /* goes the same way, and raises the error */
+    lua_settop(L, key);
+    lua_gettable(L, idx); /* goes the same way, and raises the error */
 }
 
 void lc_op_geti_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
@@ -192,7 +210,8 @@ void lc_op_geti_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, l
         return;
     }
     lua_pop(L, type == LUA_TTABLE ? 5 : 3);
-    get_through_chain(L, idx, i, ctx, k);
+    lua_pushinteger(L, i);
+    lc_op_get(L, idx, ctx, k);
 }
 
 /* Pushes the __newindex of the value on top. */

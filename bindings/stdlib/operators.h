@@ -40,6 +40,9 @@ lua_Integer lc_op_length(lua_State *L);
 void lc_op_less(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k);
 void lc_op_equal(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k);
 
+/* Pops a key, pushes object[key]. [-1, +1, ey] */
+void lc_op_get(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k);
+
 /* The rest of lc_op_geti. The stack ends with nil and the object's metatable. [-2, +1, ey] */
 void lc_op_geti_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k);
 

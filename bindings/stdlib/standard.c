@@ -5,8 +5,7 @@
 
 #include "waiter.h"
 
-/* Whether the value on top is a C function without upvalues, which any frame can run. */
-static bool is_plain_function(lua_State *L)
+bool lc_standard_is_plain(lua_State *L)
 {
     if (!lua_iscfunction(L, -1))
         return false;
@@ -25,6 +24,7 @@ void lc_standard_push(lua_State *L, struct lc_host *host, lua_CFunction function
     lua_pushliteral(L, "__newindex");
     lua_pushliteral(L, "__len");
     lua_pushliteral(L, "__lt");
+    lua_pushnil(L);
     lua_pushcclosure(L, function, LC_UP_COUNT);
     lc_wait_mark_passable(L, host);
 }
@@ -33,7 +33,7 @@ bool lc_standard_replace(lua_State *L, struct lc_host *host, const char *name,
                          lua_CFunction function)
 {
     lua_getfield(L, -1, name);
-    if (!is_plain_function(L)) {
+    if (!lc_standard_is_plain(L)) {
         lua_pop(L, 1);
         return false;
     }
@@ -61,8 +61,17 @@ void lc_open_standard(lua_State *L, struct lc_host *host)
 {
     mark_lua_functions(L, host);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    if (lua_getfield(L, -1, LUA_GNAME) == LUA_TTABLE)
+    if (lua_getfield(L, -1, LUA_GNAME) == LUA_TTABLE) {
         lc_open_ipairs(L, host);
+        lc_open_load(L, host);
+        lc_open_require(L, host);
+        lc_open_tostring(L, host);
+    }
+    lua_pop(L, 1);
+    if (lua_getfield(L, -1, LUA_STRLIBNAME) == LUA_TTABLE) {
+        lc_open_format(L, host);
+        lc_open_gsub(L, host);
+    }
     lua_pop(L, 1);
     if (lua_getfield(L, -1, LUA_TABLIBNAME) == LUA_TTABLE) {
         lc_open_sort(L, host);

@@ -16,9 +16,17 @@
  * [-0, +0, m] */
 void lc_open_standard(lua_State *L, struct lc_host *host);
 
+void lc_open_format(lua_State *L, struct lc_host *host);
+void lc_open_gsub(lua_State *L, struct lc_host *host);
 void lc_open_ipairs(lua_State *L, struct lc_host *host);
+void lc_open_load(lua_State *L, struct lc_host *host);
+void lc_open_require(lua_State *L, struct lc_host *host);
 void lc_open_sort(lua_State *L, struct lc_host *host);
 void lc_open_table(lua_State *L, struct lc_host *host);
+void lc_open_tostring(lua_State *L, struct lc_host *host);
+
+/* Whether the value on top is a C function without upvalues, which any frame can run. [-0, +0, -] */
+bool lc_standard_is_plain(lua_State *L);
 
 /* Replaces `name` of the library on top by `function`, with the upvalues below. What is no plain C
  * function (a program has put something else there) stays as it is: false. [-0, +0, m] */
@@ -35,8 +43,9 @@ enum lc_upvalue {
     LC_UP_INDEX,
     LC_UP_NEWINDEX,
     LC_UP_LEN,
-    LC_UP_LT, /* names of metamethods: a look-up is cheaper with the string at hand */
-    LC_UP_COUNT = LC_UP_LT
+    LC_UP_LT,     /* names of metamethods: a look-up is cheaper with the string at hand */
+    LC_UP_HELPER, /* another function of Lua's that it runs, nil at first */
+    LC_UP_COUNT = LC_UP_HELPER
 };
 
 /* Whether code that L calls may suspend the task. Else the original does. [-0, +0, -] */
