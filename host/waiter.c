@@ -1,11 +1,17 @@
 #include "waiter.h"
 
+#include <string.h>
+
 #include <lauxlib.h>
+#include <lualib.h>
 
 #include "error.h"
 #include "host.h"
 #include "loop.h"
 #include "task.h"
+
+/* How far down a stack is searched: lua_getstack counts from the top each time. */
+#define LEVELS_MAX 2000
 
 static struct lc_task *task_of(struct lc_waiter *waiter)
 {
@@ -59,39 +65,64 @@ static bool is_passable(lua_State *L, struct lc_host *host, int function)
     return passable;
 }
 
-/* Names the C function between the task and L that cannot be suspended, and its caller's line. */
+/* Pushes the name of what is at that level of L's stack, if it cannot be suspended, in quotes if it is
+ * a C function. [-0, +(0|1), m] */
+static bool push_obstacle(lua_State *L, struct lc_host *host, lua_State *co, lua_Debug *ar)
+{
+    bool found = false;
+
+    lua_getinfo(co, "Snf", ar);
+    lua_xmove(co, L, 1);
+    if (strcmp(ar->namewhat, "hook") == 0) {
+        lua_pushliteral(L, "a hook");
+        found = true;
+    } else if (ar->name != NULL && strcmp(ar->name, "__gc") == 0) {
+        lua_pushliteral(L, "a __gc metamethod");
+        found = true;
+    } else if (ar->what[0] == 'C' && !is_passable(L, host, lua_gettop(L))) {
+        const char *name;
+
+        lua_pushvalue(L, -1);
+        push_global_name(L);
+        name = lua_isnil(L, -1) ? ar->name : lua_tostring(L, -1);
+        if (name != NULL && strncmp(name, LUA_GNAME ".", 3) == 0)
+            name += 3;
+        /* below error there is a message handler */
+        found = name == NULL || (strcmp(name, "error") != 0 && strcmp(name, "assert") != 0);
+        if (name == NULL)
+            lua_pushliteral(L, "a C function");
+        else if (found)
+            lua_pushfstring(L, "the C function '%s'", name);
+        lua_remove(L, found ? -2 : -1);
+    }
+    lua_remove(L, found ? -2 : -1);
+    return found;
+}
+
+/* Names what is between the task and L and cannot be suspended, and the line that called it. */
 static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *what)
 {
-    lua_Debug ar, caller;
+    lua_State *co = lua_isyieldable(L) ? host->blocked : L;
+    int level = co == L ? 1 : host->blocked_level;
+    lua_Debug ar;
 
-    luaL_checkstack(L, 4, NULL);
-    for (int level = 1; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Snf", &ar);
-        if (ar.what[0] != 'C' || is_passable(L, host, lua_gettop(L))) {
-            lua_pop(L, 1);
-            continue;
+    luaL_checkstack(L, 12, NULL);
+    if (co != L && !lua_checkstack(co, 4))
+        luaL_error(L, "stack overflow");
+    while (level < LEVELS_MAX && lua_getstack(co, level, &ar) && !push_obstacle(L, host, co, &ar))
+        level++;
+    if (level < LEVELS_MAX) {
+        while (lua_getstack(co, ++level, &ar) && lua_getinfo(co, "Sl", &ar)) {
+            if (ar.currentline > 0)
+                lc_raise(L, host, LC_RUNTIME_ERROR,
+                         "%s: cannot suspend the task across %s called at %s:%d", what,
+                         lua_tostring(L, -1), ar.short_src, ar.currentline);
         }
-        push_global_name(L);
-        if (lua_isnil(L, -1) && ar.name != NULL) {
-            lua_pop(L, 1);
-            lua_pushstring(L, ar.name);
-        }
-        if (lua_isnil(L, -1)) {
-            lua_pop(L, 1);
-            continue;
-        }
-        if (lua_getstack(L, level + 1, &caller) && lua_getinfo(L, "Sl", &caller) &&
-            caller.currentline > 0)
-            lc_raise(L, host, LC_RUNTIME_ERROR,
-                     "%s: cannot suspend the task across the C function '%s' called at %s:%d", what,
-                     lua_tostring(L, -1), caller.short_src, caller.currentline);
-        lc_raise(L, host, LC_RUNTIME_ERROR,
-                 "%s: cannot suspend the task across the C function '%s'", what,
-                 lua_tostring(L, -1));
     }
+    /* what no Lua code called is the bottom of the stack */
     lc_raise(L, host, LC_RUNTIME_ERROR,
-             "%s: cannot suspend the task across a C call (a comparator, gsub function, "
-             "metamethod or require)",
+             "%s: cannot suspend the task across a C call (a message handler, or a metamethod that "
+             "a C function called)",
              what);
 }
 
