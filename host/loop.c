@@ -20,6 +20,8 @@
 #define POLL_MAX 86400.0
 /* Resolution of the clock: a timer is due when its deadline is before now plus this (LP6). */
 #define CLOCK_RESOLUTION 1e-9
+/* Limits from here on are looked after by the coarse clock. */
+#define COARSE_ENOUGH 0.05
 /* The virtual clock starts at a whole number of seconds, not at 0, which would hide bugs. */
 #define VIRTUAL_START 1000.0
 /* A tick that needs the time for nothing else reads the clock only each time after so many. */
@@ -417,19 +419,63 @@ static bool loop_poll(struct lc_loop *loop)
     return true;
 }
 
-/* Debug mode: says which entry held the loop for too long (EX5). */
+/* Debug mode: a step begins. What the entry stands for is held on the stack, since the entry may be
+ * gone afterwards; a task is held only when it ends, see lc_loop_hold_timed. */
+static void begin_timed(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    loop->timed_top = lua_gettop(L);
+    loop->timed_task = NULL;
+    if (entry->type == &lc_task_step_entry)
+        loop->timed_task = lc_container_of(entry, struct lc_task, waiter.entry);
+    else if (entry->type->push != NULL)
+        entry->type->push(L, loop, entry);
+}
+
+void lc_loop_hold_timed(lua_State *L, struct lc_loop *loop, int idx)
+{
+    if (loop->timed_task != lua_touserdata(L, idx) || L == loop->L || loop->L == NULL)
+        return;
+    loop->timed_task = NULL;
+    lua_pushvalue(L, idx);
+    lua_xmove(L, loop->L, 1);
+}
+
+/* Debug mode: the clock by which steps are timed. The coarse one, where its few milliseconds do not
+ * matter, costs a fifth. */
+static double timed_now(const struct lc_loop *loop)
+{
+    return loop->slow_callback_duration >= COARSE_ENOUGH ? coarse_time() : monotonic_time();
+}
+
+/* Debug mode: the step is over; says so if it held the loop for too long (EX5). */
+static void end_timed(lua_State *L, struct lc_loop *loop)
+{
+    double now = timed_now(loop);
+
+    if (now - loop->timed_from >= loop->slow_callback_duration) {
+        if (loop->timed_task != NULL)
+            lc_task_push(L, loop->timed_task);
+        lua_settop(L, loop->timed_top + 1);
+        lc_report_slow(L, loop, loop->timed_top + 1, now - loop->timed_from);
+        now = timed_now(loop);
+    }
+    loop->timed_from = now;
+    lua_settop(L, loop->timed_top);
+}
+
 static void run_timed(struct lc_loop *loop, struct lc_entry *entry)
 {
-    double before = monotonic_time(), taken;
-    int top = lua_gettop(loop->L);
-
-    /* the text is made first: the entry may be gone afterwards */
-    lc_report_push_entry(loop, entry);
+    begin_timed(loop->L, loop, entry);
+    loop->timing = true;
     entry->type->run(loop, entry);
-    taken = monotonic_time() - before;
-    if (taken >= loop->slow_callback_duration)
-        lc_report_slow(loop, lua_tostring(loop->L, top + 1), taken);
-    lua_settop(loop->L, top);
+    loop->timing = false;
+    end_timed(loop->L, loop);
+}
+
+void lc_loop_next_timed(struct lc_loop *loop, struct lc_entry *entry)
+{
+    end_timed(loop->L, loop);
+    begin_timed(loop->L, loop, entry);
 }
 
 /* One pass after the poll. */
@@ -442,6 +488,8 @@ static void loop_tick(struct lc_loop *loop)
     lc_list_init(&batch);
     lc_list_splice(&batch, &loop->ready);
     loop->batch = &batch;
+    if (loop->debug)
+        loop->timed_from = timed_now(loop);
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
@@ -512,6 +560,7 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     luaL_checkstack(L, 20, NULL);
     loop->raised = lc_anchor_reserve(L, host);
     loop->state = LC_LOOP_RUNNING;
+    loop->timing = false;
     loop->L = L;
     loop->now = lc_loop_time(loop);
     host->loop = loop;

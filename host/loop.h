@@ -20,6 +20,7 @@
 
 struct lc_host;
 struct lc_future;
+struct lc_task;
 
 enum lc_loop_state { LC_LOOP_IDLE, LC_LOOP_RUNNING, LC_LOOP_CLOSED };
 
@@ -42,6 +43,10 @@ struct lc_loop {
     bool debug;
     bool doomed;                    /* shutdown_timeout is over: every wait of its tasks raises */
     double slow_callback_duration;  /* seconds */
+    bool timing;                    /* debug mode: a step runs that is timed */
+    int timed_top;                  /* of the stack below what the step that runs is for */
+    struct lc_task *timed_task;     /* the task that is stepped, unless it has ended */
+    double timed_from;              /* real time at which that step began */
     double shutdown_timeout;        /* seconds */
     struct lc_timer shutdown_timer; /* at the end of the run: the timeout, and what follows it */
     unsigned shutdown_ticks;        /* how many more iterations its doomed tasks are given */
@@ -128,6 +133,13 @@ void lc_loop_unset_timer(struct lc_loop *loop, struct lc_timer *timer);
 
 /* From an entry: ends the run with the error on top of the stack. [-1, +0, -] */
 void lc_loop_raise(lua_State *L, struct lc_loop *loop);
+
+/* Debug mode, from an entry that goes on with the next one of the batch: one step is over, another
+ * begins. [-0, +0, -] */
+void lc_loop_next_timed(struct lc_loop *loop, struct lc_entry *entry);
+
+/* Debug mode: the task at `idx` ends; it may be the one that is stepped. [-0, +0, -] */
+void lc_loop_hold_timed(lua_State *L, struct lc_loop *loop, int idx);
 
 /* Wakes a blocked poll. Safe in a signal handler and from any thread. */
 void lc_loop_post(struct lc_loop *loop);

@@ -395,32 +395,25 @@ void lc_report_print(lua_State *L, struct lc_host *host, int idx)
 
 /* ---- debug mode ---- */
 
-void lc_report_push_entry(struct lc_loop *loop, struct lc_entry *entry)
+void lc_report_slow(lua_State *L, struct lc_loop *loop, int object, double seconds)
 {
-    lua_State *L = loop->L;
+    const char *place = lc_watchdog_place(loop->host);
+    char took[LUA_IDSIZE + 80];
+    int top = lua_gettop(L);
 
     luaL_checkstack(L, 10, NULL);
-    if (entry->type->push == NULL) {
+    if (lua_isnil(L, object))
         lua_pushliteral(L, "<callback>");
-        return;
-    }
-    entry->type->push(L, loop, entry);
-    if (lc_to_future(L, -1) != NULL) {
-        lc_future_push_text(L, loop->host, lua_gettop(L));
-    } else {
-        lc_push_text(L, -1);
-    }
-    lua_replace(L, -2);
-}
-
-void lc_report_slow(struct lc_loop *loop, const char *text, double seconds)
-{
-    char took[64];
-
-    snprintf(took, sizeof took, " took %.3f seconds\n", seconds);
+    else if (lc_to_future(L, object) != NULL)
+        lc_future_push_text(L, loop->host, object);
+    else
+        lc_push_text(L, object);
+    snprintf(took, sizeof took, " took %.3f seconds%s%s\n", seconds,
+             place != NULL ? ", held at " : "", place != NULL ? place : "");
     lc_host_log(loop->host, "Executing ");
-    lc_host_log(loop->host, text);
+    lc_host_log(loop->host, lua_tostring(L, -1));
     lc_host_log(loop->host, took);
+    lua_settop(L, top);
 }
 
 void lc_report_note_source(lua_State *L, int idx)

@@ -37,9 +37,8 @@ void lc_report_call_handler(lua_State *L, struct lc_loop *loop);
 /* Prints the context table at `idx` on stderr. [-0, +0, e] */
 void lc_report_print(lua_State *L, struct lc_host *host, int idx);
 
-/* Debug mode: pushes a text for an entry about to run; reports it as slow. [-0, +1, -] */
-void lc_report_push_entry(struct lc_loop *loop, struct lc_entry *entry);
-void lc_report_slow(struct lc_loop *loop, const char *text, double seconds);
+/* Debug mode: reports a step that took long; what it ran is at `object`, or nil. [-0, +0, e] */
+void lc_report_slow(lua_State *L, struct lc_loop *loop, int object, double seconds);
 
 /* Debug mode: stores where the future at `idx` is made. [-0, +0, m] */
 void lc_report_note_source(lua_State *L, int idx);

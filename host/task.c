@@ -85,6 +85,8 @@ static void task_finish(lua_State *L, int idx, struct lc_task *task)
 {
     struct lc_host *host = task->future.loop->host;
 
+    if (task->future.loop->timing)
+        lc_loop_hold_timed(L, task->future.loop, idx);
     host->tasks--;
     if (task->timeouts != NULL)
         lc_timeouts_disarm(L, task);
@@ -247,10 +249,11 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
     for (;;) {
         task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
         entry = lc_container_of(batch->next, struct lc_entry, link);
-        if (&entry->link == batch || entry->type != &lc_task_step_entry || loop->has_raised ||
-            loop->debug)
+        if (&entry->link == batch || entry->type != &lc_task_step_entry || loop->has_raised)
             break;
         lc_list_pop(batch);
+        if (loop->timing)
+            lc_loop_next_timed(loop, entry);
         lc_pulse_step(&host->pulse);
     }
     host->current = NULL;

@@ -116,6 +116,31 @@ describe("debug mode", function()
     assert.are.equal(2, select(2, r.err:gsub(" took ", "")))
   end)
 
+  it("EX5: tells the line at which a step holds the loop", function()
+    local slower = SLOW:gsub("0%.2", "0.1"):gsub("0%.3", "0.6")
+    local r = run{script = slower, "--debug", "SCRIPT"}
+    assert.are.equal(0, r.status)
+    assert.are.equal(2, select(2, r.err:gsub(", held at [^\n]*:6\n", "")))
+  end)
+
+  it("EX5: can be switched on in a step, for those that follow", function()
+    local r = run{script = [[
+      local lucio = require "lucio"
+      local loop = lucio.get_running_loop()
+      local function busy()
+        local start = loop:time()
+        repeat until loop:time() - start > 0.12
+      end
+      lucio.create_task(function() loop:set_debug(true) busy() end)
+      lucio.create_task{busy, name = "the next"}
+      lucio.create_task(function() loop:set_debug(false) end)
+      lucio.create_task(busy)
+      lucio.sleep(0.01)
+      print("end")]]}
+    assert.are.same({"end\n", 0}, {r.out, r.status})
+    assert.is_nil(r.err:find("Task%-[45]"))
+  end)
+
   it("EX5: without debug nothing is told", function()
     local r = run{script = SLOW}
     assert.are.same({"end\n", "", 0}, {r.out, r.err, r.status})
