@@ -1,5 +1,6 @@
 #include "terminal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -307,7 +308,7 @@ static int terminal_call(lua_State *L)
 static int terminal_report(lua_State *L)
 {
     lua_settop(L, 2);
-    lc_error_text_push(L, lc_host_of(L), 2, false);
+    lc_error_text_push(L, lc_host_of(L), 2, lc_wants_colour(stderr));
     return 1;
 }
 

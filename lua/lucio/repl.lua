@@ -163,17 +163,19 @@ end
 
 -- Without the frames of this file, which are below those of the input.
 local function without_own_frames(text)
-  local lines, skipping = {}, false
+  local kept, skipping, previous = {}, false, nil
   for line in (text .. "\n"):gmatch("(.-)\n") do
-    local is_frame = line:find("^[%s|]*\t")
-    if is_frame and line:find("%[C%]: in .*'call'") then
-      skipping = true
-    elseif not is_frame then
+    if not line:find("^[%s|]*\t") then
       skipping = false
+    elseif line:find("lucio/repl.lua:", 1, true) and previous:find("%[C%]: in .*'call'") then
+      -- the call of the input is a frame too
+      if not skipping then kept[#kept] = nil end
+      skipping = true
     end
-    if not skipping then lines[#lines + 1] = line end
+    if not skipping then kept[#kept + 1] = line end
+    previous = line
   end
-  return table.concat(lines, "\n")
+  return table.concat(kept, "\n")
 end
 
 local function show_error(session, e, interrupted)

@@ -86,6 +86,17 @@ describe("the prompt", function()
     assert.is_nil(out:find("lucio/repl.lua", 1, true))
   end)
 
+  it("leaves its own frames out of tracebacks, and no others; colours them on request", function()
+    local out = session {
+      env = {NO_COLOR = ""},
+      enter "t = setmetatable({}, {__index = {call = function(_, f) f() end}})", see "\n> ",
+      enter "do t:call(function() error 'boom' end) end", see "boom\n", see "main chunk\27[0m\n> ",
+      enter "lucio.create_task(error, 'late'):await()", see "late\n", see "main chunk\27[0m\n> ",
+    }
+    assert.is_nil(out:find("lucio/repl.lua", 1, true))
+    assert.matches("'call'", out, 1, true)
+  end)
+
   it("takes _PROMPT and _PROMPT2, as lua does", function()
     session {
       enter "_PROMPT, _PROMPT2 = 'lua: ', 'more: '", see "\nlua: ",

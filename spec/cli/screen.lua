@@ -66,7 +66,7 @@ function M.run(options)
   local home = options.home or M.new_home()
   local env = {TERM = "xterm", HOME = home, LC_ALL = "C.UTF-8", LUCIO_HISTORY = false,
     LUCIO_DEBUG = false, LUCIO_CLOCK = false, LUCIO_BACKEND = false, LUA_INIT = false,
-    INPUTRC = false, EDITRC = false}
+    NO_COLOR = "1"}
   for name, value in pairs(options.env or {}) do env[name] = value end
   local unset, set = {}, {}
   for name, value in pairs(env) do
