@@ -318,6 +318,9 @@ void lc_open_exception_group(lua_State *L, struct lc_host *host)
     static const luaL_Reg functions[] = {{"except_star", lucio_except_star}, {NULL, NULL}};
 
     lc_set_functions(L, host, functions);
+    lua_getfield(L, -1, "except_star");
+    lc_wait_mark_passable(L, host);
+    lua_pop(L, 1);
     lc_class_push(L, host, LC_BASE_EXCEPTION_GROUP);
     lc_set_functions(L, host, methods);
     lua_pop(L, 1);

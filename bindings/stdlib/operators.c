@@ -114,7 +114,7 @@ void lc_op_less(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k)
 {
     int type = lua_type(L, a);
 
-    if ((type == lua_type(L, b) && (type == LUA_TNUMBER || type == LUA_TSTRING)) ||
+    if (((type == LUA_TNUMBER || type == LUA_TSTRING) && type == lua_type(L, b)) ||
         (!push_less(L, a) && !push_less(L, b)))
         lua_pushboolean(L, lua_compare(L, a, b, LUA_OPLT));
     else

@@ -393,40 +393,49 @@ static int sort_length_k(lua_State *L, int status, lua_KContext ctx)
     return sort_range(L, length, lua_type(L, 1) == LUA_TTABLE, lua_type(L, 2) == LUA_TFUNCTION);
 }
 
-/* Whether the first items of a table are there, all numbers or all strings: sorting them calls no Lua
- * code. */
-static bool is_plain(lua_State *L, lua_Integer length)
+/* Whether the items of the table are there, all numbers or all strings: sorting them by themselves
+ * calls no Lua code. */
+static bool is_plain(lua_State *L)
 {
-    int type = lua_rawgeti(L, 1, 1), top = lua_gettop(L);
-    bool same = type == LUA_TNUMBER || type == LUA_TSTRING;
+    lua_Integer length;
+    int type, pushed = 1;
+    bool same;
 
+    if (lc_op_waits(L, 1, LC_HAS_LENGTH))
+        return false;
+    length = (lua_Integer)lua_rawlen(L, 1);
+    type = lua_rawgeti(L, 1, 1);
+    same = type == LUA_TNUMBER || type == LUA_TSTRING;
     for (lua_Integer i = 2; same && i <= length; i++) {
+        if (pushed == BATCH) {
+            lua_pop(L, pushed);
+            pushed = 0;
+        }
         same = lua_rawgeti(L, 1, i) == type;
-        if (i % BATCH == 0)
-            lua_settop(L, top);
+        pushed++;
     }
-    lua_settop(L, top - 1);
+    lua_pop(L, pushed);
     return same;
 }
 
 /* table.sort(list, comparator) */
 static int table_sort(lua_State *L)
 {
-    bool has_function = lua_type(L, 2) == LUA_TFUNCTION;
-    lua_Integer length;
+    struct lc_host *host = lc_host_of(L);
+    bool is_table, has_function;
 
-    if (!lc_standard_may_wait(L, lc_host_of(L)))
+    if (host->current == NULL)
         return lc_standard_original(L);
-    if (lua_type(L, 1) != LUA_TTABLE || lc_op_waits(L, 1, LC_HAS_LENGTH)) {
-        if (!lc_op_is_able(L, 1, LC_CAN_READ | LC_CAN_WRITE | LC_HAS_LENGTH))
-            return lc_standard_original(L);
-        lc_op_len(L, 1, 0, sort_length_k);
-        return sort_length_k(L, LUA_OK, 0);
-    }
-    length = (lua_Integer)lua_rawlen(L, 1);
-    if (!has_function && is_plain(L, length))
+    is_table = lua_type(L, 1) == LUA_TTABLE;
+    has_function = lua_type(L, 2) == LUA_TFUNCTION;
+    if ((is_table && !has_function && is_plain(L)) || !lc_standard_may_wait(L, host))
         return lc_standard_original(L);
-    return sort_range(L, length, true, has_function);
+    if (is_table && !lc_op_waits(L, 1, LC_HAS_LENGTH))
+        return sort_range(L, (lua_Integer)lua_rawlen(L, 1), true, has_function);
+    if (!lc_op_is_able(L, 1, LC_CAN_READ | LC_CAN_WRITE | LC_HAS_LENGTH))
+        return lc_standard_original(L);
+    lc_op_len(L, 1, 0, sort_length_k);
+    return sort_length_k(L, LUA_OK, 0);
 }
 
 void lc_open_sort(lua_State *L, struct lc_host *host)

@@ -78,12 +78,11 @@ static int insert_length_k(lua_State *L, int status, lua_KContext ctx)
     return insert_move(L, free, false);
 }
 
-/* Whether the value at 1 is a table without that metamethod; its metatable is at `metatable`.
- * Pushes something. */
-static inline bool is_table_without(lua_State *L, int metatable, int name)
+/* Whether the metatable at `idx` has not got that metamethod. Pushes something. */
+static inline bool lacks(lua_State *L, int idx, enum lc_upvalue name)
 {
     lua_pushvalue(L, lua_upvalueindex(name));
-    return lua_rawget(L, metatable) == LUA_TNIL && lua_type(L, 1) == LUA_TTABLE;
+    return lua_rawget(L, idx) == LUA_TNIL;
 }
 
 /* table.insert(object, position, value), table.insert(object, value) */
@@ -92,7 +91,7 @@ static int table_insert(lua_State *L)
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
     if (lua_gettop(L) == 3) {
-        if (is_table_without(L, 3, LC_UP_LEN) && is_table_without(L, 3, LC_UP_NEWINDEX)) {
+        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 3, LC_UP_LEN) && lacks(L, 3, LC_UP_NEWINDEX)) {
             /* an object of a class: nothing is called */
             lua_settop(L, 2);
             lua_rawseti(L, 1, luaL_intop(+, (lua_Integer)lua_rawlen(L, 1), 1));
@@ -175,7 +174,7 @@ static int table_remove(lua_State *L)
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
     if (lua_gettop(L) == 2) {
-        if (is_table_without(L, 2, LC_UP_LEN)) {
+        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 2, LC_UP_LEN)) {
             lua_Integer length = (lua_Integer)lua_rawlen(L, 1);
 
             if (length > 0 && lua_rawgeti(L, 1, length) != LUA_TNIL) {
@@ -327,7 +326,7 @@ static int table_unpack(lua_State *L)
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
     if (lua_gettop(L) == 2) {
-        if (is_table_without(L, 2, LC_UP_LEN) && unpack_raw(L))
+        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 2, LC_UP_LEN) && unpack_raw(L))
             return lua_gettop(L) - 3;
         lua_settop(L, 2);
     }

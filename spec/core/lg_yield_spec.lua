@@ -149,6 +149,23 @@ describe("a suspending call", function()
     assert.matches("C function 'put_nowait' called at .*lg_yield_spec", tostring(e))
   end)
 
+  case("LG5: the refusal does not name functions that may be suspended", function(t)
+    local resource = setmetatable({}, {__close = function() end})
+    local message
+    local function sort()
+      table.sort({2, 1}, function() lucio.sleep(0) end)
+    end
+    local function protected()
+      assert(lucio.pcall(lucio.xpcall, sort, function(e) message = tostring(e) end))
+    end
+    refusing["a queue's order"](function()
+      lucio.except_star(function()
+        lucio.with(resource, function() assert(pcall(protected)) end)
+      end, lucio.ValueError, t.log)
+    end)
+    assert.matches("across the C function 'put_nowait'", message)
+  end)
+
   for place, call in pairs(passing) do
     case("LG5: may be made below " .. place, function(t)
       local ran = false

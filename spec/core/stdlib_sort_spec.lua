@@ -4,7 +4,7 @@ local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
 
-local SIZES = {0, 1, 2, 3, 4, 5, 7, 12, 33, 99, 101, 250}
+local SIZES = {0, 1, 2, 3, 4, 5, 12, 33, 120}
 
 local function random_list(size, most)
   local list = {}
@@ -93,7 +93,7 @@ describe("table.sort in a task", function()
               pause()
               return less(a, b)
             end)
-            return ok, e, sorted
+            return ok, e, table.concat(sorted, " ")
           end)
         end
       end
@@ -114,7 +114,7 @@ describe("table.sort in a task", function()
             pause()
             return a < b
           end)
-          return list
+          return table.concat(list, " ")
         end)
       end
     end

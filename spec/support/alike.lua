@@ -31,7 +31,7 @@ local function outcome(program, pause)
     lines[#lines + 1] = table.concat(words, " ")
   end
   local results = table.pack(pcall(program, pause, log))
-  return {results = results, lines = lines}
+  return {results = results, lines = table.concat(lines, "\n")}
 end
 
 --- Runs a function as a callback of the loop, outside of any task, and returns what it does.
