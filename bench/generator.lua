@@ -1,6 +1,6 @@
 --- What does an await cost in a generator, a coroutine that the task resumes? One operation: one
--- `sleep(0)`, in the task itself and in the innermost of 1, 4 and 16 nested generators; and one value
--- handed through a generator, without any await.
+-- `sleep(0)`, in the task itself and in the innermost of 1, 4 and 16 nested generators; and one
+-- value handed through a generator, without any await.
 local lucio = require "lucio"
 local measure = dofile(arg[0]:match "^(.*)/" .. "/support/measure.lua")
 
