@@ -518,6 +518,7 @@ static int run_ticks(lua_State *L)
     bool alive = true;
 
     luaL_checkstack(L, 40, NULL);
+    loop->in_row = span == LC_SPAN_STOP;
     loop->host->places.left = LC_PLACES_ROW;
     switch (span) {
     case LC_SPAN_STOP:

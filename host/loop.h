@@ -54,6 +54,7 @@ struct lc_loop {
     struct lc_link ready;           /* entries of the next tick */
     struct lc_link *batch;          /* those of this tick that did not run yet */
     double now;                     /* of its clock, lately: see loop_refresh_now */
+    bool in_row;                    /* ticks may follow each other without a return to the loop */
     unsigned coarse;                /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
     struct lc_link reports;    /* failures that nobody retrieved yet */
@@ -123,6 +124,19 @@ double lc_loop_time(struct lc_loop *loop);
 static inline void lc_loop_ready(struct lc_loop *loop, struct lc_entry *entry)
 {
     lc_list_append(&loop->ready, &entry->link);
+}
+
+/* From an entry, when the batch has run: makes what is ready the batch of the next tick, if that tick
+ * has nothing else to do: no poll, no timers, nothing that was posted. */
+static inline bool lc_loop_next_batch(struct lc_loop *loop)
+{
+    if (!loop->in_row || lc_list_empty(&loop->ready) || loop->stopping || loop->io > 0 ||
+        loop->timers.count > 0 || loop->coarse == 0 || loop->debug ||
+        atomic_load_explicit(&loop->posted, memory_order_relaxed))
+        return false;
+    loop->coarse--;
+    lc_list_splice(loop->batch, &loop->ready);
+    return true;
 }
 
 /* Sets a timer for the absolute time `when`. Raises when there is no memory. [-0, +0, m] */

@@ -244,12 +244,14 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
     struct lc_host *host = loop->host;
     struct lc_link *batch = loop->batch;
 
-    /* Goes on with the steps that follow directly. lua_resume comes back by a long jump, after which
-     * the processor mispredicts every return up to the loop: the fewer the better. */
+    /* Goes on with the steps that follow directly, also in the next tick. lua_resume comes back by a long
+     * jump, after which the processor mispredicts every return up to the loop: the fewer the better. */
     for (;;) {
         task_resume(loop->L, lc_container_of(entry, struct lc_task, waiter.entry));
+        if (loop->has_raised || (lc_list_empty(batch) && !lc_loop_next_batch(loop)))
+            break;
         entry = lc_container_of(batch->next, struct lc_entry, link);
-        if (&entry->link == batch || entry->type != &lc_task_step_entry || loop->has_raised)
+        if (entry->type != &lc_task_step_entry)
             break;
         lc_list_pop(batch);
         if (loop->timing)
