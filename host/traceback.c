@@ -1,6 +1,5 @@
 #include "traceback.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -8,20 +7,9 @@
 #include "error.h"
 #include "future.h"
 #include "host.h"
-#include "loop.h"
 #include "stack_text.h"
 #include "task.h"
-
-/* Parts shown of a long way: so many first and so many last ones. */
-#define FIRST_PARTS 6
-#define LAST_PARTS  6
-#define PARTS_MAX   (FIRST_PARTS + LAST_PARTS)
-
-#define TITLE "stack traceback:"
-/* What ends a part. Lines that are indented further belong to it. */
-#define PART_END "\n\t(in "
-#define INDENTED "\n\t    "
-#define SKIPPING "\n\t...\t(skipping %d tasks and coroutines)"
+#include "traceback_part.h"
 
 /* The host's memory of the last bare value raised: a table with these items. */
 enum last_item {
@@ -30,137 +18,6 @@ enum last_item {
     LAST_COROUTINE, /* lightuserdata of the lua_State that it was raised in, or... */
     LAST_ARRIVES    /* true: ...is about to be raised in, coming from another one */
 };
-
-/* ---- parts ---- */
-
-/* Pushes "created at file:line", in debug mode with the whole stack, or else where its function is
- * defined. The task is on top. [-0, +1, m] */
-static void push_creation(lua_State *L, struct lc_task *task)
-{
-    lc_task_push_created(L, task);
-    if (lua_isnil(L, -1)) {
-        lc_task_push_definition(L, lua_gettop(L) - 1);
-        lua_pushfstring(L, " defined at %s)", lua_tostring(L, -1));
-        lua_replace(L, -2);
-    } else {
-        lua_pushfstring(L, " created at %s)", lua_tostring(L, -1));
-        lc_future_push_extra(L, -3, LC_EXTRA_SOURCE_TRACEBACK);
-        if (lua_type(L, -1) == LUA_TSTRING) {
-            const char *lines = strchr(lua_tostring(L, -1), '\n');
-
-            luaL_gsub(L, lines != NULL ? lines : "", "\n\t", INDENTED);
-            lua_replace(L, -2);
-            lua_concat(L, 2);
-        } else {
-            lua_pop(L, 1);
-        }
-    }
-    lua_replace(L, -2);
-}
-
-/* Appends to the part on top the line that says whose it was. [-1, +1, m] */
-static void end_task_part(lua_State *L, struct lc_task *task)
-{
-    if (task->future.loop->host->script == task)
-        return; /* its main chunk says so */
-    lua_pushliteral(L, PART_END "task '");
-    lc_task_push(L, task);
-    lc_task_push_name(L, task, lua_gettop(L));
-    luaL_gsub(L, lua_tostring(L, -1), "\n", " ");
-    lua_replace(L, -2);
-    lua_insert(L, -2);
-    push_creation(L, task);
-    lua_replace(L, -2);
-    lua_pushliteral(L, "'");
-    lua_insert(L, -2);
-    lua_concat(L, 5);
-}
-
-static void end_coroutine_part(lua_State *L, struct lc_host *host, lua_State *co)
-{
-    lc_host_push_ref(L, host, LC_REF_GENERATOR_THREADS);
-    lua_pushthread(co);
-    if (co != L)
-        lua_xmove(co, L, 1);
-    if (lua_rawget(L, -2) != LUA_TNIL)
-        lua_pushliteral(L, PART_END "an async generator)");
-    else
-        lua_pushliteral(L, PART_END "a coroutine)");
-    lua_replace(L, -3);
-    lua_pop(L, 1);
-    lua_concat(L, 2);
-}
-
-/* Pushes the part of L, which runs, from a level of its stack on. */
-static void push_part(lua_State *L, struct lc_host *host, int level)
-{
-    struct lc_task *task = host->current;
-
-    lc_stack_text_push(L, L, level);
-    if (task != NULL && task->thread == L)
-        end_task_part(L, task);
-    else if (task != NULL && host->running == L)
-        end_coroutine_part(L, host, L);
-}
-
-/* The end of the part whose last line begins at `line`. */
-static const char *part_end(const char *line)
-{
-    do {
-        line++;
-        line += strcspn(line, "\n");
-    } while (strncmp(line, INDENTED, strlen(INDENTED)) == 0);
-    return line;
-}
-
-/* Where the parts of a traceback end: of the first ones, and how many there are. */
-struct ends {
-    const char *at[PARTS_MAX];
-    int count;
-};
-
-static void find_ends(const char *text, struct ends *ends)
-{
-    ends->count = 0;
-    while (ends->count < PARTS_MAX && (text = strstr(text, PART_END)) != NULL) {
-        text = part_end(text);
-        ends->at[ends->count++] = text;
-    }
-}
-
-/* Replaces the part on top by the traceback at `idx` with the part added. Where there are too many
- * of them, the first one behind those that are always shown goes. [-1, +1, m] */
-static void add_part(lua_State *L, int idx)
-{
-    const char *text = lua_tostring(L, idx), *middle;
-    size_t number = strcspn(SKIPPING, "%");
-    int skipped = 1;
-    struct ends ends;
-
-    find_ends(text, &ends);
-    if (ends.count < PARTS_MAX) {
-        lua_pushvalue(L, idx);
-        lua_insert(L, -2);
-        lua_concat(L, 2);
-        return;
-    }
-    middle = ends.at[FIRST_PARTS - 1];
-    if (strncmp(middle, SKIPPING, number) == 0)
-        skipped += (int)strtol(middle + number, NULL, 10);
-    lua_pushlstring(L, text, (size_t)(middle - text));
-    lua_pushfstring(L, SKIPPING, skipped);
-    lua_pushstring(L, ends.at[FIRST_PARTS]);
-    lua_rotate(L, -4, 3);
-    lua_concat(L, 4);
-}
-
-/* [-1, +1, m] */
-static void add_title(lua_State *L)
-{
-    lua_pushliteral(L, TITLE);
-    lua_insert(L, -2);
-    lua_concat(L, 2);
-}
 
 /* ---- the handler ---- */
 
@@ -267,15 +124,15 @@ static void trace_object(lua_State *L, struct lc_host *host)
         return;
     if (type == LUA_TNIL)
         set_context(L);
-    push_part(L, host, RAISER);
+    lc_part_push(L, host, RAISER);
     if (type == LUA_TNIL) {
-        add_title(L);
+        lc_part_add_title(L);
     } else if (host->current != NULL && host->current->thread == L && is_seen(L)) {
         /* a part of a group that has the group's traceback, say */
         set_has_part(L, host, 1);
         return;
     } else {
-        add_part(L, 2);
+        lc_part_add(L, 2);
     }
     /* raw: no code of the class runs in a handler of errors */
     lua_pushliteral(L, "traceback");
@@ -329,16 +186,16 @@ static void trace_value(lua_State *L, struct lc_host *host)
         arrives = lua_toboolean(L, -1);
         lua_settop(L, 2);
         lua_rawgeti(L, 2, LAST_TRACEBACK);
-        push_part(L, host, RAISER);
+        lc_part_push(L, host, RAISER);
         if (here && arrives)
-            add_part(L, 3);
+            lc_part_add(L, 3);
         else if (here && is_seen(L))
             return;
         else
-            add_title(L);
+            lc_part_add_title(L);
     } else {
-        push_part(L, host, RAISER);
-        add_title(L);
+        lc_part_push(L, host, RAISER);
+        lc_part_add_title(L);
     }
     lc_traceback_end(L, host);
     set_last(L, host, 1, false);
@@ -356,16 +213,21 @@ static int trace(lua_State *L)
     return 0;
 }
 
-int lc_traceback_handler(lua_State *L)
+void lc_traceback_take(lua_State *L)
 {
-    lua_settop(L, 1);
     if (lua_isnil(L, 1) || !lua_checkstack(L, 2 * LC_STACK_TEXT_SLOTS))
-        return 1;
+        return;
     /* protected: the end of memory must not take the error's place */
     lua_pushcfunction(L, trace);
     lua_pushvalue(L, 1);
     lua_pcall(L, 1, 0, 0);
     lua_settop(L, 1);
+}
+
+int lc_traceback_handler(lua_State *L)
+{
+    lua_settop(L, 1);
+    lc_traceback_take(L);
     return 1;
 }
 
@@ -381,24 +243,6 @@ void lc_traceback_push(lua_State *L, struct lc_host *host, int idx)
     } else {
         lua_pushnil(L);
     }
-}
-
-void lc_traceback_push_task(lua_State *L, struct lc_host *host, int idx)
-{
-    struct lc_task *task = lua_touserdata(L, idx);
-    lua_State *inner = task->thread;
-
-    luaL_checkstack(L, LC_STACK_TEXT_SLOTS, NULL);
-    if (task->waiter.L != NULL && task->waiter.state != LC_WAIT_IDLE)
-        inner = task->waiter.L;
-    lc_stack_text_push(L, inner, 0);
-    if (inner != task->thread && lua_checkstack(inner, 1)) {
-        end_coroutine_part(L, host, inner);
-        lc_stack_text_push(L, task->thread, 0);
-        lua_concat(L, 2);
-    }
-    end_task_part(L, task);
-    add_title(L);
 }
 
 /* ---- on the way ---- */
@@ -479,8 +323,6 @@ void lc_traceback_pass(lua_State *L, struct lc_host *host, int from, int to)
 void lc_traceback_inherit(lua_State *L, struct lc_host *host, int from)
 {
     int error = lua_gettop(L);
-    struct ends ends;
-    const char *text;
     lua_Debug ar;
 
     from = lua_absindex(L, from);
@@ -492,13 +334,7 @@ void lc_traceback_inherit(lua_State *L, struct lc_host *host, int from)
         lua_settop(L, error);
         return;
     }
-    text = lua_tostring(L, -1);
-    find_ends(text, &ends);
-    /* the last part; that of the script's task has no line at its end */
-    if (ends.count > 0 && *ends.at[ends.count - 1] == '\0')
-        ends.count--;
-    lua_pushstring(L, ends.count > 0 ? ends.at[ends.count - 1] : text + strlen(TITLE));
-    add_title(L);
+    lc_part_push_last(L, -1);
     lua_pushliteral(L, "traceback");
     lua_insert(L, -2);
     lua_rawset(L, error);

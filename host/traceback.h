@@ -21,11 +21,11 @@ struct lc_host;
 /* Message handler: adds the running coroutine's part, returns the error unchanged. [-1, +1, -] */
 int lc_traceback_handler(lua_State *L);
 
+/* The same within another message handler, which has only the error at 1. [-0, +0, -] */
+void lc_traceback_take(lua_State *L);
+
 /* Pushes the traceback of the error at `idx`, or nil. [-0, +1, -] */
 void lc_traceback_push(lua_State *L, struct lc_host *host, int idx);
-
-/* Pushes the stack of a suspended task, that of its inner coroutine first. [-0, +1, m] */
-void lc_traceback_push_task(lua_State *L, struct lc_host *host, int idx);
 
 /* The error on top is that of the future at `idx`, which fails: keeps its traceback. [-0, +0, m] */
 void lc_traceback_keep(lua_State *L, struct lc_host *host, int idx);

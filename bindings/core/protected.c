@@ -48,6 +48,7 @@ static int lucio_pcall(lua_State *L)
 static int xpcall_handler(lua_State *L)
 {
     lua_settop(L, 1);
+    lc_traceback_take(L);
     if (passes(L, 1))
         return 1;
     lua_pushvalue(L, lua_upvalueindex(1));

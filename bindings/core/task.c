@@ -10,7 +10,7 @@
 #include "core.h"
 #include "loop_object.h"
 #include "report.h"
-#include "traceback.h"
+#include "traceback_part.h"
 
 static int lucio_eager_task_factory(lua_State *L);
 
@@ -288,7 +288,7 @@ static void push_traceback(lua_State *L, struct lc_task *task)
             lc_task_push_position(L, task, 1);
             lua_concat(L, 2);
         } else {
-            lc_traceback_push_task(L, task->future.loop->host, 1);
+            lc_part_push_task(L, task->future.loop->host, 1);
         }
     } else if (task->future.state == LC_FAILED) {
         lc_future_push_extra(L, 1, LC_EXTRA_TRACEBACK);

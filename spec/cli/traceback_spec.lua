@@ -216,6 +216,24 @@ stack traceback:
     assert.are.equal(0, r.status)
   end)
 
+  it("API 4: with the places of tasks from thousands of chunks", function()
+    local r = script [[
+local lucio = require "lucio"
+local seen, fail = 0, function() error("x", 0) end
+for i = 1, 6000 do
+  local chunk = load("local create_task, fail = ...\nreturn create_task(fail)", "=chunk" .. i)
+  local task = chunk(lucio.create_task, fail)
+  lucio.sleep(1)
+  local place = task:exception().traceback:match("created at (%S+)%)$")
+  if place then
+    seen = seen + 1
+    assert(place == "chunk" .. i .. ":2", place)
+  end
+end
+print(seen > 4000, seen < 4200)]]
+    assert.are.same({"true\ttrue\n", "", 0}, {r.out, r.err, r.status})
+  end)
+
   it("EX7: in debug mode with the stack that created a task", function()
     local r = run{clock = "virtual", env = {LUCIO_DEBUG = "1"}, script = [[
 local lucio = require "lucio"

@@ -248,6 +248,16 @@ describe("an error that is met several times", function()
       way(e.traceback, "outer"))
   end)
 
+  case("has its traceback already in the handler of xpcall", function()
+    local seen
+    lucio.create_task{lucio.xpcall, slow, function(e)
+      seen = e.traceback
+      return e
+    end, name = "outer"}:await()
+    assert.are.same({"error", "deep", "function", "lucio.xpcall", "(in task 'outer')"},
+      way(seen, "outer"))
+  end)
+
   case("gets the place where another task raises it again", function()
     local e = fails(function()
       local results = lucio.gather{
@@ -468,6 +478,34 @@ describe("task:traceback of a suspended task", function()
     assert.matches("\n\t(in a coroutine)\n", text, 1, true)
     assert.matches("%(in task 'outer' created at [^\n]*:" .. line .. "%)$", text)
     task:cancel()
+  end)
+
+  case("shows every coroutine and generator on the way to where it waits", function()
+    local function inner() lucio.sleep(5) end
+    local task = lucio.create_task{function()
+      for _ in lucio.generator(function()
+        local co = coroutine.create(function() coroutine.wrap(inner)() end)
+        coroutine.resume(co)
+      end) do lucio.sleep(0) end
+    end, name = "outer"}
+    lucio.sleep(0)
+    assert.are.same({
+      "lucio.sleep", "function", "(in a coroutine)",
+      "function", "(in a coroutine)",
+      "coroutine.resume", "function", "(in an async generator)",
+      "for iterator", "function", "(in task 'outer')",
+    }, parts(task:traceback()))
+    task:cancel()
+  end)
+
+  case("of the running task is where it runs", function()
+    local text
+    lucio.create_task{function()
+      coroutine.wrap(function() text = lucio.current_task():traceback() end)()
+    end, name = "outer"}:await()
+    assert.are.same({
+      "traceback", "function", "(in a coroutine)", "function", "(in task 'outer')",
+    }, parts(text))
   end)
 
   case("in debug mode shows the stack of the creation", function()
