@@ -58,11 +58,24 @@ static FILE *check_open(lua_State *L, struct lc_host *host, const struct log_out
     return output->stream->f;
 }
 
+/* The descriptor of a stream, also where the command's prompt has put one of its own in the place of
+ * stdout or stderr; -1: it has none. */
+static int stream_fd(FILE *file)
+{
+    int fd = fileno(file);
+
+    if (fd < 0 && file == stderr)
+        return STDERR_FILENO;
+    if (fd < 0 && file == stdout)
+        return STDOUT_FILENO;
+    return fd;
+}
+
 /* Opens the sink of a stream: a descriptor of its own, but for stdout and stderr. [-0, +0, v] */
 static struct lc_sink *open_stream_sink(lua_State *L, struct lc_host *host,
                                         struct log_output *output)
 {
-    int fd = fileno(check_open(L, host, output));
+    int fd = stream_fd(check_open(L, host, output));
     struct lc_sink *sink;
 
     output->is_standard = fd == STDOUT_FILENO || fd == STDERR_FILENO;
@@ -150,7 +163,7 @@ static int log_open_stream(lua_State *L)
 /* What an object with a finalizer older than the host logs after the host has closed. */
 static void write_late(lua_State *L, struct log_output *output, const char *text, size_t size)
 {
-    int fd = output->is_standard ? fileno(output->stream->f) : -1;
+    int fd = output->is_standard ? stream_fd(output->stream->f) : -1;
 
     (void)L;
     while (fd >= 0 && size > 0) {
@@ -163,7 +176,7 @@ static void write_late(lua_State *L, struct log_output *output, const char *text
     }
 }
 
-/* Writes to a stream that has no descriptor: the command's prompt stands between it and the terminal. */
+/* Writes to a stream that has no descriptor, but functions of some library. */
 static bool write_stream(FILE *file, const char *text, size_t size)
 {
     return fwrite(text, 1, size, file) == size && fflush(file) == 0;
@@ -182,7 +195,7 @@ static int output_write(lua_State *L)
         write_late(L, output, text, size);
         return 0;
     }
-    if (output->stream != NULL && fileno(check_open(L, host, output)) < 0) {
+    if (output->stream != NULL && stream_fd(check_open(L, host, output)) < 0) {
         lua_pushboolean(L, write_stream(output->stream->f, text, size));
         return 1;
     }
@@ -253,20 +266,15 @@ static int output_close(lua_State *L)
 static int output_name(lua_State *L)
 {
     struct log_output *output = check_output(L, "name");
-    FILE *file;
     int fd;
 
     lua_getiuservalue(L, 1, 1);
     if (output->stream == NULL)
         return 1;
-    file = output->stream->closef != NULL ? output->stream->f : NULL;
-    fd = file != NULL ? fileno(file) : -1;
-    if (file != NULL && (file == stderr || fd == STDERR_FILENO))
-        lua_pushliteral(L, "<stderr>");
-    else if (file != NULL && (file == stdout || fd == STDOUT_FILENO))
-        lua_pushliteral(L, "<stdout>");
-    else
-        lua_pushliteral(L, "<file>");
+    fd = output->stream->closef != NULL ? stream_fd(output->stream->f) : -1;
+    lua_pushstring(L, fd == STDERR_FILENO   ? "<stderr>"
+                      : fd == STDOUT_FILENO ? "<stdout>"
+                                            : "<file>");
     return 1;
 }
 
