@@ -20,10 +20,10 @@
 /* How a record gets to a descriptor on the spot. */
 enum kind {
     KIND_QUEUED,   /* never */
-    KIND_FILE,     /* a regular file, a device that does not wait */
-    KIND_TERMINAL, /* when poll says so */
-    KIND_PIPE,     /* the same, and without a reader it would be SIGPIPE */
-    KIND_SOCKET
+    KIND_FILE,     /* by write: a regular file, a device that does not wait */
+    KIND_TERMINAL, /* by a descriptor that does not wait */
+    KIND_PIPE,     /* the same; without a reader it would be SIGPIPE */
+    KIND_SOCKET    /* by send, which can be told not to wait */
 };
 
 /* Records one after the other: length, text. */
@@ -38,6 +38,7 @@ struct lc_sink {
     int fd;
     bool owns_fd;
     enum kind kind;
+    int now_fd;    /* of a pipe or terminal: opened once more, without waiting; or -1 */
     bool released; /* goes as soon as its thread has ended */
     bool threaded; /* the thread was started and not yet joined */
     pid_t process; /* in which it was */
@@ -159,11 +160,19 @@ static void drain(struct lc_sink *sink)
     pthread_cond_broadcast(&sink->idle);
 }
 
+static void close_files(struct lc_sink *sink)
+{
+    if (sink->owns_fd)
+        close(sink->fd);
+    if (sink->now_fd >= 0)
+        close(sink->now_fd);
+}
+
 /* Nothing of it is in use: its thread is at its end, or was joined, or there was none. */
 static void sink_free(struct lc_sink *sink)
 {
-    if (sink->owns_fd && !atomic_load(&sink->ended))
-        close(sink->fd);
+    if (!atomic_load(&sink->ended))
+        close_files(sink);
     pthread_mutex_destroy(&sink->mutex);
     pthread_cond_destroy(&sink->work);
     pthread_cond_destroy(&sink->idle);
@@ -192,8 +201,7 @@ static void *run_thread(void *argument)
         return NULL;
     }
     /* now, and not when the host gets to it: who reads may be waiting for the end */
-    if (sink->owns_fd)
-        close(sink->fd);
+    close_files(sink);
     atomic_store(&sink->ended, true);
     return NULL;
 }
@@ -302,10 +310,9 @@ bool lc_sink_is_ready(struct lc_sink *sink, size_t size)
 
     if (sink->kind == KIND_QUEUED || !is_idle(sink))
         return false;
-    if (sink->kind == KIND_FILE || sink->kind == KIND_SOCKET)
-        return true;
     /* a pipe that is ready takes PIPE_BUF bytes at least (pipe(7)); no reader: POLLERR */
-    return size <= PIPE_BUF && poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT;
+    return sink->kind == KIND_FILE ||
+           (size <= PIPE_BUF && poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT);
 }
 
 /* write(2) with EPIPE and no SIGPIPE, should the reader go at this moment. */
@@ -331,7 +338,9 @@ static ssize_t write_now(struct lc_sink *sink, const char *text, size_t size)
 {
     switch (sink->kind) {
     case KIND_PIPE:
-        return write_pipe(sink->fd, text, size);
+        return write_pipe(sink->now_fd, text, size);
+    case KIND_TERMINAL:
+        return write(sink->now_fd, text, size);
     case KIND_SOCKET:
         return send(sink->fd, text, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     default:
@@ -346,7 +355,7 @@ bool lc_sink_is_terminal(const struct lc_sink *sink)
 
 bool lc_sink_write(struct lc_sink *sink, const char *text, size_t size)
 {
-    if (lc_sink_is_ready(sink, size)) {
+    if (sink->kind != KIND_QUEUED && is_idle(sink)) {
         ssize_t n = write_now(sink, text, size);
 
         if (n == (ssize_t)size)
@@ -453,6 +462,18 @@ static enum kind kind_of(int fd)
     return S_ISSOCK(info.st_mode) ? KIND_SOCKET : KIND_QUEUED;
 }
 
+/* A descriptor with a description of its own: to make the other one non-blocking would make it so for
+ * all processes that share it. */
+static void open_again(struct lc_sink *sink)
+{
+    char path[32];
+
+    snprintf(path, sizeof path, "/proc/self/fd/%d", sink->fd);
+    sink->now_fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (sink->now_fd < 0)
+        sink->kind = KIND_QUEUED;
+}
+
 struct lc_sink *lc_sink_new(struct lc_host *host, int fd, const char *name,
                             enum lc_sink_options options)
 {
@@ -467,6 +488,9 @@ struct lc_sink *lc_sink_new(struct lc_host *host, int fd, const char *name,
     sink->fd = fd;
     sink->owns_fd = options & LC_SINK_OWNS_FD;
     sink->kind = options & LC_SINK_DIRECT ? kind_of(fd) : KIND_QUEUED;
+    sink->now_fd = -1;
+    if (sink->kind == KIND_PIPE || sink->kind == KIND_TERMINAL)
+        open_again(sink);
     init_locks(sink);
     lc_list_append(&host->sinks, &sink->link);
     return sink;

@@ -27,7 +27,7 @@ struct lc_sink;
 enum lc_sink_options {
     LC_SINK_PLAIN = 0,
     LC_SINK_OWNS_FD = 1, /* closes it in the end */
-    LC_SINK_DIRECT = 2   /* writes on the spot while nothing is queued and poll says that it can */
+    LC_SINK_DIRECT = 2   /* writes on the spot what is taken there, while nothing is queued */
 };
 
 /* New sink for that descriptor; `name` is for messages about it. NULL: no memory, fd is untouched. */

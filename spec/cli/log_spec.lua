@@ -2,6 +2,7 @@
 -- that was logged is lost when the process ends.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local screen = require "spec.cli.screen"
 
 local function temporary()
   local path = os.tmpname()
@@ -98,6 +99,35 @@ describe("a log to a pipe that nobody reads", function()
       debug.setmetatable(stuck, nil)]], "SCRIPT"}
     assert.are.same({"logged\n", "lucio.log: 2 records not written to <file>\n", 0},
       {r.out, r.err, r.status})
+  end)
+end)
+
+describe("a log to a terminal that takes no more", function()
+  it("does not hold up the loop", function()
+    local home = screen.new_home()
+    local script, gate = home .. "/script", home .. "/gate"
+    local done, seen = home .. "/done", home .. "/seen"
+    local file = assert(io.open(script, "w"))
+    file:write [[
+      local lucio = require "lucio"
+      print("ready")
+      io.open(arg[1]):read("l")
+      for i = 1, 5000 do
+        lucio.log.error("line %d %s", i, ("x"):rep(60))
+        if i % 100 == 0 then lucio.sleep(0) end
+      end
+      io.open(arg[2], "w"):write("done"):close()]]
+    file:close()
+    assert(os.execute("mkfifo " .. gate))
+    -- nobody reads what is shown while a shell command runs
+    local r = screen.run {home = home, words = {script, gate, done}, screen.see "ready\n",
+      screen.shell(("echo >%s; i=0; until [ -s %s ] || [ $i = 100 ]; do sleep 0.05; i=$((i + 1)); "
+        .. "done; cp %s %s"):format(gate, done, done, seen)),
+      screen.see "line 5000 "}
+    local text = command.read_file(seen)
+    screen.remove(home)
+    assert.are.same({"", 0, "done"}, {r.err, r.status, text})
+    assert.are.equal(5000, select(2, r.screen:gsub("ERROR:root:line %d+ x+\n", "")))
   end)
 end)
 
