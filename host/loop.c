@@ -7,11 +7,11 @@
 #include <lauxlib.h>
 
 #include "budget.h"
+#include "errand.h"
 #include "error.h"
 #include "guest.h"
 #include "host.h"
 #include "report.h"
-#include "resolver.h"
 #include "signals.h"
 #include "task.h"
 #include "watcher.h"
@@ -140,7 +140,7 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     lc_list_init(&loop->generators);
     lc_list_init(&loop->watchers);
     lc_list_init(&loop->signals);
-    lc_list_init(&loop->lookups);
+    lc_list_init(&loop->errands);
     atomic_init(&loop->posted, false);
     atomic_init(&loop->wake_fd, -1);
     ev_init(&loop->alarm, on_alarm);
@@ -211,7 +211,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
         return;
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
-    lc_lookups_abandon(L, loop);
+    lc_errands_abandon(L, loop);
     lc_reports_close(L, loop);
     lc_tasks_abandon(L, loop);
     loop->state = LC_LOOP_CLOSED;
@@ -393,7 +393,7 @@ static void loop_take_posted(struct lc_loop *loop)
     if (atomic_load_explicit(&loop->posted, memory_order_relaxed) &&
         atomic_exchange(&loop->posted, false)) {
         lc_signals_take(loop);
-        lc_lookups_take(loop);
+        lc_errands_take(loop);
         if (loop->host->on_posted != NULL)
             loop->host->on_posted(loop);
         if (loop->host->on_control != NULL)

@@ -18,8 +18,9 @@
 #include "entry.h"
 #include "timer.h"
 
-struct lc_host;
+struct lc_errand_box;
 struct lc_future;
+struct lc_host;
 struct lc_task;
 
 enum lc_loop_state { LC_LOOP_IDLE, LC_LOOP_RUNNING, LC_LOOP_CLOSED };
@@ -57,11 +58,12 @@ struct lc_loop {
     bool in_row;                    /* ticks may follow each other without a return to the loop */
     unsigned coarse;                /* ticks until it is read again though nothing asks for it */
     struct lc_timers timers;
-    struct lc_link reports;    /* failures that nobody retrieved yet */
-    struct lc_link generators; /* started, unfinished async generators */
-    struct lc_link watchers;   /* readers and writers */
-    struct lc_link signals;    /* signal handlers */
-    struct lc_link lookups;    /* host names being looked up by other threads */
+    struct lc_link reports;           /* failures that nobody retrieved yet */
+    struct lc_link generators;        /* started, unfinished async generators */
+    struct lc_link watchers;          /* readers and writers */
+    struct lc_link signals;           /* signal handlers */
+    struct lc_link errands;           /* what other threads do for it */
+    struct lc_errand_box *errand_box; /* through which that comes back; NULL: nothing ever did */
     ev_timer alarm;
     ev_async wake;
     struct lc_guest *guest; /* what drives it when the program does, see guest.h; or NULL */
@@ -69,7 +71,7 @@ struct lc_loop {
     ev_io wake_io;          /* of wake_fd */
     atomic_bool posted;     /* a signal or another thread has something for this loop */
     unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
-    unsigned workers;    /* jobs on other threads that will post */
+    unsigned workers;    /* errands under way */
     double virtual_from; /* real time at which a poll under the virtual clock began */
     bool has_raised;
     int raised;            /* anchor of the error that leaves the run call */

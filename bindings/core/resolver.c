@@ -1,8 +1,7 @@
 /*
  * resolver: loop:getaddrinfo (SEMANTICS LP27). A numeric address needs no thread; any other is looked
  * up by getaddrinfo(3) in a thread of its own, a limited number at a time.
- * Owner: a lookup belongs to its worker until it is done, then to the loop; a lookup that nobody wants
- *        any more (its loop closed) is freed by the worker. Both sides agree under the mutex.
+ * Owner: a lookup is an errand: its worker's until it is done, then the loop's.
  */
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -14,22 +13,18 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "errand.h"
 #include "loop_object.h"
-#include "resolver.h"
 
 /* Threads that look names up at the same time, for the whole process. */
 #define WORKERS_MAX 8
 
 struct lookup {
-    struct lc_entry entry;
-    struct lookup *next;  /* queue of those that wait for a worker */
-    struct lc_link link;  /* loop->lookups: to be found when the loop closes */
-    struct lc_loop *loop; /* NULL: nobody wants it any more */
+    struct lc_errand errand;
+    struct lookup *next; /* queue of those that wait for a worker */
     struct addrinfo hints;
     struct addrinfo *result;
     int error;
-    int future; /* anchor */
-    bool done;
     char service[32];
     char name[];
 };
@@ -59,12 +54,9 @@ static void *work(void *unused)
         pthread_mutex_unlock(&mutex);
         lookup->error = getaddrinfo(lookup->name, lookup->service[0] ? lookup->service : NULL,
                                     &lookup->hints, &lookup->result);
-        pthread_mutex_lock(&mutex);
-        lookup->done = true;
-        if (lookup->loop != NULL)
-            lc_loop_post(lookup->loop);
-        else
+        if (!lc_errand_post(&lookup->errand))
             lookup_free(lookup);
+        pthread_mutex_lock(&mutex);
     }
     workers--;
     pthread_mutex_unlock(&mutex);
@@ -175,12 +167,11 @@ static int complete(lua_State *L)
 
 static void lookup_run(struct lc_loop *loop, struct lc_entry *entry)
 {
-    struct lookup *lookup = lc_container_of(entry, struct lookup, entry);
+    struct lookup *lookup = lc_container_of(entry, struct lookup, errand.entry);
     lua_State *L = loop->L;
 
     lua_pushcfunction(L, complete);
-    lc_anchor_push(L, loop->host, lookup->future);
-    lc_anchor_drop(L, loop->host, &lookup->future);
+    lc_errand_push_future(L, loop, &lookup->errand);
     lua_pushlightuserdata(L, lookup);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK)
         lua_pop(L, 1);
@@ -189,45 +180,13 @@ static void lookup_run(struct lc_loop *loop, struct lc_entry *entry)
 
 static void lookup_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
 {
-    struct lookup *lookup = lc_container_of(entry, struct lookup, entry);
+    struct lookup *lookup = lc_container_of(entry, struct lookup, errand.entry);
 
-    lc_anchor_drop(L, loop->host, &lookup->future);
+    lc_anchor_drop(L, loop->host, &lookup->errand.future);
     lookup_free(lookup);
 }
 
-static const struct lc_entry_type lookup_entry = {lookup_run, lookup_forget, NULL, NULL};
-
-void lc_lookups_take(struct lc_loop *loop)
-{
-    struct lc_link *link = loop->lookups.next;
-
-    pthread_mutex_lock(&mutex);
-    while (link != &loop->lookups) {
-        struct lookup *lookup = lc_container_of(link, struct lookup, link);
-
-        link = link->next;
-        if (!lookup->done)
-            continue;
-        lc_list_unlink(&lookup->link);
-        loop->workers--;
-        lc_loop_ready(loop, &lookup->entry);
-    }
-    pthread_mutex_unlock(&mutex);
-}
-
-void lc_lookups_abandon(lua_State *L, struct lc_loop *loop)
-{
-    while (!lc_list_empty(&loop->lookups)) {
-        struct lookup *lookup = lc_container_of(lc_list_pop(&loop->lookups), struct lookup, link);
-
-        lc_anchor_drop(L, loop->host, &lookup->future);
-        pthread_mutex_lock(&mutex);
-        lookup->loop = NULL;
-        if (lookup->done)
-            lookup_free(lookup);
-        pthread_mutex_unlock(&mutex);
-    }
-}
+static const struct lc_errand_type lookup_type = {{lookup_run, lookup_forget, NULL, NULL}, NULL};
 
 /* ---- Lua ---- */
 
@@ -308,9 +267,32 @@ static struct lookup *lookup_new(lua_State *L, struct lc_host *host)
     memcpy(lookup->name, name, length + 1);
     snprintf(lookup->service, sizeof lookup->service, "%s", service);
     lookup->hints = hints;
-    lc_entry_init(&lookup->entry, &lookup_entry);
-    lc_list_init(&lookup->link);
     return lookup;
+}
+
+/* (loop, lookup) -> future */
+static int make_errand(lua_State *L)
+{
+    struct lc_loop *loop = lua_touserdata(L, 1);
+    struct lookup *lookup = lua_touserdata(L, 2);
+
+    lc_future_new(L, loop);
+    lua_pushliteral(L, "getaddrinfo"); /* for who asks what the task waits for */
+    lc_future_set_extra(L, 3, LC_EXTRA_NAME);
+    lc_errand_begin(L, loop, &lookup->errand, &lookup_type, 3);
+    return 1;
+}
+
+/* Makes the lookup an errand and pushes its future; frees it when there is no memory. [-0, +1, m] */
+static void begin_lookup(lua_State *L, struct lc_loop *loop, struct lookup *lookup)
+{
+    lua_pushcfunction(L, make_errand);
+    lua_pushlightuserdata(L, loop);
+    lua_pushlightuserdata(L, lookup);
+    if (lua_pcall(L, 2, 1, 0) == LUA_OK)
+        return;
+    lookup_free(lookup);
+    lua_error(L);
 }
 
 /* loop:getaddrinfo(host, port, {family=, type=}) -> list. May suspend. */
@@ -342,22 +324,13 @@ static int loop_getaddrinfo(lua_State *L)
         lookup_free(lookup);
         lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: no running task to suspend");
     }
-    lc_future_new(L, loop);
-    future = lua_gettop(L);
-    lua_pushliteral(L, "getaddrinfo"); /* for who asks what the task waits for */
-    lc_future_set_extra(L, future, LC_EXTRA_NAME);
-    lua_pushvalue(L, future);
-    lookup->future = lc_anchor(L, host);
-    lookup->loop = loop;
-    lc_list_append(&loop->lookups, &lookup->link);
-    loop->workers++;
+    begin_lookup(L, loop, lookup);
     if (!submit(lookup)) {
-        lc_list_unlink(&lookup->link);
-        loop->workers--;
-        lc_anchor_drop(L, host, &lookup->future);
+        lc_errand_withdraw(L, loop, &lookup->errand);
         lookup_free(lookup);
         lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: cannot start a thread");
     }
+    future = lua_gettop(L);
     return lc_await_future(L, host, lua_touserdata(L, future), future);
 }
 
