@@ -6,6 +6,7 @@
 
 #include "args.h"
 #include "context.h"
+#include "debug.h"
 #include "error.h"
 #include "loop.h"
 #include "report.h"
@@ -531,7 +532,10 @@ static void check_settable(lua_State *L, struct lc_future *future, const char *w
 /* future:set_result(...) */
 static int future_set_result(lua_State *L)
 {
-    check_settable(L, lc_check_future(L, 1, "set_result"), "set_result");
+    struct lc_future *future = lc_check_future(L, 1, "set_result");
+
+    check_settable(L, future, "set_result");
+    lc_debug_check_loop(L, lc_future_loop(future), "set_result");
     luaL_checkstack(L, 4, NULL);
     lc_future_set_result(L, 1, lua_gettop(L) - 1);
     return 0;
@@ -541,8 +545,10 @@ static int future_set_result(lua_State *L)
 static int future_set_exception(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
+    struct lc_future *future = lc_check_future(L, 1, "set_exception");
 
-    check_settable(L, lc_check_future(L, 1, "set_exception"), "set_exception");
+    check_settable(L, future, "set_exception");
+    lc_debug_check_loop(L, lc_future_loop(future), "set_exception");
     lua_settop(L, 2);
     if (lc_is_class(L, 2)) {
         lua_pushvalue(L, 2);
@@ -558,7 +564,10 @@ static int future_set_exception(lua_State *L)
 /* future:cancel(message?) -> boolean */
 static int future_cancel(lua_State *L)
 {
-    lc_check_future(L, 1, "cancel");
+    struct lc_future *future = lc_check_future(L, 1, "cancel");
+
+    if (!lc_future_is_done(future))
+        lc_debug_check_loop(L, lc_future_loop(future), "cancel");
     lua_settop(L, 2);
     lua_pushboolean(L, lc_future_cancel(L, 1, lua_isnil(L, 2) ? 0 : 2));
     return 1;

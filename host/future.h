@@ -35,6 +35,8 @@ enum lc_extra {
     LC_EXTRA_WRAPPED,          /* the LuaError that stands for a bare error value */
     LC_EXTRA_SOURCE,           /* debug mode: where it was made, as file:line... */
     LC_EXTRA_SOURCE_TRACEBACK, /* ...and in full */
+    LC_EXTRA_DELIVERED,        /* debug mode: the CancelledError that was raised in the task... */
+    LC_EXTRA_SWALLOWED,        /* ...and where it was caught, as file:line */
     LC_EXTRA_GUARD,            /* a shield's link to what it protects */
     LC_EXTRA_LOOPS /* list of the generators that the task goes through in faulty loops */
 };

@@ -114,6 +114,7 @@ struct lc_host {
     lua_State *blocked; /* while it is false: the coroutine that cannot be suspended... */
     int blocked_level;  /* ...and the level of its stack from where on the reason is found */
     bool is_command;    /* the lucio command owns the process */
+    bool looks;         /* debug mode was on: pcall and xpcall look for swallowed cancellation */
     bool is_module;     /* loaded by require: the interpreter owns it */
     bool closed;
     struct lc_display *display; /* NULL: nothing does */

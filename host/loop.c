@@ -561,6 +561,7 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     luaL_checkstack(L, 20, NULL);
     loop->raised = lc_anchor_reserve(L, host);
     loop->state = LC_LOOP_RUNNING;
+    loop->thread = pthread_self();
     loop->timing = false;
     loop->L = L;
     loop->now = lc_loop_time(loop);

@@ -8,6 +8,7 @@
 #ifndef LC_LOOP_H
 #define LC_LOOP_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +52,7 @@ struct lc_loop {
     double shutdown_timeout;        /* seconds */
     struct lc_timer shutdown_timer; /* at the end of the run: the timeout, and what follows it */
     unsigned shutdown_ticks;        /* how many more iterations its doomed tasks are given */
+    pthread_t thread;               /* while it runs: whose */
     lua_State *L;                   /* while it runs: where entries call Lua */
     struct lc_link ready;           /* entries of the next tick */
     struct lc_link *batch;          /* those of this tick that did not run yet */

@@ -9,6 +9,7 @@
 #include "args.h"
 #include "budget.h"
 #include "context.h"
+#include "debug.h"
 #include "error.h"
 #include "host.h"
 #include "loop.h"
@@ -144,6 +145,8 @@ static int task_main_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_task *task = (struct lc_task *)ctx;
 
+    if (task->future.loop->debug)
+        lc_debug_end(L, task, status == LUA_OK || status == LUA_YIELD);
     if (status != LUA_OK && status != LUA_YIELD) {
         task_end_failed(L, task, 1);
     } else if (task->must_cancel) {
@@ -440,6 +443,7 @@ static void count_request(struct lc_task *task)
 {
     if (task->cancelling < UINT16_MAX)
         task->cancelling++;
+    task->requested = true;
 }
 
 bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
@@ -495,8 +499,10 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
 
 int lc_task_uncancel(struct lc_task *task)
 {
-    if (task->cancelling > 0 && --task->cancelling == 0)
+    if (task->cancelling > 0 && --task->cancelling == 0) {
         task->must_cancel = task->doomed;
+        task->requested = task->swallowed = false;
+    }
     return task->cancelling;
 }
 

@@ -39,10 +39,12 @@ struct lc_task {
     bool has_message : 1; /* a cancel message is stored */
     bool has_context : 1;
     bool started : 1;
-    bool in_loops : 1; /* host->after_step looks at it after each step */
-    bool findable : 1; /* its Lua value is in the slot */
-    bool doomed : 1;   /* its time to end is over: every wait raises CancelledError */
-    bool broken : 1;   /* yielded a foreign value: the next step raises RuntimeError */
+    bool in_loops : 1;  /* host->after_step looks at it after each step */
+    bool findable : 1;  /* its Lua value is in the slot */
+    bool doomed : 1;    /* its time to end is over: every wait raises CancelledError */
+    bool requested : 1; /* a cancel request came whose CancelledError no wait has raised yet */
+    bool swallowed : 1; /* debug mode: that error was caught, see debug.h */
+    bool broken : 1;    /* yielded a foreign value: the next step raises RuntimeError */
 };
 
 /* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */

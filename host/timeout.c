@@ -10,6 +10,7 @@
 #include "error.h"
 #include "exception_group.h"
 #include "loop.h"
+#include "report.h"
 #include "task.h"
 #include "traceback.h"
 
@@ -187,6 +188,27 @@ void lc_timeouts_explain(lua_State *L, struct lc_task *task)
         lua_setfield(L, -2, "cause");
         return;
     }
+}
+
+void lc_timeouts_report(lua_State *L, struct lc_task *task)
+{
+    int top = lua_gettop(L);
+
+    luaL_checkstack(L, 12, NULL);
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L,
+                    "A timeout was never closed, use local t <close> = lucio.timeout(...): made");
+    for (struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
+        if (t->line > 0) {
+            lua_pushfstring(L, " at %s:%d", t->source, t->line);
+            lua_concat(L, 2);
+        }
+    }
+    lua_setfield(L, -2, "message");
+    lc_task_push(L, task);
+    lua_setfield(L, -2, "task");
+    lc_report_call_handler(L, task->future.loop);
+    lua_settop(L, top);
 }
 
 /* ---- Lua ---- */

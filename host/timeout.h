@@ -34,6 +34,9 @@ void lc_timeouts_disarm(lua_State *L, struct lc_task *task);
  * error says so and names the line that made the timeout. [-1, +1, m] */
 void lc_timeouts_explain(lua_State *L, struct lc_task *task);
 
+/* Debug mode: the task ends, reports the timeouts that were made in it and never closed. [-0, +0, m] */
+void lc_timeouts_report(lua_State *L, struct lc_task *task);
+
 void lc_timeouts_open(lua_State *L, struct lc_host *host);
 
 #endif

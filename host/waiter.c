@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "debug.h"
 #include "error.h"
 #include "host.h"
 #include "loop.h"
@@ -238,6 +239,8 @@ bool lc_wait_settle(lua_State *L, struct lc_task *task, bool failed)
             failed = true;
         }
     }
+    if (failed && task->requested && task->future.loop->debug)
+        lc_debug_deliver(L, task);
     return failed;
 }
 

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "debug.h"
 #include "handle.h"
 #include "loop_object.h"
 #include "report.h"
@@ -97,6 +98,7 @@ static int loop_time(lua_State *L)
 static void check_callback(lua_State *L, struct lc_loop *loop, int idx, const char *what, int pos)
 {
     lc_check_callable(L, idx, what, pos);
+    lc_debug_check_loop(L, loop, what);
     if (loop->debug && lc_is_async_function(L, idx))
         lc_raise(L, loop->host, LC_TYPE_ERROR, "coroutines cannot be used with %s()", what);
 }
@@ -143,6 +145,7 @@ static int loop_create_task(lua_State *L)
 {
     struct lc_loop *loop = lc_loop_check(L, "create_task");
 
+    lc_debug_check_loop(L, loop, "create_task");
     lc_create_task_from(L, loop->host, loop, 2, "create_task");
     return 1;
 }
@@ -235,6 +238,8 @@ static int loop_set_debug(lua_State *L)
     struct lc_loop *loop = lc_loop_check(L, "set_debug");
 
     loop->debug = lua_toboolean(L, 2);
+    if (loop->debug)
+        lc_debug_open(L, loop->host);
     if (loop->state == LC_LOOP_RUNNING)
         lc_watchdog_watch(loop->host, loop);
     return 0;

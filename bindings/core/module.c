@@ -7,6 +7,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "debug.h"
 #include "standard.h"
 #include "submodule.h"
 #include "timeout.h"
@@ -48,6 +49,8 @@ int luaopen_lucio(lua_State *L)
         return 1;
     }
     luaL_checkstack(L, 20, NULL);
+    if (host->options.debug)
+        lc_debug_open(L, host);
     host->is_module = !host->is_command;
     lua_newtable(L);
     lc_errors_open(L, host);

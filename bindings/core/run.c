@@ -13,6 +13,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "debug.h"
 #include "inspect.h"
 #include "loop_object.h"
 #include "signals.h"
@@ -279,6 +280,8 @@ static struct lc_loop *runner_loop(lua_State *L, struct runner *runner)
         runner->generation = runner->loop->generation;
         if (runner->has_debug)
             runner->loop->debug = runner->debug;
+        if (runner->loop->debug)
+            lc_debug_open(L, runner->loop->host);
         runner->loop->shutdown_timeout = runner->shutdown_timeout;
         lua_setiuservalue(L, 1, 3);
     }

@@ -11,6 +11,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "debug.h"
 #include "generator.h"
 #include "report.h"
 #include "run.h"
@@ -96,12 +97,14 @@ static void report_failures(lua_State *L, struct lc_loop *loop, int list, const 
 
 static void report_doomed(lua_State *L, struct lc_loop *loop, int task)
 {
-    lua_createtable(L, 0, 2);
+    lua_createtable(L, 0, 3);
     lua_pushfstring(L, "Task did not end within shutdown_timeout (%f s) after it was cancelled",
                     loop->shutdown_timeout);
     lua_setfield(L, -2, "message");
     lua_pushvalue(L, task);
     lua_setfield(L, -2, "task");
+    lc_debug_push_swallowed(L, lc_to_task(L, task));
+    lua_setfield(L, -2, "swallowed_at");
     lc_report_call_handler(L, loop);
 }
 
