@@ -300,13 +300,18 @@ static void loop_due_timers(struct lc_loop *loop, double now)
     }
 }
 
+void lc_loop_take_timers(struct lc_loop *loop)
+{
+    loop->now = lc_loop_time(loop);
+    loop_due_timers(loop, loop->now);
+}
+
 /* Keeps loop->now, the time that waits note as their beginning, near the clock: at no cost where the
  * tick reads the clock anyway, after a poll, and else now and then. */
 static inline void loop_refresh_now(struct lc_loop *loop)
 {
     if (loop->timers.count > 0) {
-        loop->now = lc_loop_time(loop);
-        loop_due_timers(loop, loop->now);
+        lc_loop_take_timers(loop);
     } else if (loop->coarse-- == 0) {
         loop->now = loop->host->clock.is_virtual ? lc_loop_time(loop) : coarse_time();
         loop->coarse = COARSE_TICKS;

@@ -130,15 +130,21 @@ static inline void lc_loop_ready(struct lc_loop *loop, struct lc_entry *entry)
     lc_list_append(&loop->ready, &entry->link);
 }
 
+/* Reads the clock, and appends all timers that are due to the ready list. */
+void lc_loop_take_timers(struct lc_loop *loop);
+
 /* From an entry, when the batch has run: makes what is ready the batch of the next tick, if that tick
- * has nothing else to do: no poll, no timers, nothing that was posted. */
+ * has no poll to do and nothing that was posted to take. */
 static inline bool lc_loop_next_batch(struct lc_loop *loop)
 {
     if (!loop->in_row || lc_list_empty(&loop->ready) || loop->stopping || loop->io > 0 ||
-        loop->timers.count > 0 || loop->coarse == 0 || loop->debug ||
+        loop->coarse == 0 || loop->debug ||
         atomic_load_explicit(&loop->posted, memory_order_relaxed))
         return false;
-    loop->coarse--;
+    if (loop->timers.count > 0)
+        lc_loop_take_timers(loop);
+    else
+        loop->coarse--;
     lc_list_splice(loop->batch, &loop->ready);
     return true;
 }

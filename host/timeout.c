@@ -25,8 +25,7 @@ struct lc_timeout {
     int anchor;
     int cancelling; /* of the task at entry */
     enum timeout_state state;
-    int line; /* where it was made; 0: unknown */
-    char source[LUA_IDSIZE];
+    lc_place made;
 };
 
 static const struct lc_type timeout_type = {"Timeout", sizeof(struct lc_timeout)};
@@ -48,19 +47,19 @@ static void timeout_push(lua_State *L, struct lc_loop *loop, struct lc_entry *en
 static const struct lc_entry_type timeout_entry = {timeout_fire, NULL, timeout_push, NULL};
 
 /* A deadline already passed fires by way of the ready list (TO2). */
-static void timeout_arm(lua_State *L, struct lc_timeout *timeout)
+static void timeout_arm(lua_State *L, struct lc_timeout *timeout, double now)
 {
     struct lc_loop *loop = timeout->task->future.loop;
 
     if (isinf(timeout->when) && timeout->when > 0)
         return;
-    if (timeout->when <= lc_loop_time(loop))
+    if (timeout->when <= now)
         lc_loop_ready(loop, &timeout->timer.entry);
     else
         lc_loop_set_timer(L, loop, &timeout->timer, timeout->when);
 }
 
-struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double when)
+struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double when, double now)
 {
     struct lc_task *task = host->current;
     struct lc_timeout *timeout =
@@ -74,7 +73,7 @@ struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double w
     timeout->task = task;
     timeout->outer = task->timeouts;
     task->timeouts = timeout;
-    timeout_arm(L, timeout);
+    timeout_arm(L, timeout, now);
     return timeout;
 }
 
@@ -182,8 +181,11 @@ void lc_timeouts_explain(lua_State *L, struct lc_task *task)
     for (struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
         if (t->state != TIMEOUT_EXPIRING)
             continue;
+        lc_place_push(L, task->future.loop->host, t->made);
         lc_error_push(L, task->future.loop->host, LC_CANCELLED_ERROR,
-                      "the timeout made at %s:%d expired but was never closed", t->source, t->line);
+                      "the timeout made at %s expired but was never closed",
+                      lua_isnil(L, -1) ? "?" : lua_tostring(L, -1));
+        lua_replace(L, -2);
         lua_insert(L, -2);
         lua_setfield(L, -2, "cause");
         return;
@@ -199,9 +201,10 @@ void lc_timeouts_report(lua_State *L, struct lc_task *task)
     lua_pushliteral(L,
                     "A timeout was never closed, use local t <close> = lucio.timeout(...): made");
     for (struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
-        if (t->line > 0) {
-            lua_pushfstring(L, " at %s:%d", t->source, t->line);
-            lua_concat(L, 2);
+        if (t->made != 0) {
+            lua_pushliteral(L, " at ");
+            lc_place_push(L, task->future.loop->host, t->made);
+            lua_concat(L, 3);
         }
     }
     lua_setfield(L, -2, "message");
@@ -218,19 +221,14 @@ static struct lc_timeout *check_timeout(lua_State *L, const char *what)
     return lc_check_self(L, &timeout_type, what);
 }
 
-static int push_entered(lua_State *L, struct lc_host *host, double when)
+static int push_entered(lua_State *L, struct lc_host *host, double when, double now)
 {
     struct lc_timeout *timeout;
-    lua_Debug ar;
 
     if (host->current == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Timeout should be used inside a task");
-    timeout = lc_timeout_enter(L, host, when);
-    if (lua_getstack(L, 1, &ar)) {
-        lua_getinfo(L, "Sl", &ar);
-        timeout->line = ar.currentline;
-        memcpy(timeout->source, ar.short_src, sizeof timeout->source);
-    }
+    timeout = lc_timeout_enter(L, host, when, now);
+    timeout->made = lc_place_here(L, host);
     return 1;
 }
 
@@ -238,20 +236,22 @@ static int push_entered(lua_State *L, struct lc_host *host, double when)
 static int lucio_timeout(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    double delay = INFINITY;
+    double delay = INFINITY, now = 0;
 
     if (lc_opt_seconds(L, 1, "timeout", 1, &delay) && host->loop != NULL)
-        delay += lc_loop_time(host->loop);
-    return push_entered(L, host, delay);
+        now = lc_loop_time(host->loop);
+    return push_entered(L, host, now + delay, now);
 }
 
 /* lucio.timeout_at(when) -> Timeout */
 static int lucio_timeout_at(lua_State *L)
 {
-    double when = INFINITY;
+    struct lc_host *host = lc_host_of(L);
+    double when = INFINITY, now = 0;
 
-    lc_opt_seconds(L, 1, "timeout_at", 1, &when);
-    return push_entered(L, lc_host_of(L), when);
+    if (lc_opt_seconds(L, 1, "timeout_at", 1, &when) && host->loop != NULL)
+        now = lc_loop_time(host->loop);
+    return push_entered(L, host, when, now);
 }
 
 static const char *state_name(enum timeout_state state)
@@ -274,7 +274,7 @@ static int timeout_reschedule(lua_State *L)
                  state_name(timeout->state));
     lc_loop_unset_timer(timeout->task->future.loop, &timeout->timer);
     timeout->when = when;
-    timeout_arm(L, timeout);
+    timeout_arm(L, timeout, lc_loop_time(timeout->task->future.loop));
     return 0;
 }
 

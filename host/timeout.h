@@ -17,8 +17,9 @@
 struct lc_task;
 struct lc_timeout;
 
-/* New active timeout of the running task; `when` is infinite for none. [-0, +1, m] */
-struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double when);
+/* New active timeout of the running task; `when` is infinite for none; the clock says `now`.
+ * [-0, +1, m] */
+struct lc_timeout *lc_timeout_enter(lua_State *L, struct lc_host *host, double when, double now);
 
 /* Leaves it. `error` is the stack index of the error that unwinds (0: none). True: the error to raise
  * in its place was pushed. [-0, +(0|1), m] */

@@ -43,6 +43,7 @@ static int limited(lua_State *L, struct lc_host *host, double timeout)
 {
     struct lc_future *future = lc_to_future(L, 1);
     struct lc_task *task = lc_wait_task(L, host, "wait_for");
+    double now;
     int status, n;
 
     lua_settop(L, 1);
@@ -50,7 +51,8 @@ static int limited(lua_State *L, struct lc_host *host, double timeout)
         return lc_future_push_outcome(L, 1, &n) ? n : lua_error(L);
     if (future != NULL && lc_future_loop(future) != host->loop)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Task got a Future attached to a different loop");
-    lc_timeout_enter(L, host, lc_loop_time(host->loop) + timeout);
+    now = lc_loop_time(host->loop);
+    lc_timeout_enter(L, host, now + timeout, now);
     if (future != NULL && future != &task->future)
         return lc_wait_future(L, task, future, 1, 0, future_k);
     lua_pushcfunction(L, lc_traceback_handler);
