@@ -1,6 +1,5 @@
 #include "error.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -56,33 +55,6 @@ static const struct class_def class_defs[LC_CLASS_COUNT] = {
     [LC_LUA_ERROR] = {"LuaError", LC_EXCEPTION, LC_KIND_ORDINARY},
     [LC_BUDGET_ERROR] = {"BudgetError", LC_RUNTIME_ERROR, LC_KIND_ORDINARY},
     [LC_EXCEPTION_GROUP] = {"ExceptionGroup", LC_EXCEPTION, LC_KIND_ORDINARY},
-};
-
-/* errno(3) names that scripts see as `.code`, and the class each one raises. */
-static const struct {
-    int number;
-    const char *code;
-    enum lc_class class;
-} errno_defs[] = {
-    {ECONNRESET, "ECONNRESET", LC_CONNECTION_RESET_ERROR},
-    {ECONNREFUSED, "ECONNREFUSED", LC_CONNECTION_REFUSED_ERROR},
-    {ECONNABORTED, "ECONNABORTED", LC_CONNECTION_ABORTED_ERROR},
-    {EPIPE, "EPIPE", LC_BROKEN_PIPE_ERROR},
-    {ENOENT, "ENOENT", LC_FILE_NOT_FOUND_ERROR},
-    {EEXIST, "EEXIST", LC_FILE_EXISTS_ERROR},
-    {EACCES, "EACCES", LC_PERMISSION_ERROR},
-    {EPERM, "EPERM", LC_PERMISSION_ERROR},
-    {EISDIR, "EISDIR", LC_IS_A_DIRECTORY_ERROR},
-    {ENOTDIR, "ENOTDIR", LC_NOT_A_DIRECTORY_ERROR},
-    {ESRCH, "ESRCH", LC_PROCESS_LOOKUP_ERROR},
-    {ETIMEDOUT, "ETIMEDOUT", LC_TIMEOUT_ERROR},
-    {EBADF, "EBADF", LC_OS_ERROR},
-    {EINVAL, "EINVAL", LC_OS_ERROR},
-    {EMFILE, "EMFILE", LC_OS_ERROR},
-    {ENFILE, "ENFILE", LC_OS_ERROR},
-    {ENOMEM, "ENOMEM", LC_OS_ERROR},
-    {EAGAIN, "EAGAIN", LC_OS_ERROR},
-    {EADDRINUSE, "EADDRINUSE", LC_OS_ERROR},
 };
 
 void lc_class_push(lua_State *L, const struct lc_host *host, enum lc_class class)
@@ -457,32 +429,6 @@ int lc_raise(lua_State *L, struct lc_host *host, enum lc_class class, const char
     va_start(args, format);
     error_push_v(L, host, class, format, args);
     va_end(args);
-    lua_error(L);
-    __builtin_unreachable();
-}
-
-int lc_raise_errno(lua_State *L, struct lc_host *host, int number, const char *filename)
-{
-    enum lc_class class = LC_OS_ERROR;
-    const char *code = NULL;
-    char text[128];
-
-    for (size_t i = 0; i < sizeof errno_defs / sizeof errno_defs[0]; i++) {
-        if (errno_defs[i].number == number) {
-            class = errno_defs[i].class;
-            code = errno_defs[i].code;
-        }
-    }
-    if (filename != NULL)
-        lc_error_push(L, host, class, "%s: %s", filename, strerror_r(number, text, sizeof text));
-    else
-        lc_error_push(L, host, class, "%s", strerror_r(number, text, sizeof text));
-    lua_pushinteger(L, number);
-    lua_setfield(L, -2, "errno");
-    lua_pushstring(L, code);
-    lua_setfield(L, -2, "code");
-    lua_pushstring(L, filename);
-    lua_setfield(L, -2, "filename");
     lua_error(L);
     __builtin_unreachable();
 }

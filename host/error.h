@@ -81,6 +81,11 @@ void lc_error_from(lua_State *L, struct lc_host *host, enum lc_class class);
 int lc_raise(lua_State *L, struct lc_host *host, enum lc_class class, const char *format, ...)
     __attribute__((format(printf, 4, 5), noreturn));
 
+/* Pushes an OSError (or the class that belongs to the number) with that text; the file's name may be
+ * NULL. [-0, +1, m] */
+void lc_error_push_os(lua_State *L, struct lc_host *host, int number, const char *filename,
+                      const char *text);
+
 /* Raises an OSError (or the class that belongs to the number). Never returns. [-0, +0, v] */
 int lc_raise_errno(lua_State *L, struct lc_host *host, int number, const char *filename)
     __attribute__((noreturn));

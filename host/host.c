@@ -114,6 +114,8 @@ static int host_gc(lua_State *L)
         host->on_close(host);
     lc_watchdog_free(host);
     lc_budget_free(host);
+    if (host->space != NULL)
+        lc_realloc(host, host->space, LC_SPACE_SIZE, 0);
     lc_loops_free(host);
     lc_threads_close(host);
     lc_places_close(host);

@@ -21,6 +21,9 @@
 #include "threads.h"
 #include "watchdog.h"
 
+/* Size of lc_host.space: at most so much is read for one readiness (SEMANTICS TR4). */
+#define LC_SPACE_SIZE ((size_t)256 * 1024)
+
 struct lc_budget;
 struct lc_loop;
 struct lc_task;
@@ -79,6 +82,12 @@ enum lc_ref {
     LC_REF_LOADING, /* table with weak values: name of a module that a task loads -> its load */
     LC_REF_EAGER_FACTORY,
     LC_REF_C_FUNCTION,
+    LC_REF_READER,
+    LC_REF_WRITER,
+    LC_REF_SOCKET,
+    LC_REF_LISTENER,
+    LC_REF_SERVER,
+    LC_REF_DESCRIPTOR,
     LC_REF_MODULE,
     LC_REF_COUNT
 };
@@ -149,6 +158,7 @@ struct lc_host {
     struct lc_pulse pulse;
     struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
     struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
+    char *space;                  /* where descriptors are read to; NULL until something is */
     int refs[LC_REF_COUNT];
 };
 

@@ -13,6 +13,7 @@
 #include "host.h"
 #include "report.h"
 #include "signals.h"
+#include "streams.h"
 #include "task.h"
 #include "watcher.h"
 
@@ -141,6 +142,9 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     lc_list_init(&loop->watchers);
     lc_list_init(&loop->signals);
     lc_list_init(&loop->errands);
+    lc_list_init(&loop->streams);
+    lc_list_init(&loop->listeners);
+    lc_list_init(&loop->descriptors);
     atomic_init(&loop->posted, false);
     atomic_init(&loop->wake_fd, -1);
     ev_init(&loop->alarm, on_alarm);
@@ -212,6 +216,9 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
     lc_errands_abandon(L, loop);
+    lc_streams_abandon(loop);
+    lc_listeners_abandon(L, loop);
+    lc_descriptors_abandon(loop);
     lc_reports_close(L, loop);
     lc_tasks_abandon(L, loop);
     loop->state = LC_LOOP_CLOSED;
@@ -318,15 +325,39 @@ static inline void loop_refresh_now(struct lc_loop *loop)
     }
 }
 
+/* libev calls the last event first. What it queued after `last` is put into the order in which the
+ * kernel told of the events, which is the order that asyncio's programs see. */
+static void restore_order(struct lc_link *ready, struct lc_link *last)
+{
+    struct lc_link *link = last->next;
+
+    if (link == ready || link->next == ready)
+        return;
+    last->next = ready;
+    ready->prev = last;
+    while (link != ready) {
+        struct lc_link *next = link->next;
+
+        link->prev = last;
+        link->next = last->next;
+        last->next->prev = link;
+        last->next = link;
+        link = next;
+    }
+}
+
 /* Lets libev wait for `timeout` seconds at most; negative: without limit. A loop of the program's is
  * left alone: it polls by itself. */
 static void loop_wait(struct lc_loop *loop, double timeout)
 {
+    struct lc_link *last = loop->ready.prev;
+
     loop->coarse = 0;
     if (loop->guest != NULL)
         return;
     if (timeout == 0) {
         ev_run(loop->ev, EVRUN_NOWAIT);
+        restore_order(&loop->ready, last);
         return;
     }
     lc_threads_trim(loop->L, loop->host);
@@ -339,6 +370,7 @@ static void loop_wait(struct lc_loop *loop, double timeout)
     ev_run(loop->ev, EVRUN_ONCE);
     lc_pulse_set(&loop->host->pulse, true);
     ev_timer_stop(loop->ev, &loop->alarm);
+    restore_order(&loop->ready, last);
 }
 
 void lc_loop_poll(struct lc_loop *loop)

@@ -66,6 +66,9 @@ struct lc_loop {
     struct lc_link signals;           /* signal handlers */
     struct lc_link errands;           /* what other threads do for it */
     struct lc_errand_box *errand_box; /* through which that comes back; NULL: nothing ever did */
+    struct lc_link streams;           /* open streams */
+    struct lc_link listeners;         /* sockets that accept */
+    struct lc_link descriptors;       /* descriptors that tasks wait for */
     ev_timer alarm;
     ev_async wake;
     struct lc_guest *guest; /* what drives it when the program does, see guest.h; or NULL */

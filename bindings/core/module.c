@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "connect.h"
 #include "context.h"
 #include "core.h"
 #include "debug.h"
@@ -85,6 +86,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_run(L, host);
     lc_open_task_tree(L, host);
     lc_open_exit(L, host);
+    lc_open_stream_types(L, host);
     lc_open_submodules(L, host);
     lc_set_functions(L, host, functions);
     lua_pushliteral(L, "lucio " LUCIO_VERSION);

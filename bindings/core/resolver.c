@@ -15,6 +15,8 @@
 #include "core.h"
 #include "errand.h"
 #include "loop_object.h"
+#include "pin.h"
+#include "stream.h"
 
 /* Threads that look names up at the same time, for the whole process. */
 #define WORKERS_MAX 8
@@ -74,6 +76,7 @@ static bool submit(struct lookup *lookup)
     *queue_last = lookup;
     queue_last = &lookup->next;
     if (workers < WORKERS_MAX) {
+        lc_pin_library();
         pthread_attr_init(&attr);
         pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
         started = pthread_create(&thread, &attr, work, NULL) == 0;
@@ -93,26 +96,6 @@ static bool submit(struct lookup *lookup)
 
 /* ---- results ---- */
 
-static void push_address(lua_State *L, const struct addrinfo *info)
-{
-    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "0";
-
-    getnameinfo(info->ai_addr, info->ai_addrlen, host, sizeof host, port, sizeof port,
-                NI_NUMERICHOST | NI_NUMERICSERV);
-    lua_createtable(L, 2, 3);
-    lua_pushstring(L, host);
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 1);
-    lua_setfield(L, -2, "host");
-    lua_pushinteger(L, atoi(port));
-    lua_pushvalue(L, -1);
-    lua_rawseti(L, -3, 2);
-    lua_setfield(L, -2, "port");
-    lua_pushstring(L, info->ai_family == AF_INET6 ? "inet6" : "inet");
-    lua_setfield(L, -2, "family");
-    luaL_setmetatable(L, "lucio.address");
-}
-
 /* Pushes the list of results: {family=, type=, address=, canonname=}. */
 static void push_results(lua_State *L, const struct addrinfo *info)
 {
@@ -127,7 +110,7 @@ static void push_results(lua_State *L, const struct addrinfo *info)
         lua_setfield(L, -2, "family");
         lua_pushstring(L, info->ai_socktype == SOCK_DGRAM ? "dgram" : "stream");
         lua_setfield(L, -2, "type");
-        push_address(L, info);
+        lc_push_address(L, info->ai_addr, info->ai_addrlen);
         lua_setfield(L, -2, "address");
         lua_pushstring(L, info->ai_canonname);
         lua_setfield(L, -2, "canonname");
@@ -334,24 +317,9 @@ static int loop_getaddrinfo(lua_State *L)
     return lc_await_future(L, host, lua_touserdata(L, future), future);
 }
 
-static int address_tostring(lua_State *L)
-{
-    lua_getfield(L, 1, "host");
-    lua_getfield(L, 1, "port");
-    if (strchr(luaL_tolstring(L, 2, NULL), ':') != NULL)
-        lua_pushfstring(L, "[%s]:%s", lua_tostring(L, 2), luaL_tolstring(L, 3, NULL));
-    else
-        lua_pushfstring(L, "%s:%s", lua_tostring(L, 2), luaL_tolstring(L, 3, NULL));
-    return 1;
-}
-
 void lc_open_resolver(lua_State *L, struct lc_host *host)
 {
     static const luaL_Reg methods[] = {{"getaddrinfo", loop_getaddrinfo}, {NULL, NULL}};
 
     lc_loop_add_methods(L, host, methods);
-    luaL_newmetatable(L, "lucio.address");
-    lua_pushcfunction(L, address_tostring);
-    lua_setfield(L, -2, "__tostring");
-    lua_pop(L, 1);
 }

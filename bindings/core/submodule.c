@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 
+#include "connect.h"
 #include "core.h"
 #include "lucio.h"
 #include "module.h"
@@ -19,7 +20,7 @@
  * calls them with lucio alone. Without such a file, what the function in C pushes is the module. It is
  * called without arguments, the host is its upvalue.
  */
-#define SUBMODULES(X) X(log, lc_open_log) X(pretty, NULL)
+#define SUBMODULES(X) X(log, lc_open_log) X(pretty, NULL) X(streams, lc_open_streams)
 
 struct submodule {
     const char *name;
@@ -161,6 +162,46 @@ void lc_open_submodules(lua_State *L, struct lc_host *host)
     lua_setmetatable(L, -2);
     lua_setfield(L, -2, "__index");
     lua_setmetatable(L, -2);
+}
+
+static int return_all(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    return lua_gettop(L);
+}
+
+/* Stands for a function of a module below lucio until it is called. Upvalues: 2 the module's name, 3
+ * the function's. */
+static int stand_in(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    luaL_checkstack(L, 8, NULL);
+    lc_host_push_ref(L, host, LC_REF_MODULE);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_gettable(L, -2);
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_gettable(L, -2);
+    lua_pushvalue(L, lua_upvalueindex(3));
+    lua_pushvalue(L, -2);
+    lua_rawset(L, -5);
+    lua_insert(L, 1);
+    lua_pop(L, 2);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, return_all);
+    return lua_gettop(L);
+}
+
+void lc_add_stand_ins(lua_State *L, struct lc_host *host, const char *module,
+                      const char *const *names)
+{
+    for (; *names != NULL; names++) {
+        lua_pushlightuserdata(L, host);
+        lua_pushstring(L, module);
+        lua_pushstring(L, *names);
+        lua_pushcclosure(L, stand_in, 3);
+        lua_setfield(L, -2, *names);
+    }
 }
 
 /* require "lucio.NAME" when nothing has required lucio yet: the interpreter finds lucio.so by the

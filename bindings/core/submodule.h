@@ -28,4 +28,9 @@ int lc_open_log(lua_State *L);
 /* Makes the modules fields of the module table on top, and known to require. [-0, +0, m] */
 void lc_open_submodules(lua_State *L, struct lc_host *host);
 
+/* Adds functions of a module below lucio to the module table on top; the module is opened when the first
+ * of them is called. The names end with NULL. [-0, +0, m] */
+void lc_add_stand_ins(lua_State *L, struct lc_host *host, const char *module,
+                      const char *const *names);
+
 #endif

@@ -23,10 +23,11 @@ struct program {
     lucio_future *tick; /* what the script waits for now */
     int ticks;
     int sockets[2];
+    ev_timer timer;
     struct ev_loop *loop;
 };
 
-/* next_tick() -> number; suspends until the program's timer ticks. */
+/* next_tick() -> number; starts the program's timer and suspends until it ticks. */
 static int next_tick(lucio_call *call, void *data)
 {
     struct program *program = data;
@@ -34,6 +35,8 @@ static int next_tick(lucio_call *call, void *data)
     lucio_future_free(program->tick);
     if (lucio_future_new(program->host, &program->tick) != LUCIO_OK)
         return lucio_raise(call, "RuntimeError", "no memory");
+    ev_timer_set(&program->timer, 0.01, 0);
+    ev_timer_start(program->loop, &program->timer);
     return lucio_await(call, program->tick, NULL, NULL);
 }
 
@@ -65,7 +68,6 @@ int main(void)
     struct lucio_value arguments[2];
     lucio_ref *function, *tick;
     lucio_future *task;
-    ev_timer timer;
 
     lucio_config_init(&config);
     config.loop = program.loop;
@@ -78,13 +80,12 @@ int main(void)
     lucio_load_string(program.host, script, sizeof script - 1, "=script", &function);
     lucio_spawn(program.host, function, "script", 2, arguments, &task);
     lucio_future_on_done(task, on_end, &program);
-    ev_timer_init(&timer, on_tick, 0.01, 0.01);
-    timer.data = &program;
-    ev_timer_start(program.loop, &timer);
+    ev_timer_init(&program.timer, on_tick, 0.01, 0);
+    program.timer.data = &program;
 
     ev_run(program.loop, 0);
 
-    ev_timer_stop(program.loop, &timer);
+    ev_timer_stop(program.loop, &program.timer);
     lucio_ref_free(function);
     lucio_ref_free(tick);
     lucio_future_free(program.tick);

@@ -53,7 +53,8 @@ describe("README.md", function()
   end)
 
   for _, directory in ipairs {
-    "host/", "bindings/core/", "bindings/embed/", "bindings/log/", "bindings/repl/", "lua/",
+    "host/", "bindings/core/", "bindings/embed/", "bindings/stream/",
+    "bindings/log/", "bindings/repl/", "lua/",
   } do
     it("names every file of " .. directory, function()
       assert.are.same(sources(directory), named(section(read("README.md"), directory)))

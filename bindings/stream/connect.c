@@ -1,0 +1,267 @@
+/*
+ * connect: sockets that connect, and descriptors that become streams. What to connect to is decided by
+ * lua/lucio/streams.lua.
+ * Phases of a connection: the socket connects, at once or while the task waits; the stream begins one tick
+ * later; the task goes on in the tick after that, as in asyncio.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "connect.h"
+#include "core.h"
+#include "descriptor.h"
+#include "pair.h"
+#include "submodule.h"
+
+static const struct lc_wait_type begin_wait = {"a connection", NULL};
+
+/* ---- addresses ---- */
+
+void lc_check_socket_address(lua_State *L, int idx, const char *what, struct lc_socket_address *out)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    memset(out, 0, sizeof *out);
+    if (lua_isnil(L, idx + 1)) {
+        struct sockaddr_un *un = (struct sockaddr_un *)&out->storage;
+        size_t length;
+        const char *path;
+
+        if (lua_type(L, idx) != LUA_TSTRING)
+            lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "path as string", idx);
+        path = lua_tolstring(L, idx, &length);
+        if (length == 0 || length >= sizeof un->sun_path)
+            lc_raise_value(L, host, what, 1, length == 0 ? "empty path" : "path is too long");
+        if (path[0] != '\0' && strlen(path) != length)
+            lc_raise_value(L, host, what, 1, "path with a zero byte");
+        un->sun_family = AF_UNIX;
+        memcpy(un->sun_path, path, length);
+        out->size =
+            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (path[0] != '\0'));
+    } else {
+        struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+                                 .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV};
+        struct addrinfo *info;
+        lua_Integer number = lc_check_integer(L, idx + 1, what, 2);
+        char port[16];
+
+        if (number < 0 || number > 65535)
+            lc_raise_value(L, host, what, 2, "port must be in 0..65535");
+        if (lua_type(L, idx) != LUA_TSTRING)
+            lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "address as string", idx);
+        snprintf(port, sizeof port, "%d", (int)number);
+        if (getaddrinfo(lua_tostring(L, idx), port, &hints, &info) != 0)
+            lc_raise_value(L, host, what, 1, "not a numeric address");
+        memcpy(&out->storage, info->ai_addr, info->ai_addrlen);
+        out->size = info->ai_addrlen;
+        freeaddrinfo(info);
+    }
+}
+
+/* "('127.0.0.1', 8888)" or "'path'", as Python shows addresses. [-0, +1, m] */
+void lc_push_address_text(lua_State *L, const struct lc_socket_address *address)
+{
+    lc_push_address(L, (const struct sockaddr *)&address->storage, address->size);
+    if (lua_type(L, -1) == LUA_TSTRING) {
+        lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
+    } else {
+        lua_getfield(L, -1, "host");
+        lua_getfield(L, -2, "port");
+        lua_pushfstring(L, "('%s', %d)", lua_tostring(L, -2), (int)lua_tointeger(L, -1));
+        lua_replace(L, -3);
+        lua_pop(L, 1);
+    }
+    lua_replace(L, -2);
+}
+
+/* ---- the end of every connection's beginning ---- */
+
+static int begin_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    struct lc_writer *writer = lua_touserdata(L, -1);
+
+    (void)status;
+    (void)ctx;
+    lc_list_unlink(&task->waiter.link);
+    if (lc_wait_end(L, task)) {
+        lc_stream_abort(writer->stream, 0);
+        return lua_error(L);
+    }
+    return 2;
+}
+
+int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
+                     enum lc_stream_kind kind, size_t limit)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_stream *stream;
+
+    lc_pair_new(L, host, limit);
+    stream = lc_stream_new(host->loop, descriptor->owned, kind, &lc_pair_user, 0);
+    if (stream == NULL)
+        return luaL_error(L, "not enough memory");
+    lc_descriptor_give(descriptor);
+    lc_pair_attach(L, stream);
+    if (kind == LC_STREAM_SOCKET)
+        lc_writer_note_names(L, stream);
+    lc_list_append(&stream->drainers, &task->waiter.link);
+    lc_wait_begin(L, task, &begin_wait, lua_gettop(L));
+    return lc_wait_yield(L, task, 0, begin_k);
+}
+
+/* ---- connect ---- */
+
+static int raise_connect(lua_State *L, int error)
+{
+    struct lc_socket_address address;
+
+    lc_check_socket_address(L, 1, "connect", &address);
+    lc_push_address_text(L, &address);
+    lua_pushfstring(L, "[Errno %d] Connect call failed %s", error, lua_tostring(L, -1));
+    lc_error_push_os(L, lc_host_of(L), error, NULL, lua_tostring(L, -1));
+    return lua_error(L);
+}
+
+/* Frame: 1, 2 address, 3 limit, 4, 5 local address, 6 descriptor. */
+static int connected(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor)
+{
+    int error = 0, one = 1;
+    socklen_t size = sizeof error;
+
+    getsockopt(descriptor->owned, SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) {
+        lc_descriptor_close(descriptor);
+        return raise_connect(L, error);
+    }
+    if (!lua_isnil(L, 2))
+        setsockopt(descriptor->owned, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    return lc_connect_begin(L, task, descriptor, LC_STREAM_SOCKET, (size_t)lua_tointeger(L, 3));
+}
+
+static int connect_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    struct lc_descriptor *descriptor = lua_touserdata(L, 6);
+
+    (void)status;
+    (void)ctx;
+    if (lc_descriptor_wait_end(L, task, descriptor))
+        return lua_error(L);
+    return connected(L, task, descriptor);
+}
+
+static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
+{
+    struct lc_socket_address local;
+    int error;
+
+    if (lua_isnil(L, 4))
+        return;
+    lc_check_socket_address(L, 4, "connect", &local);
+    if (bind(descriptor->owned, (struct sockaddr *)&local.storage, local.size) == 0)
+        return;
+    error = errno;
+    lc_descriptor_close(descriptor);
+    lc_push_address_text(L, &local);
+    lua_pushfstring(L, "[Errno %d] error while attempting to bind on address %s: %s", error,
+                    lua_tostring(L, -1), strerror(error));
+    lc_error_push_os(L, lc_host_of(L), error, NULL, lua_tostring(L, -1));
+    lua_error(L);
+}
+
+/* connect(host or path, port or nil, limit, local host?, local port?) -> reader, writer */
+static int stream_connect(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_socket_address address;
+    struct lc_descriptor *descriptor;
+    struct lc_task *task;
+
+    lua_settop(L, 5);
+    lc_check_socket_address(L, 1, "connect", &address);
+    task = lc_wait_task(L, host, "open_connection");
+    descriptor = lc_descriptor_new(L, host);
+    descriptor->owned =
+        socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (descriptor->owned < 0)
+        lc_raise_errno(L, host, errno, NULL);
+    bind_local(L, descriptor);
+    if (connect(descriptor->owned, (struct sockaddr *)&address.storage, address.size) == 0)
+        return connected(L, task, descriptor);
+    if (errno == EINPROGRESS || errno == EINTR)
+        return lc_descriptor_wait(L, task, descriptor, 6, descriptor->owned, EV_WRITE, 0,
+                                  connect_k);
+    {
+        int error = errno;
+
+        lc_descriptor_close(descriptor);
+        return raise_connect(L, error);
+    }
+}
+
+/* open(fd, "r" or "w", limit) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2) */
+static int stream_open(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    lua_Integer fd = lc_check_integer(L, 1, "open", 1);
+    bool reads = luaL_checkstring(L, 2)[0] == 'r';
+    struct lc_descriptor *descriptor;
+    struct lc_task *task;
+    struct stat info;
+    int flags;
+
+    if (fd < 0 || fd > 1 << 24 || fstat((int)fd, &info) != 0)
+        lc_raise_value(L, host, "open", 1, "invalid file descriptor");
+    if (!S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode))
+        lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");
+    task = lc_wait_task(L, host, "open");
+    descriptor = lc_descriptor_new(L, host);
+    descriptor->owned = fcntl((int)fd, F_DUPFD_CLOEXEC, 3);
+    if (descriptor->owned < 0)
+        lc_raise_errno(L, host, errno, NULL);
+    flags = fcntl(descriptor->owned, F_GETFL);
+    fcntl(descriptor->owned, F_SETFL, flags | O_NONBLOCK);
+    return lc_connect_begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE,
+                            (size_t)luaL_checkinteger(L, 3));
+}
+
+/* The functions of lucio.streams in C, as a table. [-0, +1, m] */
+int lc_open_streams(lua_State *L)
+{
+    static const luaL_Reg functions[] = {{"connect", stream_connect},
+                                         {"open", stream_open},
+                                         {"listen", lc_stream_listen},
+                                         {"serve", lc_stream_serve},
+                                         {NULL, NULL}};
+    struct lc_host *host = lc_host_of(L);
+
+    lua_newtable(L);
+    lc_set_functions(L, host, functions);
+    return 1;
+}
+
+void lc_open_stream_types(lua_State *L, struct lc_host *host)
+{
+    static const char *const names[] = {"open_connection",   "open_unix_connection", "start_server",
+                                        "start_unix_server", "connect_stdin",        NULL};
+
+    lc_open_address(L, host);
+    lc_open_descriptor(L, host);
+    lc_open_reader(L, host);
+    lc_open_writer(L, host);
+    lc_open_socket(L, host);
+    lc_open_listener(L, host);
+    lc_open_server(L, host);
+    lc_add_stand_ins(L, host, "streams", names);
+}

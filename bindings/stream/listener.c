@@ -1,0 +1,303 @@
+/*
+ * listener: a socket that accepts connections for a server (SEMANTICS SV2, SV3, SV7).
+ * Owner: Lua's collector; its server holds it. The descriptor is its own until it is closed.
+ */
+#include "listener.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "connect.h"
+#include "core.h"
+#include "streams.h"
+
+/* Seconds of pause after running out of descriptors. */
+#define RETRY_DELAY 1.0
+
+const struct lc_type lc_listener_type = {"Listener", sizeof(struct lc_listener)};
+
+/* ---- accepting ---- */
+
+static void on_connection(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_listener *listener = lc_container_of(io, struct lc_listener, io);
+
+    (void)ev;
+    (void)events;
+    if (!lc_entry_is_queued(&listener->entry))
+        lc_loop_ready(listener->loop, &listener->entry);
+}
+
+static void watch(struct lc_listener *listener, bool on)
+{
+    struct lc_loop *loop = listener->loop;
+
+    if (on == (bool)ev_is_active(&listener->io))
+        return;
+    if (on) {
+        ev_io_start(loop->ev, &listener->io);
+        loop->io++;
+        loop->host->watchers++;
+    } else {
+        ev_io_stop(loop->ev, &listener->io);
+        loop->io--;
+        loop->host->watchers--;
+    }
+}
+
+static int set_retry(lua_State *L)
+{
+    struct lc_listener *listener = lua_touserdata(L, 1);
+
+    lc_loop_set_timer(L, listener->loop, &listener->retry,
+                      lc_loop_time(listener->loop) + RETRY_DELAY);
+    return 0;
+}
+
+/* No descriptor or no memory is left: others may give some back. */
+static void pause_accepting(struct lc_listener *listener, int error)
+{
+    lua_State *L = listener->loop->L;
+
+    watch(listener, false);
+    lua_pushcfunction(L, set_retry);
+    lua_pushlightuserdata(L, listener);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        /* without a timer it goes on trying */
+        lua_pop(L, 1);
+        watch(listener, true);
+    }
+    lc_server_exhausted(listener->server, error);
+}
+
+static void accept_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_listener *listener = lc_container_of(entry, struct lc_listener, entry);
+
+    (void)loop;
+    for (int i = 0; i <= listener->backlog && listener->server != NULL; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(listener, errno);
+            return;
+        }
+        if (!lc_server_accepted(listener->server, fd, listener->is_tcp)) {
+            close(fd);
+            pause_accepting(listener, ENOMEM);
+            return;
+        }
+    }
+}
+
+static void retry_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_listener *listener = lc_container_of(entry, struct lc_listener, retry.entry);
+
+    (void)loop;
+    if (listener->server != NULL)
+        watch(listener, true);
+}
+
+static const struct lc_entry_type accept_entry = {accept_run, NULL, NULL, NULL};
+static const struct lc_entry_type retry_entry = {retry_run, NULL, NULL, NULL};
+
+void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_server *server,
+                       struct lc_loop *loop)
+{
+    if (listener->server != NULL || listener->fd < 0)
+        return;
+    if (listen(listener->fd, listener->backlog) != 0)
+        lc_raise_errno(L, listener->host, errno, NULL);
+    listener->server = server;
+    listener->loop = loop;
+    ev_io_init(&listener->io, on_connection, listener->fd, EV_READ);
+    lc_list_append(&loop->listeners, &listener->link);
+    watch(listener, true);
+}
+
+/* A unix socket's file goes with it, unless another one has taken its place. */
+static void remove_path(struct lc_listener *listener)
+{
+    struct sockaddr_un address = {0};
+    socklen_t size = sizeof address - 1;
+    struct stat info;
+
+    if (listener->has_path && getsockname(listener->fd, (struct sockaddr *)&address, &size) == 0 &&
+        stat(address.sun_path, &info) == 0 && info.st_dev == listener->device &&
+        info.st_ino == listener->inode)
+        unlink(address.sun_path);
+}
+
+void lc_listener_close(struct lc_listener *listener)
+{
+    if (listener->server != NULL) {
+        watch(listener, false);
+        lc_loop_unset_timer(listener->loop, &listener->retry);
+        lc_list_unlink(&listener->entry.link);
+        lc_list_unlink(&listener->link);
+        listener->server = NULL;
+    }
+    if (listener->fd >= 0) {
+        remove_path(listener);
+        close(listener->fd);
+    }
+    listener->fd = -1;
+}
+
+void lc_listeners_abandon(lua_State *L, struct lc_loop *loop)
+{
+    (void)L;
+    while (!lc_list_empty(&loop->listeners))
+        lc_listener_close(lc_container_of(loop->listeners.next, struct lc_listener, link));
+}
+
+/* ---- making ---- */
+
+/* A file that a server left behind is in the way; any other kind of file is an error of bind. */
+static void remove_stale(const struct lc_socket_address *address)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
+    struct stat info;
+
+    if (un->sun_path[0] != '\0' && lstat(un->sun_path, &info) == 0 && S_ISSOCK(info.st_mode))
+        unlink(un->sun_path);
+}
+
+static void set_option(int fd, int level, int option)
+{
+    int one = 1;
+
+    setsockopt(fd, level, option, &one, sizeof one);
+}
+
+static void note_path(struct lc_listener *listener, const struct lc_socket_address *address)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
+    struct stat info;
+
+    if (un->sun_path[0] == '\0' || stat(un->sun_path, &info) != 0)
+        return;
+    listener->has_path = true;
+    listener->device = info.st_dev;
+    listener->inode = info.st_ino;
+}
+
+static int raise_bind(lua_State *L, struct lc_host *host, int error,
+                      const struct lc_socket_address *address)
+{
+    char *text;
+
+    lc_push_address_text(L, address);
+    lua_pushstring(L, strerror(error));
+    text = (char *)lua_tostring(L, -1);
+    /* as Python writes it */
+    lua_pushfstring(L, "[Errno %d] error while attempting to bind on address %s: %s", error,
+                    lua_tostring(L, -2), text);
+    lc_error_push_os(L, host, error, NULL, lua_tostring(L, -1));
+    return lua_error(L);
+}
+
+/* listen(host or path, port or nil, backlog, reuse_address, reuse_port, keep_path) -> Listener: bound, not
+ * yet accepting. */
+int lc_stream_listen(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_socket_address address;
+    struct lc_listener *listener;
+    int family;
+
+    lua_settop(L, 6);
+    lc_check_socket_address(L, 1, "listen", &address);
+    family = address.storage.ss_family;
+    listener = lc_new_object(L, host, &lc_listener_type, LC_REF_LISTENER, sizeof *listener, 1);
+    listener->fd = -1;
+    listener->host = host;
+    listener->backlog = (int)luaL_checkinteger(L, 3);
+    listener->is_tcp = family != AF_UNIX;
+    lc_list_init(&listener->link);
+    lc_entry_init(&listener->entry, &accept_entry);
+    lc_entry_init(&listener->retry.entry, &retry_entry);
+    listener->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0)
+        lc_raise_errno(L, host, errno, NULL);
+    if (family == AF_UNIX) {
+        remove_stale(&address);
+    } else {
+        if (lua_toboolean(L, 4))
+            set_option(listener->fd, SOL_SOCKET, SO_REUSEADDR);
+        if (lua_toboolean(L, 5))
+            set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT);
+        if (family == AF_INET6)
+            set_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY);
+    }
+    if (bind(listener->fd, (struct sockaddr *)&address.storage, address.size) != 0)
+        return raise_bind(L, host, errno, &address);
+    if (family == AF_UNIX && !lua_toboolean(L, 6))
+        note_path(listener, &address);
+    lc_push_socket_name(L, listener->fd, false);
+    lua_setiuservalue(L, 7, 1);
+    return 1;
+}
+
+static struct lc_listener *check(lua_State *L, const char *what)
+{
+    return lc_check_self(L, &lc_listener_type, what);
+}
+
+/* socket:getsockname() -> address; also when it is closed */
+static int listener_getsockname(lua_State *L)
+{
+    check(L, "getsockname");
+    lua_getiuservalue(L, 1, 1);
+    return 1;
+}
+
+static int listener_fileno(lua_State *L)
+{
+    lua_pushinteger(L, check(L, "fileno")->fd);
+    return 1;
+}
+
+static int listener_close(lua_State *L)
+{
+    lc_listener_close(check(L, "close"));
+    return 0;
+}
+
+static int listener_gc(lua_State *L)
+{
+    struct lc_listener *listener = lua_touserdata(L, 1);
+
+    if (listener->host != NULL)
+        lc_listener_close(listener);
+    return 0;
+}
+
+static int listener_tostring(lua_State *L)
+{
+    struct lc_listener *listener = check(L, "tostring");
+
+    lua_getiuservalue(L, 1, 1);
+    lua_pushfstring(L, "<socket fd=%d %s>", listener->fd, luaL_tolstring(L, -1, NULL));
+    return 1;
+}
+
+void lc_open_listener(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"getsockname", listener_getsockname},
+                                       {"fileno", listener_fileno},
+                                       {"close", listener_close},
+                                       {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__tostring", listener_tostring}, {"__gc", listener_gc}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_LISTENER, "lucio.Listener", methods, metamethods);
+}

@@ -1,0 +1,50 @@
+/*
+ * listener: a socket that accepts connections for a server; see listener.c.
+ */
+#ifndef LC_LISTENER_H
+#define LC_LISTENER_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include <ev.h>
+#include <lua.h>
+
+#include "entry.h"
+#include "host.h"
+#include "timer.h"
+
+struct lc_loop;
+struct lc_server;
+
+extern const struct lc_type lc_listener_type;
+
+struct lc_listener {
+    struct lc_object object;
+    struct lc_host *host;
+    struct lc_server *server; /* while it accepts */
+    struct lc_loop *loop;     /* the same */
+    struct lc_link link;      /* loop->listeners */
+    ev_io io;
+    struct lc_timer retry; /* after running out of descriptors; its entry also accepts */
+    struct lc_entry entry;
+    int fd;
+    int backlog;
+    bool is_tcp;
+    bool has_path; /* of a unix socket, to be removed at the end if it is still this one */
+    dev_t device;
+    ino_t inode;
+};
+
+/* Starts accepting. Raises OSError. [-0, +0, v] */
+void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_server *server,
+                       struct lc_loop *loop);
+/* Stops accepting and closes. [-0, +0, -] */
+void lc_listener_close(struct lc_listener *listener);
+
+/* For server.c: takes an accepted descriptor, which is the server's from then on. False: no memory. */
+bool lc_server_accepted(struct lc_server *server, int fd, bool is_tcp);
+/* The server cannot accept for now, for that errno. [-0, +0, -] */
+void lc_server_exhausted(struct lc_server *server, int error);
+
+#endif

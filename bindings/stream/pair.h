@@ -1,0 +1,62 @@
+/*
+ * pair: a reader and a writer on one stream, as asyncio's StreamReader and StreamWriter.
+ * Invariant: the stream knows its reader and its writer while those objects are alive, they know it for
+ *            ever. At most one task waits in a reader.
+ */
+#ifndef LC_PAIR_H
+#define LC_PAIR_H
+
+#include <lua.h>
+
+#include "host.h"
+#include "stream.h"
+
+/* The limit of lines, and half of what is buffered at most (ST1). */
+#define LC_STREAM_LIMIT 65536
+
+extern const struct lc_type lc_reader_type, lc_writer_type;
+
+struct lc_reader {
+    struct lc_object object;
+    struct lc_host *host;
+    struct lc_stream *stream; /* NULL: what comes is fed by hand */
+    struct lc_buffer buffer;
+    struct lc_link waiters;
+    size_t limit;
+    int error; /* errno of the stream's end */
+    bool ended;
+    bool paused; /* the stream, because there is too much */
+};
+
+struct lc_writer {
+    struct lc_object object;
+    struct lc_host *host;
+    struct lc_stream *stream;
+};
+
+extern const struct lc_stream_user lc_pair_user;
+
+/* Makes a reader and a writer of a stream to come. [-0, +2, m] */
+void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit);
+/* Gives the pair on top its stream, and the caller's reference to it. [-0, +0, -] */
+void lc_pair_attach(lua_State *L, struct lc_stream *stream);
+
+/* New reader without a stream. [-0, +1, m] */
+struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit);
+/* More bytes; the end, with an errno or 0. */
+void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, size_t size);
+void lc_reader_end(struct lc_reader *reader, int error);
+
+/* Raises the OSError of a stream that ended with that errno. Never returns. [-0, +0, v] */
+int lc_raise_loss(lua_State *L, struct lc_host *host, int error) __attribute__((noreturn));
+
+/* Keeps the names of both ends in the writer on top. [-0, +0, m] */
+void lc_writer_note_names(lua_State *L, struct lc_stream *stream);
+/* writer:get_extra_info(name, default?), see socket.c. */
+int lc_writer_extra_info(lua_State *L);
+
+/* For server.c: a connection that a server accepted begins, and ends. */
+void lc_server_connected(lua_State *L, struct lc_stream *stream);
+void lc_server_disconnected(lua_State *L, struct lc_stream *stream);
+
+#endif

@@ -1,0 +1,521 @@
+/*
+ * reader: the receiving end of a stream (SEMANTICS ST1..ST9).
+ * Each method takes what it needs from the buffer, or waits for more and tries again; nothing is taken
+ * until all is there, so that a cancelled read loses nothing.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "connect.h"
+#include "core.h"
+#include "pair.h"
+
+const struct lc_type lc_reader_type = {"StreamReader", sizeof(struct lc_reader)};
+
+static const struct lc_wait_type reader_wait = {"data of a stream", NULL};
+
+/* What a method tries: pushes its results and returns their number, or MORE. `scanned` is its own. */
+typedef int take_function(lua_State *L, struct lc_reader *reader, size_t *scanned);
+
+#define MORE (-1)
+
+struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit)
+{
+    struct lc_reader *reader =
+        lc_new_object(L, host, &lc_reader_type, LC_REF_READER, sizeof *reader, 0);
+
+    reader->host = host;
+    reader->limit = limit;
+    lc_list_init(&reader->waiters);
+    return reader;
+}
+
+static void wake(struct lc_reader *reader)
+{
+    if (!lc_list_empty(&reader->waiters))
+        lc_waiter_wake(lc_waiter_of(reader->waiters.next));
+}
+
+static void resume_stream(struct lc_reader *reader)
+{
+    if (!reader->paused)
+        return;
+    reader->paused = false;
+    lc_stream_resume(reader->stream);
+}
+
+void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, size_t size)
+{
+    if (size == 0)
+        return;
+    if (!lc_buffer_append(reader->host, &reader->buffer, data, size))
+        luaL_error(L, "not enough memory");
+    wake(reader);
+    if (reader->stream != NULL && !reader->paused &&
+        lc_buffer_size(&reader->buffer) > 2 * reader->limit) {
+        reader->paused = true;
+        lc_stream_pause(reader->stream);
+    }
+}
+
+void lc_reader_end(struct lc_reader *reader, int error)
+{
+    if (reader->ended && error == 0)
+        return;
+    reader->ended = true;
+    reader->error = error;
+    wake(reader);
+}
+
+int lc_raise_loss(lua_State *L, struct lc_host *host, int error)
+{
+    if (error == ENOMEM)
+        luaL_error(L, "not enough memory");
+    lc_raise_errno(L, host, error, NULL);
+    __builtin_unreachable();
+}
+
+/* ---- waiting ---- */
+
+static int read_k(lua_State *L, int status, lua_KContext ctx);
+
+/* The method's take function and its state stand at 3 and 4 of the frame, which has 1 the reader and 2
+ * its argument. */
+static int read_on(lua_State *L, struct lc_reader *reader, take_function *take, size_t scanned)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_task *task;
+    int n;
+
+    if (reader->error != 0)
+        lc_raise_loss(L, host, reader->error);
+    n = take(L, reader, &scanned);
+    if (n != MORE) {
+        if (lc_buffer_size(&reader->buffer) <= reader->limit)
+            resume_stream(reader);
+        return n;
+    }
+    task = lc_wait_task(L, host, "StreamReader:read");
+    if (!lc_list_empty(&reader->waiters))
+        lc_raise(L, host, LC_RUNTIME_ERROR,
+                 "read called while another coroutine is already waiting for incoming data");
+    resume_stream(reader);
+    lua_settop(L, 2);
+    lua_pushlightuserdata(L, (void *)take);
+    lua_pushinteger(L, (lua_Integer)scanned);
+    lc_list_append(&reader->waiters, &task->waiter.link);
+    lc_wait_begin(L, task, &reader_wait, 1);
+    return lc_wait_yield(L, task, 0, read_k);
+}
+
+static int read_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    take_function *take;
+    size_t scanned;
+
+    (void)status;
+    (void)ctx;
+    lc_list_unlink(&task->waiter.link);
+    if (lc_wait_end(L, task))
+        return lua_error(L);
+    take = (take_function *)lua_touserdata(L, 3);
+    scanned = (size_t)lua_tointeger(L, 4);
+    lua_settop(L, 2);
+    return read_on(L, lua_touserdata(L, 1), take, scanned);
+}
+
+/* Pushes the first `size` bytes and takes them away. */
+static void push_bytes(lua_State *L, struct lc_reader *reader, size_t size)
+{
+    lua_pushlstring(L, lc_buffer_data(&reader->buffer), size);
+    lc_buffer_consume(reader->host, &reader->buffer, size);
+}
+
+/* ---- read ---- */
+
+static int take_some(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    size_t size = lc_buffer_size(&reader->buffer), wanted = (size_t)lua_tointeger(L, 2);
+
+    (void)scanned;
+    if (size == 0 && !reader->ended)
+        return MORE;
+    push_bytes(L, reader, size < wanted ? size : wanted);
+    return 1;
+}
+
+static int take_all(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    (void)scanned;
+    if (!reader->ended)
+        return MORE;
+    push_bytes(L, reader, lc_buffer_size(&reader->buffer));
+    return 1;
+}
+
+/* reader:read(n?) -> string; "" at the end. May suspend. (ST2) */
+static int reader_read(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "read");
+    lua_Integer n = -1;
+
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2))
+        n = lc_check_integer(L, 2, "read", 1);
+    if (n == 0 && reader->error == 0) {
+        lua_pushliteral(L, "");
+        return 1;
+    }
+    return read_on(L, reader, n < 0 ? take_all : take_some, 0);
+}
+
+static int take_exactly(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    size_t size = lc_buffer_size(&reader->buffer), wanted = (size_t)lua_tointeger(L, 2);
+    struct lc_host *host = reader->host;
+
+    (void)scanned;
+    if (size >= wanted) {
+        push_bytes(L, reader, wanted);
+        return 1;
+    }
+    if (!reader->ended)
+        return MORE;
+    lc_class_push(L, host, LC_INCOMPLETE_READ_ERROR);
+    push_bytes(L, reader, size);
+    lua_pushinteger(L, (lua_Integer)wanted);
+    lua_call(L, 2, 1);
+    return lua_error(L);
+}
+
+/* reader:readexactly(n) -> string. May suspend. (ST4) */
+static int reader_readexactly(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readexactly");
+    lua_Integer n = lc_check_integer(L, 2, "readexactly", 1);
+
+    lua_settop(L, 2);
+    if (n < 0)
+        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "readexactly size can not be less than zero");
+    return read_on(L, reader, take_exactly, 0);
+}
+
+/* ---- readuntil ---- */
+
+/* Offset of `what` in data[from..size), or size. */
+static size_t find(const char *data, size_t size, size_t from, const char *what, size_t length)
+{
+    const char *found = from < size ? memmem(data + from, size - from, what, length) : NULL;
+
+    return found != NULL ? (size_t)(found - data) : size;
+}
+
+struct match {
+    size_t start, end; /* end 0: there is none */
+    size_t longest;    /* of the separators */
+};
+
+static void match_one(lua_State *L, int idx, const char *data, size_t size, size_t from,
+                      struct match *match)
+{
+    size_t length, at;
+    const char *separator = lua_tolstring(L, idx, &length);
+
+    if (length > match->longest)
+        match->longest = length;
+    at = find(data, size, from, separator, length);
+    if (at < size && (match->end == 0 || at + length < match->end)) {
+        match->start = at;
+        match->end = at + length;
+    }
+}
+
+/* The match of the separator, or of the list of them, at 2 that ends first. */
+static struct match match_any(lua_State *L, struct lc_reader *reader, size_t from)
+{
+    const char *data = lc_buffer_data(&reader->buffer);
+    size_t size = lc_buffer_size(&reader->buffer);
+    struct match match = {0};
+
+    if (lua_type(L, 2) == LUA_TSTRING) {
+        match_one(L, 2, data, size, from, &match);
+        return match;
+    }
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, 2); i++) {
+        lua_rawgeti(L, 2, i);
+        match_one(L, -1, data, size, from, &match);
+        lua_pop(L, 1);
+    }
+    return match;
+}
+
+enum until { FOUND, NOT_YET, AT_END, OVER_LIMIT };
+
+/* Looks for the separator; on FOUND and OVER_LIMIT *consumed is set. */
+static enum until look(lua_State *L, struct lc_reader *reader, size_t *scanned, size_t *consumed,
+                       bool *seen)
+{
+    size_t size = lc_buffer_size(&reader->buffer);
+    struct match match = match_any(L, reader, *scanned);
+
+    *seen = match.end > 0;
+    if (match.end > 0) {
+        *consumed = match.start;
+        if (match.start > reader->limit)
+            return OVER_LIMIT;
+        *consumed = match.end;
+        return FOUND;
+    }
+    *scanned = size + 1 > match.longest ? size + 1 - match.longest : 0;
+    *consumed = *scanned;
+    if (*scanned > reader->limit)
+        return OVER_LIMIT;
+    return reader->ended ? AT_END : NOT_YET;
+}
+
+static int take_until(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    struct lc_host *host = reader->host;
+    size_t consumed;
+    bool seen;
+
+    switch (look(L, reader, scanned, &consumed, &seen)) {
+    case FOUND:
+        push_bytes(L, reader, consumed);
+        return 1;
+    case NOT_YET:
+        return MORE;
+    case AT_END:
+        lc_class_push(L, host, LC_INCOMPLETE_READ_ERROR);
+        push_bytes(L, reader, lc_buffer_size(&reader->buffer));
+        lua_pushnil(L);
+        break;
+    case OVER_LIMIT:
+        lc_class_push(L, host, LC_LIMIT_OVERRUN_ERROR);
+        lua_pushstring(L, seen ? "Separator is found, but chunk is longer than limit"
+                               : "Separator is not found, and chunk exceed the limit");
+        lua_pushinteger(L, (lua_Integer)consumed);
+        break;
+    }
+    lua_call(L, 2, 1);
+    return lua_error(L);
+}
+
+static void check_separator(lua_State *L, int idx)
+{
+    if (lua_type(L, idx) != LUA_TSTRING)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "readuntil", 1,
+                          "string or list of strings", idx);
+    if (lua_rawlen(L, idx) == 0)
+        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "Separator should be at least one-byte string");
+}
+
+/* reader:readuntil(separator or list?) -> string with the separator. May suspend. (ST5, ST6) */
+static int reader_readuntil(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readuntil");
+
+    lua_settop(L, 2);
+    if (lua_isnil(L, 2)) {
+        lua_pushliteral(L, "\n");
+        lua_replace(L, 2);
+    } else if (lua_type(L, 2) == LUA_TTABLE) {
+        lua_Integer n = (lua_Integer)lua_rawlen(L, 2);
+
+        if (n == 0)
+            lc_raise(L, lc_host_of(L), LC_VALUE_ERROR,
+                     "Separator should contain at least one element");
+        /* a copy: the list may be changed while the task waits */
+        lua_createtable(L, (int)n, 0);
+        for (lua_Integer i = 1; i <= n; i++) {
+            lua_rawgeti(L, 2, i);
+            check_separator(L, -1);
+            lua_rawseti(L, -2, i);
+        }
+        lua_replace(L, 2);
+    } else {
+        check_separator(L, 2);
+    }
+    return read_on(L, reader, take_until, 0);
+}
+
+/* ---- lines ---- */
+
+static int take_line(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    size_t consumed;
+    bool seen;
+
+    switch (look(L, reader, scanned, &consumed, &seen)) {
+    case FOUND:
+        push_bytes(L, reader, consumed);
+        return 1;
+    case NOT_YET:
+        return MORE;
+    case AT_END:
+        push_bytes(L, reader, lc_buffer_size(&reader->buffer));
+        return 1;
+    case OVER_LIMIT:
+        break;
+    }
+    lc_buffer_consume(reader->host, &reader->buffer,
+                      seen ? consumed + 1 : lc_buffer_size(&reader->buffer));
+    if (lc_buffer_size(&reader->buffer) <= reader->limit)
+        resume_stream(reader);
+    lc_raise(L, reader->host, LC_VALUE_ERROR,
+             seen ? "Separator is found, but chunk is longer than limit"
+                  : "Separator is not found, and chunk exceed the limit");
+}
+
+/* reader:readline() -> string with its newline; "" at the end. May suspend. (ST3) */
+static int reader_readline(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readline");
+
+    lua_settop(L, 1);
+    lua_pushliteral(L, "\n");
+    return read_on(L, reader, take_line, 0);
+}
+
+/* A line for an iterator: nil at the end; upvalue 3 says whether it keeps its newline. */
+static int take_next(lua_State *L, struct lc_reader *reader, size_t *scanned)
+{
+    int n = take_line(L, reader, scanned);
+    const char *line;
+    size_t length;
+
+    if (n == MORE)
+        return MORE;
+    line = lua_tolstring(L, -1, &length);
+    if (length == 0)
+        lua_pushnil(L);
+    else if (!lua_toboolean(L, lua_upvalueindex(3)) && line[length - 1] == '\n')
+        lua_pushlstring(L, line, length - 1);
+    return 1;
+}
+
+static int next_line(lua_State *L)
+{
+    lua_settop(L, 0);
+    lua_pushvalue(L, lua_upvalueindex(2));
+    lua_pushliteral(L, "\n");
+    return read_on(L, lua_touserdata(L, 1), take_next, 0);
+}
+
+/* reader:lines(keep?) -> iterator of lines without newlines, with them if keep is true or "L". */
+static int reader_lines(lua_State *L)
+{
+    bool keep;
+
+    lc_check_self(L, &lc_reader_type, "lines");
+    lua_settop(L, 2);
+    if (lua_type(L, 2) == LUA_TSTRING && strcmp(lua_tostring(L, 2), "l") != 0 &&
+        strcmp(lua_tostring(L, 2), "L") != 0)
+        lc_raise_value(L, lc_host_of(L), "lines", 1, "'l', 'L' or a boolean expected");
+    keep = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2)[0] == 'L' : lua_toboolean(L, 2);
+    lua_pushvalue(L, lua_upvalueindex(1));
+    lua_pushvalue(L, 1);
+    lua_pushboolean(L, keep);
+    lua_pushcclosure(L, next_line, 3);
+    return 1;
+}
+
+/* ---- the rest ---- */
+
+/* reader:at_eof() -> boolean (ST9) */
+static int reader_at_eof(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "at_eof");
+
+    lua_pushboolean(L, reader->ended && lc_buffer_size(&reader->buffer) == 0);
+    return 1;
+}
+
+/* reader:feed_data(string): for a reader without a stream. */
+static int reader_feed_data(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "feed_data");
+    const char *data;
+    size_t size;
+
+    if (lua_type(L, 2) != LUA_TSTRING)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "feed_data", 1, "string", 2);
+    if (reader->ended)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "feed_data after feed_eof");
+    data = lua_tolstring(L, 2, &size);
+    lc_reader_feed(L, reader, data, size);
+    return 0;
+}
+
+static int reader_feed_eof(lua_State *L)
+{
+    lc_reader_end(lc_check_self(L, &lc_reader_type, "feed_eof"), 0);
+    return 0;
+}
+
+static int reader_tostring(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "tostring");
+
+    lua_pushfstring(L, "<StreamReader%s%s>", reader->ended ? " eof" : "",
+                    reader->paused ? " paused" : "");
+    if (lc_buffer_size(&reader->buffer) > 0) {
+        lua_pushfstring(L, "<StreamReader %d bytes%s%s>", (int)lc_buffer_size(&reader->buffer),
+                        reader->ended ? " eof" : "", reader->paused ? " paused" : "");
+    }
+    return 1;
+}
+
+static int reader_gc(lua_State *L)
+{
+    struct lc_reader *reader = lua_touserdata(L, 1);
+
+    if (reader->host == NULL || reader->host->closed)
+        return 0;
+    lc_buffer_free(reader->host, &reader->buffer);
+    if (reader->stream != NULL) {
+        reader->stream->reader = NULL;
+        lc_stream_release(reader->stream);
+        reader->stream = NULL;
+    }
+    return 0;
+}
+
+/* lucio.StreamReader{limit=} -> Reader: one that is fed by hand. */
+static int lucio_stream_reader(lua_State *L)
+{
+    static const char *const names[] = {"limit", NULL};
+    struct lc_host *host = lc_host_of(L);
+    lua_Integer limit = LC_STREAM_LIMIT;
+
+    lua_settop(L, 1);
+    lc_check_options(L, 1, "StreamReader", 1, names);
+    if (!lua_isnil(L, 1) && lua_getfield(L, 1, "limit") != LUA_TNIL)
+        limit = lc_check_integer(L, -1, "StreamReader", 1);
+    if (limit <= 0)
+        lc_raise(L, host, LC_VALUE_ERROR, "Limit cannot be <= 0");
+    lc_reader_new(L, host, (size_t)limit);
+    return 1;
+}
+
+void lc_open_reader(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"read", reader_read},
+                                       {"readline", reader_readline},
+                                       {"readexactly", reader_readexactly},
+                                       {"readuntil", reader_readuntil},
+                                       {"lines", reader_lines},
+                                       {"at_eof", reader_at_eof},
+                                       {"feed_data", reader_feed_data},
+                                       {"feed_eof", reader_feed_eof},
+                                       {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__tostring", reader_tostring}, {"__gc", reader_gc}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"StreamReader", lucio_stream_reader}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_READER, "lucio.StreamReader", methods, metamethods);
+    lc_set_functions(L, host, functions);
+}

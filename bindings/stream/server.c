@@ -1,0 +1,471 @@
+/*
+ * server: listening sockets, a task for each connection, an orderly end (SEMANTICS SV).
+ * Invariant: a server is anchored while it accepts or has connections.
+ * Owner:     Lua's collector. User values: 1 the callback, 2 the list of listeners.
+ * Phases:    made, serving, closed; closed is for ever, its connections may go on.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "connect.h"
+#include "core.h"
+#include "listener.h"
+#include "pair.h"
+#include "report.h"
+
+enum server_state { SERVER_MADE, SERVER_SERVING, SERVER_CLOSED };
+
+struct lc_server {
+    struct lc_object object;
+    struct lc_host *host;
+    struct lc_loop *loop;
+    uint32_t generation;
+    enum server_state state;
+    struct lc_link connections; /* streams, by `peers` */
+    unsigned active;
+    struct lc_link closers; /* tasks in wait_closed */
+    struct lc_link forever; /* the task in serve_forever */
+    size_t limit;
+    int anchor;
+};
+
+static const struct lc_type server_type = {"Server", sizeof(struct lc_server)};
+static const struct lc_wait_type forever_wait = {"connections (serve_forever)", NULL};
+static const struct lc_wait_type closed_wait = {"the end of a server", NULL};
+
+/* ---- connections ---- */
+
+static void wake_closers(struct lc_server *server)
+{
+    for (struct lc_link *link = server->closers.next; link != &server->closers; link = link->next)
+        lc_waiter_wake(lc_waiter_of(link));
+}
+
+/* Lets the collector have a server that does nothing any more. */
+static void settle(lua_State *L, struct lc_server *server)
+{
+    if (server->state != SERVER_CLOSED || server->active > 0)
+        return;
+    wake_closers(server);
+    lc_anchor_drop(L, server->host, &server->anchor);
+}
+
+static void handled_run(struct lc_loop *loop, struct lc_entry *entry);
+
+static void handled_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
+{
+    lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct lc_stream, handled)->handler);
+}
+
+static const struct lc_entry_type handled_entry = {handled_run, handled_forget, NULL, NULL};
+
+bool lc_server_accepted(struct lc_server *server, int fd, bool is_tcp)
+{
+    struct lc_stream *stream;
+    int one = 1;
+
+    if (is_tcp)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    /* asyncio has a task of its own there, whose default name is used up, and its first tick */
+    stream = lc_stream_new(server->loop, fd, LC_STREAM_SOCKET, &lc_pair_user, 1);
+    if (stream == NULL)
+        return false;
+    server->host->task_names++;
+    stream->server = server;
+    lc_entry_init(&stream->handled, &handled_entry);
+    lc_list_append(&server->connections, &stream->peers);
+    server->active++;
+    lc_stream_release(stream); /* it is held by its being open */
+    return true;
+}
+
+static void report(lua_State *L, struct lc_loop *loop, const char *message, const char *key)
+{
+    /* the error is on top, below it what goes under `key` */
+    lua_createtable(L, 0, 3);
+    lua_pushstring(L, message);
+    lua_setfield(L, -2, "message");
+    lua_insert(L, -3);
+    lua_setfield(L, -3, "exception");
+    lua_setfield(L, -2, key);
+    lc_report_call_handler(L, loop);
+}
+
+struct exhausted {
+    struct lc_server *server;
+    int error;
+};
+
+static int report_exhausted(lua_State *L)
+{
+    struct exhausted *args = lua_touserdata(L, 1);
+    struct lc_server *server = args->server;
+
+    lc_anchor_push(L, server->host, server->anchor);
+    lc_error_push_os(L, server->host, args->error, NULL, strerror(args->error));
+    report(L, server->loop, "socket.accept() out of system resource", "server");
+    return 0;
+}
+
+void lc_server_exhausted(struct lc_server *server, int error)
+{
+    struct exhausted args = {server, error};
+    lua_State *L = server->loop->L;
+
+    lua_pushcfunction(L, report_exhausted);
+    lua_pushlightuserdata(L, &args);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+}
+
+void lc_server_connected(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_server *server = stream->server;
+    struct lc_host *host = server->host;
+    struct lc_task *task;
+
+    lc_anchor_push(L, host, server->anchor);
+    lua_getiuservalue(L, -1, 1);
+    lc_pair_new(L, host, server->limit);
+    lc_stream_retain(stream);
+    lc_pair_attach(L, stream);
+    lc_writer_note_names(L, stream);
+    stream->handler = lc_anchor_reserve(L, host);
+    task = lc_create_task(L, host, server->loop, 2, 0, LC_TASK_PLAIN);
+    lc_future_add_entry(&task->future, &stream->handled);
+    lc_anchor_set(L, host, stream->handler);
+    lua_pop(L, 1);
+    lc_stream_retain(stream); /* for the entry */
+}
+
+/* (stream): the task of a connection has ended. */
+static int handled(lua_State *L)
+{
+    struct lc_stream *stream = lua_touserdata(L, 1);
+    struct lc_loop *loop = stream->loop;
+    struct lc_future *future;
+
+    luaL_checkstack(L, 20, NULL);
+    lc_anchor_push(L, loop->host, stream->handler);
+    lc_anchor_drop(L, loop->host, &stream->handler);
+    future = lc_to_future(L, 2);
+    if (future->state == LC_FINISHED)
+        return 0;
+    if (future->state == LC_FAILED) {
+        lc_push_socket_name(L, stream->fd, true);
+        lc_future_push_error(L, 2);
+        if (!lc_is_error(L, -1))
+            lc_future_wrap_error(L, loop->host, 2);
+        report(L, loop, "Unhandled exception in client_connected_cb", "peername");
+    }
+    lc_stream_close(stream);
+    return 0;
+}
+
+static void handled_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_stream *stream = lc_container_of(entry, struct lc_stream, handled);
+    lua_State *L = loop->L;
+
+    lua_pushcfunction(L, handled);
+    lua_pushlightuserdata(L, stream);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        lua_pop(L, 1);
+        lc_stream_abort(stream, ENOMEM);
+    }
+    lc_stream_release(stream);
+}
+
+void lc_server_disconnected(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_server *server = stream->server;
+
+    stream->server = NULL;
+    lc_list_unlink(&stream->peers);
+    server->active--;
+    settle(L, server);
+}
+
+/* ---- methods ---- */
+
+static struct lc_server *check(lua_State *L, const char *what)
+{
+    return lc_check_self(L, &server_type, what);
+}
+
+static void each_listener(lua_State *L, struct lc_server *server,
+                          void (*fn)(lua_State *L, struct lc_server *, struct lc_listener *))
+{
+    lua_getiuservalue(L, 1, 2);
+    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
+        lua_rawgeti(L, -1, i);
+        fn(L, server, lua_touserdata(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+}
+
+static void start_one(lua_State *L, struct lc_server *server, struct lc_listener *listener)
+{
+    lc_listener_start(L, listener, server, server->loop);
+}
+
+static void close_one(lua_State *L, struct lc_server *server, struct lc_listener *listener)
+{
+    (void)L;
+    (void)server;
+    lc_listener_close(listener);
+}
+
+static void start(lua_State *L, struct lc_server *server)
+{
+    struct lc_host *host = server->host;
+
+    if (server->state == SERVER_CLOSED)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "server %s is closed", luaL_tolstring(L, 1, NULL));
+    if (server->state == SERVER_SERVING)
+        return;
+    if (server->anchor == LC_NO_ANCHOR) {
+        lua_pushvalue(L, 1);
+        server->anchor = lc_anchor(L, host);
+    }
+    server->state = SERVER_SERVING;
+    each_listener(L, server, start_one);
+}
+
+/* server:start_serving(). Idempotent. (SV6) */
+static int server_start_serving(lua_State *L)
+{
+    lua_settop(L, 1);
+    start(L, check(L, "start_serving"));
+    return 0;
+}
+
+/* (SV4) */
+static void close_server(lua_State *L, struct lc_server *server)
+{
+    if (server->state == SERVER_CLOSED)
+        return;
+    each_listener(L, server, close_one);
+    server->state = SERVER_CLOSED;
+    if (!lc_list_empty(&server->forever))
+        lc_waiter_cancel(L, lc_waiter_of(server->forever.next), 0);
+    settle(L, server);
+}
+
+/* server:close(). Idempotent. */
+static int server_close(lua_State *L)
+{
+    lua_settop(L, 1);
+    close_server(L, check(L, "close"));
+    return 0;
+}
+
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx);
+
+/* Waits for the end; `ctx` 1: then raises the error at 2. */
+static int wait_closed_on(lua_State *L, struct lc_server *server, lua_KContext ctx)
+{
+    struct lc_task *task;
+
+    if (server->state == SERVER_CLOSED && server->active == 0)
+        return ctx == 1 ? lua_error(L) : 0;
+    task = lc_wait_task(L, server->host, "Server:wait_closed");
+    lc_list_append(&server->closers, &task->waiter.link);
+    lc_wait_begin(L, task, &closed_wait, 1);
+    return lc_wait_yield(L, task, ctx, wait_closed_k);
+}
+
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+
+    (void)status;
+    lc_list_unlink(&task->waiter.link);
+    if (lc_wait_end(L, task))
+        return lua_error(L);
+    return ctx == 1 ? lua_error(L) : 0;
+}
+
+/* server:wait_closed(). May suspend. (SV5) */
+static int server_wait_closed(lua_State *L)
+{
+    lua_settop(L, 1);
+    return wait_closed_on(L, check(L, "wait_closed"), 0);
+}
+
+/* __close: the block form closes and waits. */
+static int server_leave(lua_State *L)
+{
+    struct lc_server *server = check(L, "close");
+
+    lua_settop(L, 1);
+    close_server(L, server);
+    if (server->host->current == NULL || !server->host->can_await)
+        return 0;
+    return wait_closed_on(L, server, 0);
+}
+
+static int forever_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    struct lc_server *server = lua_touserdata(L, 1);
+
+    (void)status;
+    (void)ctx;
+    lc_list_unlink(&task->waiter.link);
+    if (!lc_wait_end(L, task))
+        return 0;
+    if (lc_error_kind(L, -1) != LC_KIND_CANCELLED)
+        return lua_error(L);
+    close_server(L, server);
+    return wait_closed_on(L, server, 1);
+}
+
+/* server:serve_forever(). Suspends until it is cancelled. (SV6) */
+static int server_serve_forever(lua_State *L)
+{
+    struct lc_server *server = check(L, "serve_forever");
+    struct lc_host *host = server->host;
+    struct lc_task *task;
+
+    lua_settop(L, 1);
+    task = lc_wait_task(L, host, "Server:serve_forever");
+    if (!lc_list_empty(&server->forever))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "server %s is already being awaited on serve_forever()",
+                 luaL_tolstring(L, 1, NULL));
+    start(L, server);
+    lc_list_append(&server->forever, &task->waiter.link);
+    lc_wait_begin(L, task, &forever_wait, 1);
+    return lc_wait_yield(L, task, 0, forever_k);
+}
+
+static int server_is_serving(lua_State *L)
+{
+    lua_pushboolean(L, check(L, "is_serving")->state == SERVER_SERVING);
+    return 1;
+}
+
+/* server:close_clients(), server:abort_clients() */
+static int server_close_clients(lua_State *L)
+{
+    struct lc_server *server = check(L, "close_clients");
+
+    for (struct lc_link *link = server->connections.next; link != &server->connections;
+         link = link->next)
+        lc_stream_close(lc_container_of(link, struct lc_stream, peers));
+    return 0;
+}
+
+static int server_abort_clients(lua_State *L)
+{
+    struct lc_server *server = check(L, "abort_clients");
+
+    for (struct lc_link *link = server->connections.next; link != &server->connections;
+         link = link->next)
+        lc_stream_abort(lc_container_of(link, struct lc_stream, peers), 0);
+    return 0;
+}
+
+static int server_tostring(lua_State *L)
+{
+    static const char *const names[] = {"made", "serving", "closed"};
+    struct lc_server *server = check(L, "tostring");
+    const char *first = "";
+
+    lua_getiuservalue(L, 1, 2);
+    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA && server->state != SERVER_CLOSED) {
+        lua_getiuservalue(L, -1, 1);
+        first = luaL_tolstring(L, -1, NULL);
+    }
+    lua_pushfstring(L, "<Server %s%s%s>", names[server->state], first[0] ? " " : "", first);
+    return 1;
+}
+
+/* (server, key): its methods, and sockets: a list, empty once it is closed. Upvalue 2: the methods */
+static int server_index(lua_State *L)
+{
+    lua_pushvalue(L, 2);
+    if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL)
+        return 1;
+    if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "sockets") != 0)
+        return 0;
+    if (check(L, "sockets")->state == SERVER_CLOSED)
+        lua_newtable(L);
+    else
+        lua_getiuservalue(L, 1, 2);
+    return 1;
+}
+
+/* The loop closed under it: nothing is left of what C holds. */
+static int server_gc(lua_State *L)
+{
+    struct lc_server *server = lua_touserdata(L, 1);
+
+    while (!lc_list_empty(&server->connections)) {
+        struct lc_stream *stream =
+            lc_container_of(lc_list_pop(&server->connections), struct lc_stream, peers);
+
+        stream->server = NULL;
+    }
+    return 0;
+}
+
+/* serve(callback, listeners, limit, start) -> Server */
+int lc_stream_serve(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_server *server;
+
+    lua_settop(L, 4);
+    if (host->loop == NULL)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "start_server: no running event loop");
+    server = lc_new_object(L, host, &server_type, LC_REF_SERVER, sizeof *server, 2);
+    server->host = host;
+    server->loop = host->loop;
+    server->generation = host->loop->generation;
+    server->limit = (size_t)luaL_checkinteger(L, 3);
+    server->anchor = LC_NO_ANCHOR;
+    lc_list_init(&server->connections);
+    lc_list_init(&server->closers);
+    lc_list_init(&server->forever);
+    lua_pushvalue(L, 1);
+    lua_setiuservalue(L, 5, 1);
+    lua_pushvalue(L, 2);
+    lua_setiuservalue(L, 5, 2);
+    if (lua_toboolean(L, 4)) {
+        lua_replace(L, 1);
+        lua_settop(L, 1);
+        start(L, server);
+    }
+    return 1;
+}
+
+void lc_open_server(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"start_serving", server_start_serving},
+                                       {"serve_forever", server_serve_forever},
+                                       {"close", server_close},
+                                       {"wait_closed", server_wait_closed},
+                                       {"is_serving", server_is_serving},
+                                       {"close_clients", server_close_clients},
+                                       {"abort_clients", server_abort_clients},
+                                       {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {{"__close", server_leave},
+                                           {"__tostring", server_tostring},
+                                           {"__gc", server_gc},
+                                           {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_SERVER, "lucio.Server", methods, metamethods);
+    lc_host_push_ref(L, host, LC_REF_SERVER);
+    lua_pushlightuserdata(L, host);
+    lua_getfield(L, -2, "__index");
+    lua_pushcclosure(L, server_index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}

@@ -1,0 +1,397 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <lauxlib.h>
+
+#include "host.h"
+#include "loop.h"
+#include "streams.h"
+
+/* The default marks (ST12). */
+#define HIGH_WATER (64 * 1024)
+#define LOW_WATER  (HIGH_WATER / 4)
+
+/* ---- watchers ---- */
+
+static void queue(struct lc_stream *stream, struct lc_entry *entry)
+{
+    if (!lc_entry_is_queued(entry))
+        lc_loop_ready(stream->loop, entry);
+}
+
+static void on_readable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_stream *stream = lc_container_of(io, struct lc_stream, in);
+
+    (void)ev;
+    (void)events;
+    queue(stream, &stream->readable);
+}
+
+static void on_writable(struct ev_loop *ev, ev_io *io, int events)
+{
+    struct lc_stream *stream = lc_container_of(io, struct lc_stream, out);
+
+    (void)ev;
+    (void)events;
+    queue(stream, &stream->writable);
+}
+
+static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, bool on)
+{
+    struct lc_loop *loop = stream->loop;
+
+    if (on == (bool)ev_is_active(io))
+        return;
+    if (on) {
+        ev_io_start(loop->ev, io);
+        loop->io++;
+        loop->host->watchers++;
+    } else {
+        ev_io_stop(loop->ev, io);
+        lc_list_unlink(&entry->link);
+        loop->io--;
+        loop->host->watchers--;
+    }
+}
+
+static void watch_input(struct lc_stream *stream)
+{
+    watch(stream, &stream->in, &stream->readable,
+          stream->started && stream->can_read && !stream->paused && !stream->got_end &&
+              !stream->closing);
+}
+
+/* ---- the end ---- */
+
+static void queue_end(struct lc_stream *stream)
+{
+    if (stream->end_queued)
+        return;
+    stream->end_queued = true;
+    /* a beginning that is still to come comes first, and then the end */
+    queue(stream, &stream->turn);
+}
+
+void lc_stream_close(struct lc_stream *stream)
+{
+    if (stream->closing || stream->lost)
+        return;
+    stream->closing = true;
+    watch_input(stream);
+    if (lc_buffer_size(&stream->output) == 0)
+        queue_end(stream);
+}
+
+void lc_stream_abort(struct lc_stream *stream, int error)
+{
+    if (stream->end_queued || stream->lost)
+        return;
+    stream->closing = true;
+    stream->error = error;
+    watch_input(stream);
+    watch(stream, &stream->out, &stream->writable, false);
+    lc_buffer_free(stream->loop->host, &stream->output);
+    queue_end(stream);
+}
+
+/* Takes the stream off its loop. */
+static void stream_detach(struct lc_stream *stream)
+{
+    struct lc_host *host = stream->loop->host;
+
+    stream->closing = true;
+    watch(stream, &stream->in, &stream->readable, false);
+    watch(stream, &stream->out, &stream->writable, false);
+    lc_list_unlink(&stream->turn.link);
+    lc_list_unlink(&stream->link);
+    lc_buffer_free(host, &stream->output);
+    close(stream->fd);
+    stream->fd = -1;
+    stream->lost = true;
+}
+
+static void stream_end(lua_State *L, struct lc_stream *stream)
+{
+    stream_detach(stream);
+    stream->user->lost(L, stream);
+    lc_stream_release(stream);
+}
+
+void lc_streams_abandon(struct lc_loop *loop)
+{
+    while (!lc_list_empty(&loop->streams)) {
+        struct lc_stream *stream = lc_container_of(loop->streams.next, struct lc_stream, link);
+
+        stream_detach(stream);
+        lc_stream_release(stream);
+    }
+}
+
+/* ---- entries ---- */
+
+/* The entries call Lua only through the user, under a protected call: an error there ends the stream. */
+struct stream_call {
+    struct lc_stream *stream;
+    void (*fn)(lua_State *L, struct lc_stream *stream);
+};
+
+static int call_protected(lua_State *L)
+{
+    struct stream_call *call = lua_touserdata(L, 1);
+
+    lua_settop(L, 0);
+    luaL_checkstack(L, 20, NULL);
+    call->fn(L, call->stream);
+    return 0;
+}
+
+static void call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct lc_stream *stream))
+{
+    struct stream_call call = {stream, fn};
+    lua_State *L = stream->loop->L;
+
+    lc_stream_retain(stream);
+    lua_pushcfunction(L, call_protected);
+    lua_pushlightuserdata(L, &call);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+        /* only the end of memory gets here */
+        lua_pop(L, 1);
+        lc_stream_abort(stream, ENOMEM);
+    }
+    lc_stream_release(stream);
+}
+
+/* A socket error that is none yet. */
+static bool is_temporary(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+static void read_input(lua_State *L, struct lc_stream *stream)
+{
+    char *space = stream->loop->host->space;
+    ssize_t size;
+
+    if (stream->closing || stream->paused || stream->got_end)
+        return;
+    if (stream->is_socket)
+        size = recv(stream->fd, space, LC_SPACE_SIZE, 0);
+    else
+        size = read(stream->fd, space, LC_SPACE_SIZE);
+    if (size > 0) {
+        stream->user->received(L, stream, space, (size_t)size);
+    } else if (size == 0) {
+        stream->got_end = true;
+        watch_input(stream);
+        if (!stream->user->ended(L, stream) || !stream->can_write)
+            lc_stream_close(stream);
+    } else if (!is_temporary(errno)) {
+        lc_stream_abort(stream, errno);
+    }
+}
+
+/* Sends from the output. False: the stream ended with an error. */
+static bool send_output(struct lc_stream *stream)
+{
+    const char *data = lc_buffer_data(&stream->output);
+    size_t left = lc_buffer_size(&stream->output);
+    ssize_t size;
+
+    if (left == 0)
+        return true;
+    if (stream->is_socket)
+        size = send(stream->fd, data, left, MSG_NOSIGNAL);
+    else
+        size = write(stream->fd, data, left);
+    if (size >= 0) {
+        lc_buffer_consume(stream->loop->host, &stream->output, (size_t)size);
+        return true;
+    }
+    if (is_temporary(errno))
+        return true;
+    lc_stream_abort(stream, errno);
+    return false;
+}
+
+static void write_output(lua_State *L, struct lc_stream *stream)
+{
+    if (!send_output(stream))
+        return;
+    if (stream->output_full && lc_buffer_size(&stream->output) <= stream->low) {
+        stream->output_full = false;
+        stream->user->resume(L, stream);
+    }
+    if (lc_buffer_size(&stream->output) > 0)
+        return;
+    watch(stream, &stream->out, &stream->writable, false);
+    if (stream->closing)
+        queue_end(stream);
+    else if (stream->end_asked)
+        shutdown(stream->fd, SHUT_WR);
+}
+
+static void make_beginning(lua_State *L, struct lc_stream *stream)
+{
+    stream->started = true;
+    stream->user->made(L, stream);
+    watch_input(stream);
+}
+
+static void readable_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    call_user(lc_container_of(entry, struct lc_stream, readable), read_input);
+}
+
+static void writable_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)loop;
+    call_user(lc_container_of(entry, struct lc_stream, writable), write_output);
+}
+
+static void turn_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_stream *stream = lc_container_of(entry, struct lc_stream, turn);
+
+    if (!stream->started && stream->delay > 0) {
+        stream->delay--;
+        lc_loop_ready(loop, entry);
+    } else if (!stream->started) {
+        call_user(stream, make_beginning);
+        if (stream->end_queued && !stream->lost)
+            queue(stream, entry);
+    } else {
+        call_user(stream, stream_end);
+    }
+}
+
+static const struct lc_entry_type readable_entry = {readable_run, NULL, NULL, NULL};
+static const struct lc_entry_type writable_entry = {writable_run, NULL, NULL, NULL};
+static const struct lc_entry_type turn_entry = {turn_run, NULL, NULL, NULL};
+
+/* ---- making ---- */
+
+struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kind kind,
+                                const struct lc_stream_user *user, unsigned delay)
+{
+    struct lc_host *host = loop->host;
+    struct lc_stream *stream;
+
+    if (host->space == NULL)
+        host->space = lc_realloc(host, NULL, 0, LC_SPACE_SIZE);
+    stream = host->space != NULL ? lc_realloc(host, NULL, 0, sizeof *stream) : NULL;
+    if (stream == NULL)
+        return NULL;
+    memset(stream, 0, sizeof *stream);
+    stream->loop = loop;
+    stream->generation = loop->generation;
+    stream->references = 2;
+    stream->user = user;
+    lc_list_init(&stream->drainers);
+    lc_list_init(&stream->closers);
+    lc_list_init(&stream->peers);
+    stream->handler = LC_NO_ANCHOR;
+    stream->fd = fd;
+    stream->is_socket = kind == LC_STREAM_SOCKET;
+    stream->can_read = kind != LC_STREAM_WRITE_PIPE;
+    stream->can_write = kind != LC_STREAM_READ_PIPE;
+    stream->high = HIGH_WATER;
+    stream->low = LOW_WATER;
+    stream->delay = (unsigned char)delay;
+    ev_io_init(&stream->in, on_readable, fd, EV_READ);
+    ev_io_init(&stream->out, on_writable, fd, EV_WRITE);
+    lc_entry_init(&stream->readable, &readable_entry);
+    lc_entry_init(&stream->writable, &writable_entry);
+    lc_entry_init(&stream->turn, &turn_entry);
+    lc_list_append(&loop->streams, &stream->link);
+    lc_loop_ready(loop, &stream->turn);
+    return stream;
+}
+
+struct lc_stream *lc_stream_retain(struct lc_stream *stream)
+{
+    stream->references++;
+    return stream;
+}
+
+void lc_stream_release(struct lc_stream *stream)
+{
+    if (--stream->references == 0)
+        lc_realloc(stream->loop->host, stream, sizeof *stream, 0);
+}
+
+/* ---- writing ---- */
+
+/* Tells the user when the output has grown over the mark. */
+static void check_high_water(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->output_full || lc_buffer_size(&stream->output) <= stream->high)
+        return;
+    stream->output_full = true;
+    stream->user->pause(L, stream);
+}
+
+void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
+{
+    ssize_t sent = 0;
+
+    if (size == 0)
+        return;
+    if (lc_buffer_size(&stream->output) == 0) {
+        if (stream->is_socket)
+            sent = send(stream->fd, data, size, MSG_NOSIGNAL);
+        else
+            sent = write(stream->fd, data, size);
+        if (sent < 0 && !is_temporary(errno)) {
+            lc_stream_abort(stream, errno);
+            return;
+        }
+        if (sent < 0)
+            sent = 0;
+        if ((size_t)sent == size)
+            return;
+    }
+    if (!lc_buffer_append(stream->loop->host, &stream->output, data + sent, size - (size_t)sent)) {
+        /* a part of what was written is gone: the peer must not get the rest */
+        lc_stream_abort(stream, ENOMEM);
+        luaL_error(L, "not enough memory");
+    }
+    watch(stream, &stream->out, &stream->writable, true);
+    check_high_water(L, stream);
+}
+
+void lc_stream_write_eof(lua_State *L, struct lc_stream *stream)
+{
+    (void)L;
+    if (stream->end_asked || stream->closing)
+        return;
+    stream->end_asked = true;
+    if (!stream->is_socket)
+        lc_stream_close(stream);
+    else if (lc_buffer_size(&stream->output) == 0)
+        shutdown(stream->fd, SHUT_WR);
+}
+
+void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low)
+{
+    stream->high = high;
+    stream->low = low;
+    check_high_water(L, stream);
+}
+
+void lc_stream_pause(struct lc_stream *stream)
+{
+    stream->paused = true;
+    watch_input(stream);
+}
+
+void lc_stream_resume(struct lc_stream *stream)
+{
+    stream->paused = false;
+    if (!stream->lost)
+        watch_input(stream);
+}

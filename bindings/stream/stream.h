@@ -1,0 +1,116 @@
+/*
+ * stream: a connected descriptor with a loop: bytes in, bytes out, one end (asyncio's transports).
+ * Invariant: a stream is open until its end was told to its user, exactly once, from an entry of its own;
+ *            after that it has no descriptor, no watcher and no entry. Nothing is read while its user
+ *            has paused it, or once it is closing.
+ * Owner:     counted references: its own while it is open, one of each Lua object that shows it.
+ * Context:   loop thread. libev callbacks only queue entries.
+ */
+#ifndef LC_STREAM_H
+#define LC_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include <ev.h>
+#include <lua.h>
+
+#include "buffer.h"
+#include "entry.h"
+#include "list.h"
+
+struct lc_host;
+struct lc_loop;
+struct lc_reader;
+struct lc_server;
+struct lc_stream;
+struct lc_writer;
+
+/* Who uses a stream: a reader and a writer, or a protocol. Each is called from an entry. */
+struct lc_stream_user {
+    /* The stream is there: reading begins after this. */
+    void (*made)(lua_State *L, struct lc_stream *stream);
+    void (*received)(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+    /* The peer sends no more. True: the sending side stays open. */
+    bool (*ended)(lua_State *L, struct lc_stream *stream);
+    /* The output has grown over the high-water mark, has shrunk to the low one. */
+    void (*pause)(lua_State *L, struct lc_stream *stream);
+    void (*resume)(lua_State *L, struct lc_stream *stream);
+    /* The end. stream->error is 0 or an errno. */
+    void (*lost)(lua_State *L, struct lc_stream *stream);
+};
+
+struct lc_stream {
+    struct lc_link link; /* loop->streams while it is open */
+    struct lc_loop *loop;
+    uint32_t generation; /* of the loop */
+    unsigned references;
+    const struct lc_stream_user *user;
+    int fd;
+    ev_io in;
+    ev_io out;
+    struct lc_entry readable;
+    struct lc_entry writable;
+    struct lc_entry turn; /* the beginning and the end */
+    unsigned char delay;  /* ticks until the beginning */
+    struct lc_buffer output;
+    size_t high; /* water marks of the output */
+    size_t low;
+    unsigned dropped; /* writes after the end */
+    /* Of a reader and a writer: the objects while they are alive, and the tasks that wait. */
+    struct lc_reader *reader;
+    struct lc_writer *writer;
+    struct lc_server *server; /* that accepted it, or NULL */
+    struct lc_link peers;     /* server->connections */
+    struct lc_entry handled;  /* the end of the server's task for it */
+    int handler;              /* anchor of that task */
+    struct lc_link drainers;  /* for room in the output; before the beginning: for that */
+    struct lc_link closers;   /* for the end */
+    int error;
+    bool is_socket;
+    bool can_read;
+    bool can_write;
+    bool started;     /* `made` was called */
+    bool paused;      /* its user wants no input */
+    bool output_full; /* its user was told to pause writing */
+    bool got_end;     /* the peer sends no more */
+    bool end_asked;   /* write_eof: half-close when all is sent */
+    bool closing;
+    bool end_queued; /* `turn` will be the end */
+    bool lost;
+};
+
+enum lc_stream_kind { LC_STREAM_SOCKET, LC_STREAM_READ_PIPE, LC_STREAM_WRITE_PIPE };
+
+/* New stream of a non-blocking descriptor, which it owns from then on; its beginning comes after `delay`
+ * more ticks. With one reference, the caller's. NULL: no memory, the descriptor is the caller's. */
+struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kind kind,
+                                const struct lc_stream_user *user, unsigned delay);
+struct lc_stream *lc_stream_retain(struct lc_stream *stream);
+void lc_stream_release(struct lc_stream *stream);
+
+/* Sends what the kernel takes at once and keeps the rest. Raises when there is no memory. [-0, +0, m] */
+void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+/* Half-close once all is sent. */
+void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
+void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
+
+void lc_stream_pause(struct lc_stream *stream);
+void lc_stream_resume(struct lc_stream *stream);
+
+/* Stops reading, sends what is left, ends. */
+void lc_stream_close(struct lc_stream *stream);
+/* Drops what is left and ends with the error (0: none). */
+void lc_stream_abort(struct lc_stream *stream, int error);
+
+/* ---- address.c ---- */
+
+/* Pushes an address object; of a unix socket its path. [-0, +1, m] */
+void lc_push_address(lua_State *L, const struct sockaddr *address, socklen_t size);
+/* Pushes the address of the descriptor's own end or of its peer; nil where there is none. [-0, +1, m] */
+void lc_push_socket_name(lua_State *L, int fd, bool peer);
+void lc_open_address(lua_State *L, struct lc_host *host);
+
+#endif

@@ -1,0 +1,422 @@
+/*
+ * writer: the sending end of a stream, and what a stream tells its reader and writer
+ * (SEMANTICS ST10..ST19).
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "connect.h"
+#include "core.h"
+#include "pair.h"
+#include "report.h"
+
+const struct lc_type lc_writer_type = {"StreamWriter", sizeof(struct lc_writer)};
+
+static const struct lc_wait_type drain_wait = {"room in a stream's buffer", NULL};
+static const struct lc_wait_type close_wait = {"the end of a stream", NULL};
+
+/* So many writes to a lost stream are dropped in silence. */
+#define DROPPED_MAX 5
+
+static void wake_all(struct lc_link *list)
+{
+    for (struct lc_link *link = list->next; link != list; link = link->next)
+        lc_waiter_wake(lc_waiter_of(link));
+}
+
+/* ---- what the stream tells ---- */
+
+static void pair_made(lua_State *L, struct lc_stream *stream)
+{
+    wake_all(&stream->drainers);
+    if (stream->server != NULL)
+        lc_server_connected(L, stream);
+}
+
+static void pair_received(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
+{
+    if (stream->reader != NULL)
+        lc_reader_feed(L, stream->reader, data, size);
+}
+
+static bool pair_ended(lua_State *L, struct lc_stream *stream)
+{
+    (void)L;
+    if (stream->reader != NULL)
+        lc_reader_end(stream->reader, 0);
+    return true;
+}
+
+static void pair_pause(lua_State *L, struct lc_stream *stream)
+{
+    (void)L;
+    (void)stream;
+}
+
+static void pair_resume(lua_State *L, struct lc_stream *stream)
+{
+    (void)L;
+    wake_all(&stream->drainers);
+}
+
+static void pair_lost(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->reader != NULL)
+        lc_reader_end(stream->reader, stream->error);
+    wake_all(&stream->drainers);
+    wake_all(&stream->closers);
+    if (stream->server != NULL)
+        lc_server_disconnected(L, stream);
+}
+
+const struct lc_stream_user lc_pair_user = {pair_made,  pair_received, pair_ended,
+                                            pair_pause, pair_resume,   pair_lost};
+
+void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit)
+{
+    struct lc_writer *writer;
+
+    luaL_checkstack(L, 6, NULL);
+    lc_reader_new(L, host, limit);
+    writer = lc_new_object(L, host, &lc_writer_type, LC_REF_WRITER, sizeof *writer, 3);
+    writer->host = host;
+    lua_pushvalue(L, -2);
+    lua_setiuservalue(L, -2, 1); /* an error of the reader is the writer's too */
+}
+
+void lc_pair_attach(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_reader *reader = lua_touserdata(L, -2);
+    struct lc_writer *writer = lua_touserdata(L, -1);
+
+    writer->stream = stream;
+    reader->stream = lc_stream_retain(stream);
+    stream->reader = reader;
+    stream->writer = writer;
+}
+
+/* ---- methods ---- */
+
+static struct lc_stream *check_stream(lua_State *L, const char *what)
+{
+    return ((struct lc_writer *)lc_check_self(L, &lc_writer_type, what))->stream;
+}
+
+/* Whether bytes written now go anywhere (ST14). */
+static bool takes_bytes(lua_State *L, struct lc_stream *stream, const char *what)
+{
+    struct lc_host *host = lc_host_of(L);
+
+    if (stream->end_asked)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "Cannot call %s() after write_eof()", what);
+    if (!stream->can_write)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "%s: the stream is for reading", what);
+    if (!stream->closing)
+        return true;
+    if (++stream->dropped == DROPPED_MAX)
+        lc_host_log(host, "lucio: a stream that has ended is still being written to\n");
+    return false;
+}
+
+/* writer:write(string). Never suspends. (ST10) */
+static int writer_write(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "write");
+    const char *data;
+    size_t size;
+
+    if (lua_type(L, 2) != LUA_TSTRING)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "write", 1, "string", 2);
+    data = lua_tolstring(L, 2, &size);
+    if (takes_bytes(L, stream, "write"))
+        lc_stream_write(L, stream, data, size);
+    return 0;
+}
+
+/* writer:writelines(list). Never suspends. (ST10) */
+static int writer_writelines(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "writelines");
+    struct lc_host *host = lc_host_of(L);
+    lua_Integer n;
+    luaL_Buffer all;
+
+    lua_settop(L, 2);
+    n = lc_check_list(L, 2, "writelines", 1);
+    for (lua_Integer i = 1; i <= n; i++) {
+        if (lua_rawgeti(L, 2, i) != LUA_TSTRING)
+            lc_raise(L, host, LC_TYPE_ERROR,
+                     "bad argument #1 to 'writelines' (item %d: string expected, got %s)", (int)i,
+                     lc_type_name(L, -1));
+        lua_pop(L, 1);
+    }
+    if (!takes_bytes(L, stream, "writelines"))
+        return 0;
+    luaL_buffinit(L, &all);
+    for (lua_Integer i = 1; i <= n; i++) {
+        lua_rawgeti(L, 2, i);
+        luaL_addvalue(&all);
+    }
+    luaL_pushresult(&all);
+    lc_stream_write(L, stream, lua_tostring(L, -1), lua_rawlen(L, -1));
+    return 0;
+}
+
+/* The errno that drain raises, 0 if there is none. */
+static int stored_error(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_reader *reader;
+
+    lua_getiuservalue(L, 1, 1);
+    reader = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return reader->error != 0 ? reader->error : stream->lost ? stream->error : 0;
+}
+
+static int drain_k(lua_State *L, int status, lua_KContext ctx);
+
+static int drain_on(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_task *task;
+
+    if (stream->lost && stream->error != 0)
+        lc_raise_loss(L, host, stream->error);
+    if (stream->lost)
+        lc_raise(L, host, LC_CONNECTION_RESET_ERROR, "Connection lost");
+    if (!stream->output_full)
+        return 0;
+    task = lc_wait_task(L, host, "StreamWriter:drain");
+    lc_list_append(&stream->drainers, &task->waiter.link);
+    lc_wait_begin(L, task, &drain_wait, 1);
+    return lc_wait_yield(L, task, 1, drain_k);
+}
+
+/* ctx 0: after the tick that a closing stream is given. */
+static int drain_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+    struct lc_stream *stream = ((struct lc_writer *)lua_touserdata(L, 1))->stream;
+
+    (void)status;
+    lc_list_unlink(&task->waiter.link);
+    if (lc_wait_end(L, task))
+        return lua_error(L);
+    if (ctx == 0)
+        return drain_on(L, stream);
+    if (stream->lost && stream->error != 0)
+        lc_raise_loss(L, lc_host_of(L), stream->error);
+    if (stream->lost)
+        lc_raise(L, lc_host_of(L), LC_CONNECTION_RESET_ERROR, "Connection lost");
+    return 0;
+}
+
+/* writer:drain(). May suspend. (ST11, ST13) */
+static int writer_drain(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "drain");
+    struct lc_host *host = lc_host_of(L);
+    int error;
+
+    lua_settop(L, 1);
+    error = stored_error(L, stream);
+    if (error != 0)
+        lc_raise_loss(L, host, error);
+    if (stream->closing)
+        return lc_wait_turn(L, lc_wait_task(L, host, "StreamWriter:drain"), 0, drain_k);
+    return drain_on(L, stream);
+}
+
+static int wait_closed_on(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->error != 0)
+        lc_raise_loss(L, lc_host_of(L), stream->error);
+    return 0;
+}
+
+static int wait_closed_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+
+    (void)status;
+    (void)ctx;
+    lc_list_unlink(&task->waiter.link);
+    if (lc_wait_end(L, task))
+        return lua_error(L);
+    return wait_closed_on(L, ((struct lc_writer *)lua_touserdata(L, 1))->stream);
+}
+
+/* writer:wait_closed(). May suspend. (ST16) */
+static int writer_wait_closed(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "wait_closed");
+    struct lc_task *task;
+
+    lua_settop(L, 1);
+    if (stream->lost)
+        return wait_closed_on(L, stream);
+    task = lc_wait_task(L, lc_host_of(L), "StreamWriter:wait_closed");
+    lc_list_append(&stream->closers, &task->waiter.link);
+    lc_wait_begin(L, task, &close_wait, 1);
+    return lc_wait_yield(L, task, 0, wait_closed_k);
+}
+
+/* writer:close(). (ST15) */
+static int writer_close(lua_State *L)
+{
+    lc_stream_close(check_stream(L, "close"));
+    return 0;
+}
+
+/* __close: closes and waits for the end; an error of the connection is no error of the block. */
+static int writer_leave_k(lua_State *L, int status, lua_KContext ctx)
+{
+    struct lc_task *task = lc_host_of(L)->current;
+
+    (void)status;
+    (void)ctx;
+    lc_list_unlink(&task->waiter.link);
+    return lc_wait_end(L, task) ? lua_error(L) : 0;
+}
+
+static int writer_leave(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "close");
+    struct lc_host *host = lc_host_of(L);
+    struct lc_task *task;
+
+    lc_stream_close(stream);
+    if (stream->lost || host->current == NULL || !host->can_await)
+        return 0;
+    lua_settop(L, 1);
+    task = lc_wait_task(L, host, "StreamWriter:close");
+    lc_list_append(&stream->closers, &task->waiter.link);
+    lc_wait_begin(L, task, &close_wait, 1);
+    return lc_wait_yield(L, task, 0, writer_leave_k);
+}
+
+static int writer_abort(lua_State *L)
+{
+    lc_stream_abort(check_stream(L, "abort"), 0);
+    return 0;
+}
+
+static int writer_is_closing(lua_State *L)
+{
+    lua_pushboolean(L, check_stream(L, "is_closing")->closing);
+    return 1;
+}
+
+/* writer:write_eof(). (ST17) */
+static int writer_write_eof(lua_State *L)
+{
+    lc_stream_write_eof(L, check_stream(L, "write_eof"));
+    return 0;
+}
+
+static int writer_can_write_eof(lua_State *L)
+{
+    lua_pushboolean(L, check_stream(L, "can_write_eof")->can_write);
+    return 1;
+}
+
+/* A number of bytes, or nil: -1. */
+static double check_mark(lua_State *L, int idx)
+{
+    double mark;
+
+    if (lua_isnil(L, idx))
+        return -1;
+    if (lua_type(L, idx) != LUA_TNUMBER)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "set_write_buffer_limits", idx - 1,
+                          "number or nil", idx);
+    mark = lua_tonumber(L, idx);
+    if (!(mark >= 0 && mark <= 1e15))
+        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "high (%f) must be >= low (%f) must be >= 0",
+                 idx == 2 ? mark : 0.0, idx == 3 ? mark : 0.0);
+    return mark;
+}
+
+/* writer:set_write_buffer_limits(high?, low?) (ST12) */
+static int writer_set_limits(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "set_write_buffer_limits");
+    double high, low;
+
+    lua_settop(L, 3);
+    high = check_mark(L, 2);
+    low = check_mark(L, 3);
+    if (high < 0)
+        high = low < 0 ? 65536 : 4 * low;
+    if (low < 0)
+        low = floor(high / 4);
+    if (low > high)
+        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "high (%f) must be >= low (%f) must be >= 0",
+                 high, low);
+    lc_stream_set_limits(L, stream, (size_t)high, (size_t)low);
+    return 0;
+}
+
+static int writer_buffer_size(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "get_write_buffer_size");
+
+    lua_pushinteger(L, (lua_Integer)lc_buffer_size(&stream->output));
+    return 1;
+}
+
+static int writer_tostring(lua_State *L)
+{
+    struct lc_stream *stream = check_stream(L, "tostring");
+
+    lua_pushfstring(L, "<StreamWriter%s fd=%d>",
+                    stream->lost      ? " closed"
+                    : stream->closing ? " closing"
+                                      : "",
+                    stream->fd);
+    return 1;
+}
+
+/* ST19: nobody can close it any more. */
+static int writer_gc(lua_State *L)
+{
+    struct lc_writer *writer = lua_touserdata(L, 1);
+    struct lc_stream *stream = writer->stream;
+
+    if (stream == NULL || writer->host->closed)
+        return 0;
+    stream->writer = NULL;
+    if (!stream->closing) {
+        lc_host_log(writer->host, "ResourceWarning: unclosed stream\n");
+        lc_stream_close(stream);
+    }
+    writer->stream = NULL;
+    lc_stream_release(stream);
+    return 0;
+}
+
+void lc_open_writer(lua_State *L, struct lc_host *host)
+{
+    static const luaL_Reg methods[] = {{"write", writer_write},
+                                       {"writelines", writer_writelines},
+                                       {"drain", writer_drain},
+                                       {"close", writer_close},
+                                       {"abort", writer_abort},
+                                       {"wait_closed", writer_wait_closed},
+                                       {"is_closing", writer_is_closing},
+                                       {"write_eof", writer_write_eof},
+                                       {"can_write_eof", writer_can_write_eof},
+                                       {"set_write_buffer_limits", writer_set_limits},
+                                       {"get_write_buffer_size", writer_buffer_size},
+                                       {"get_extra_info", lc_writer_extra_info},
+                                       {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {{"__close", writer_leave},
+                                           {"__tostring", writer_tostring},
+                                           {"__gc", writer_gc},
+                                           {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_WRITER, "lucio.StreamWriter", methods, metamethods);
+}

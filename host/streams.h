@@ -1,0 +1,18 @@
+/*
+ * streams: what the loop calls of bindings/stream when it closes.
+ */
+#ifndef LC_STREAMS_H
+#define LC_STREAMS_H
+
+#include <lua.h>
+
+struct lc_loop;
+
+/* Ends all streams without telling anybody. */
+void lc_streams_abandon(struct lc_loop *loop);
+/* Closes all sockets that accept. [-0, +0, -] */
+void lc_listeners_abandon(lua_State *L, struct lc_loop *loop);
+/* Stops watching for tasks. */
+void lc_descriptors_abandon(struct lc_loop *loop);
+
+#endif

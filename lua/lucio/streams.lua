@@ -1,0 +1,299 @@
+--- Connections and servers: which addresses to try, in what order, and what to say when none works.
+-- The sockets themselves are bindings/stream.
+local lucio, native = ...
+
+local M = {}
+
+local LIMIT = 65536
+local BACKLOG = 100
+
+-- the program may give the globals other values
+local error, ipairs, math_type, pairs, pcall, tostring, type =
+  error, ipairs, math.type, pairs, pcall, tostring, type
+
+local function raise(class, text, ...)
+  error(class(text:format(...)))
+end
+
+local function bad_argument(name, position, expected, value)
+  raise(lucio.TypeError, "bad argument #%d to '%s' (%s expected, got %s)", position, name, expected,
+    value == nil and "nil" or type(value))
+end
+
+-- Checks the options and returns them, never nil.
+local function check_options(name, position, options, known)
+  if options == nil then return {} end
+  if type(options) ~= "table" then bad_argument(name, position, "table of options", options) end
+  for key in pairs(options) do
+    if not known[key] then
+      raise(lucio.TypeError, "bad argument #%d to '%s' (unknown option '%s')", position, name,
+        tostring(key))
+    end
+  end
+  local limit = options.limit
+  if limit ~= nil then
+    if math_type(limit) ~= "integer" then
+      raise(lucio.TypeError, "bad argument #%d to '%s' (limit as integer expected, got %s)",
+        position, name, type(limit))
+    end
+    if limit <= 0 then raise(lucio.ValueError, "Limit cannot be <= 0") end
+  end
+  return options
+end
+
+local function check_port(name, position, port)
+  if type(port) ~= "string" and math_type(port) ~= "integer" then
+    bad_argument(name, position, "port as integer", port)
+  end
+end
+
+-- The numeric addresses of a host, without repetitions.
+local function resolve(host, port, family)
+  local seen, addresses = {}, {}
+  local list = lucio.get_running_loop():getaddrinfo(host, port, {family = family, type = "stream"})
+  for _, row in ipairs(list) do
+    local text = tostring(row.address)
+    if not seen[text] then
+      seen[text] = true
+      addresses[#addresses + 1] = row.address
+    end
+  end
+  return addresses
+end
+
+-- ---- connecting ----
+
+local OPEN_OPTIONS = {
+  limit = true, local_addr = true, timeout = true, happy_eyeballs_delay = true, family = true,
+  all_errors = true, ssl = true, server_hostname = true,
+}
+
+-- One error for all of them (ST21).
+local function combine(errors, all_errors)
+  if all_errors then
+    return lucio.ExceptionGroup("create_connection failed", errors)
+  end
+  local first = tostring(errors[1])
+  local texts, same = {}, true
+  for i, e in ipairs(errors) do
+    texts[i] = tostring(e)
+    same = same and texts[i] == first
+  end
+  if same then return errors[1] end
+  return lucio.OSError(("Multiple exceptions: %s"):format(table.concat(texts, ", ")))
+end
+
+-- Only what a connection can fail with is passed over; a cancellation is not.
+local function try(address, limit, local_address)
+  return lucio.pcall(native.connect, address.host, address.port, limit,
+    local_address and local_address.host, local_address and local_address.port)
+end
+
+local function connect_in_turn(addresses, limit, local_address, all_errors)
+  local errors = {}
+  for _, address in ipairs(addresses) do
+    local ok, reader, writer = try(address, limit, local_address)
+    if ok then return reader, writer end
+    if not lucio.isinstance(reader, lucio.OSError) then error(reader, 0) end
+    errors[#errors + 1] = reader
+  end
+  error(combine(errors, all_errors), 0)
+end
+
+-- The families take turns, the first one first (RFC 8305, section 4).
+local function interleave(addresses)
+  local by_family, order, mixed = {}, {}, {}
+  for _, address in ipairs(addresses) do
+    local list = by_family[address.family]
+    if not list then
+      list = {}
+      by_family[address.family], order[#order + 1] = list, list
+    end
+    list[#list + 1] = address
+  end
+  for i = 1, #addresses do
+    for _, list in ipairs(order) do mixed[#mixed + 1] = list[i] end
+  end
+  return mixed
+end
+
+-- A race: the next address is tried when the one before has failed or `delay` seconds have passed;
+-- the first connection wins and the others are cancelled (RFC 8305, section 5).
+local function connect_in_a_race(addresses, limit, local_address, delay, all_errors)
+  local attempts, errors, winner = {}, {}, nil
+  local function attempt(i, failed)
+    local ok, reader, writer = try(addresses[i], limit, local_address)
+    if ok and winner then
+      writer:abort()
+    elseif ok then
+      winner = {reader, writer}
+    else
+      errors[i] = reader
+      failed:set()
+    end
+  end
+  local ok, e = pcall(function()
+    for i = 1, #addresses do
+      local failed = lucio.Event()
+      attempts[i] = lucio.create_task(attempt, i, failed)
+      if i == #addresses then break end
+      local over = lucio.create_task(failed.wait, failed)
+      lucio.wait({over, attempts[i]}, {timeout = delay, return_when = lucio.FIRST_COMPLETED})
+      over:cancel()
+      if winner then break end
+    end
+    while not winner do
+      local pending = {}
+      for _, task in ipairs(attempts) do
+        if not task:done() then pending[#pending + 1] = task end
+      end
+      if #pending == 0 then break end
+      lucio.wait(pending, {return_when = lucio.FIRST_COMPLETED})
+    end
+  end)
+  for _, task in ipairs(attempts) do task:cancel() end
+  if not ok then
+    if winner then winner[2]:abort() end
+    error(e, 0)
+  end
+  if winner then return winner[1], winner[2] end
+  error(combine(errors, all_errors), 0)
+end
+
+local function connect_host(host, port, options)
+  local addresses = resolve(host, port, options.family)
+  local limit = options.limit or LIMIT
+  local local_address
+  if options.local_addr then
+    local_address = resolve(options.local_addr[1], options.local_addr[2], options.family)[1]
+  end
+  if options.happy_eyeballs_delay and #addresses > 1 then
+    return connect_in_a_race(interleave(addresses), limit, local_address,
+      options.happy_eyeballs_delay, options.all_errors)
+  end
+  return connect_in_turn(addresses, limit, local_address, options.all_errors)
+end
+
+-- What a timeout option adds.
+local function within(timeout, fn, ...)
+  if timeout == nil then return fn(...) end
+  local _ <close> = lucio.timeout(timeout)
+  return fn(...)
+end
+
+function M.open_connection(host, port, options)
+  options = check_options("open_connection", 3, options, OPEN_OPTIONS)
+  if type(host) ~= "string" then bad_argument("open_connection", 1, "host as string", host) end
+  check_port("open_connection", 2, port)
+  if options.ssl then raise(lucio.ValueError, "open_connection: TLS is not there yet") end
+  if options.server_hostname then
+    raise(lucio.ValueError, "server_hostname is only meaningful with ssl")
+  end
+  return within(options.timeout, connect_host, host, port, options)
+end
+
+function M.open_unix_connection(path, options)
+  options = check_options("open_unix_connection", 2, options, {limit = true, timeout = true})
+  if type(path) ~= "string" then bad_argument("open_unix_connection", 1, "path as string", path) end
+  return within(options.timeout, native.connect, path, nil, options.limit or LIMIT)
+end
+
+-- ---- serving ----
+
+local SERVER_OPTIONS = {
+  backlog = true, reuse_address = true, reuse_port = true, limit = true, start_serving = true,
+  family = true, ssl = true,
+}
+
+local function check_callback(name, callback)
+  local meta = type(callback) ~= "function" and debug and debug.getmetatable(callback)
+  if type(callback) ~= "function" and not (meta and meta.__call) then
+    bad_argument(name, 1, "function", callback)
+  end
+end
+
+-- All addresses to listen on: of nil and "" every interface, of a list every item.
+local function listen_addresses(hosts, port, family)
+  if hosts == nil or hosts == "" then
+    lucio.gather(function() end)
+    local addresses = {{host = "0.0.0.0", port = port, family = "inet"}}
+    if family ~= "inet" then addresses[2] = {host = "::", port = port, family = "inet6"} end
+    return addresses, true
+  end
+  if type(hosts) == "string" then hosts = {hosts} end
+  -- asyncio looks them up by a gather, whose tasks have names and take ticks
+  local lookups = {}
+  for i, host in ipairs(hosts) do
+    lookups[i] = function() return resolve(host, port, family) end
+  end
+  local addresses, seen = {}, {}
+  for _, found in ipairs(lucio.gather(lookups)) do
+    for _, address in ipairs(found) do
+      if not seen[tostring(address)] then
+        seen[tostring(address)] = true
+        addresses[#addresses + 1] = address
+      end
+    end
+  end
+  return addresses
+end
+
+local function listen_on(addresses, any, options)
+  local listeners = {}
+  for i, address in ipairs(addresses) do
+    local ok, listener = pcall(native.listen, address.host, address.port,
+      options.backlog or BACKLOG, options.reuse_address ~= false, options.reuse_port)
+    -- a machine without IPv6 still has all its interfaces
+    local missing = any and i > 1 and not ok and
+      (listener.code == "EAFNOSUPPORT" or listener.code == "EADDRNOTAVAIL")
+    if not ok and not missing then
+      for _, opened in ipairs(listeners) do opened:close() end
+      error(listener, 0)
+    end
+    if ok then listeners[#listeners + 1] = listener end
+  end
+  return listeners
+end
+
+-- A server that serves already has its first tick behind it.
+local function serve(callback, listeners, options)
+  local start = options.start_serving ~= false
+  local server = native.serve(callback, listeners, options.limit or LIMIT, start)
+  if start then lucio.sleep(0) end
+  return server
+end
+
+function M.start_server(callback, hosts, port, options)
+  options = check_options("start_server", 4, options, SERVER_OPTIONS)
+  check_callback("start_server", callback)
+  if hosts ~= nil and type(hosts) ~= "string" and type(hosts) ~= "table" then
+    bad_argument("start_server", 2, "host, list of hosts or nil", hosts)
+  end
+  check_port("start_server", 3, port)
+  if options.ssl then raise(lucio.ValueError, "start_server: TLS is not there yet") end
+  local addresses, any = listen_addresses(hosts, port, options.family)
+  return serve(callback, listen_on(addresses, any, options), options)
+end
+
+local UNIX_SERVER_OPTIONS = {
+  backlog = true, limit = true, start_serving = true, cleanup_socket = true,
+}
+
+function M.start_unix_server(callback, path, options)
+  options = check_options("start_unix_server", 3, options, UNIX_SERVER_OPTIONS)
+  check_callback("start_unix_server", callback)
+  if type(path) ~= "string" then bad_argument("start_unix_server", 2, "path as string", path) end
+  local listener = native.listen(path, nil, options.backlog or BACKLOG, false, false,
+    options.cleanup_socket == false)
+  return serve(callback, {listener}, options)
+end
+
+-- ---- pipes ----
+
+function M.connect_stdin(options)
+  options = check_options("connect_stdin", 1, options, {limit = true})
+  local reader = native.open(0, "r", options.limit or LIMIT)
+  return reader
+end
+
+return M
