@@ -1,5 +1,5 @@
--- Loops over lucio.generator whose body captures a loop variable: Lua 5.4.4 does not close their fourth
--- value at `break`, so lucio closes the generator when the task has next given up its turn.
+-- Loops over lucio.generator whose body captures a loop variable: Lua 5.4.4 does not close their
+-- fourth value at `break`, so lucio closes the generator when the task has next given up its turn.
 local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
@@ -47,6 +47,7 @@ describe("a loop over generator() whose body captures a loop variable", function
       if v == 3 then break end
     end
     settle()
+    assert.are.equal(3, kept[3]())
     t.same_lines {"1", "2", "3", "closed GeneratorExit"}
   end)
 
@@ -66,8 +67,8 @@ describe("a loop over generator() whose body captures a loop variable", function
   end)
 
   case("AG1: an error closes it", function(t)
+    local kept = {}
     t.raises("broken", function()
-      local kept = {}
       for v in counting(t)() do
         kept[v] = function() return v end
         if v == 2 then error("broken", 0) end
@@ -75,6 +76,7 @@ describe("a loop over generator() whose body captures a loop variable", function
       end
     end)
     settle()
+    assert.are.equal(2, kept[2]())
     t.same_lines {"closed GeneratorExit"}
   end)
 
@@ -93,8 +95,8 @@ describe("a loop over generator() whose body captures a loop variable", function
   end)
 
   case("AG5: a cancelled task closes it", function(t)
+    local kept = {}
     local task = lucio.create_task(function()
-      local kept = {}
       for v in counting(t)() do
         kept[v] = function() return v end
         lucio.sleep(10)
@@ -105,6 +107,7 @@ describe("a loop over generator() whose body captures a loop variable", function
     task:cancel()
     lucio.wait {task}
     settle()
+    assert.are.equal(1, kept[1]())
     t.same_lines {"closed GeneratorExit"}
   end)
 
