@@ -115,6 +115,19 @@ static void on_interrupt(int number)
 
 /* ---- Ctrl-C ---- */
 
+/* What the outer loop, which does not go on for now, was sent and did not act upon yet is for the new
+ * one: it may be a Ctrl-C that came just before. */
+static void take_over(struct lc_interrupt *interrupt, struct lc_interrupt *outer)
+{
+    int pending = atomic_load(&outer->count) - outer->seen;
+
+    if (pending <= 0)
+        return;
+    atomic_store(&outer->count, outer->seen);
+    atomic_fetch_add(&interrupt->count, pending);
+    lc_loop_post(interrupt->loop);
+}
+
 void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
                           struct lc_loop *loop, struct lc_task *main)
 {
@@ -137,6 +150,8 @@ void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     interrupt->installed = true;
+    if (main != NULL && interrupt->outer != NULL)
+        take_over(interrupt, interrupt->outer);
 }
 
 void lc_interrupt_remove(struct lc_interrupt *interrupt)

@@ -98,6 +98,15 @@ describe("the first Ctrl-C", function()
       {r.out, r.status})
   end)
 
+  it("RU7: one that came before run in a script began is for what it runs", function()
+    local r = script [[
+      interrupt()
+      local ok, e = pcall(lucio.run, lucio.sleep, 60)
+      print(ok, e.name)
+      print(lucio.sleep(0.01, "goes on"))]]
+    assert.are.same({"false\tKeyboardInterrupt\ngoes on\n", "", 0}, {r.out, r.err, r.status})
+  end)
+
   it("RU7: an error that the clean-up raises instead is the outcome", function()
     local r = script [[
       interrupt()

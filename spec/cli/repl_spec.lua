@@ -16,8 +16,21 @@ local function session(options)
   return r.screen
 end
 
--- A shell command that waits until the main task of the program can be interrupted.
-local running = shell "sleep 0.3"
+-- Types an input and interrupts it when it runs.
+local function interrupted(code)
+  return {enter("print('runs') " .. code), see "\nruns\n", interrupt}
+end
+
+-- An input that calls this prints when it waits, and no sooner.
+local define_waits =
+  ask("function waits() lucio.get_running_loop():call_soon(print, 'waits') end", "")
+
+-- After these inputs a task that waits for the event `go` goes on with the step `go`.
+local go = shell "kill -USR2 $PID"
+local await_go = {
+  ask("go = lucio.Event()", ""),
+  ask("lucio.get_running_loop():add_signal_handler('SIGUSR2', go.set, go)", ""),
+}
 
 describe("the prompt", function()
   it("shows the values of an expression", function()
@@ -112,9 +125,11 @@ end)
 describe("tasks at the prompt", function()
   it("go on while a line is typed, and their output does not get into it", function()
     local out = session {
-      ask("function ticks() for i = 1, 3 do lucio.sleep(0.1) print('tick ' .. i) end end", ""),
+      await_go,
+      ask("function ticks() for i = 1, 3 do go:wait() go:clear() print('tick ' .. i) end end", ""),
       ask("t = lucio.create_task(ticks)", ""),
-      screen.type "'one ", see "tick 1\n> 'one ", screen.type "two ", see "tick 3\n> 'one two ",
+      screen.type "'one ", see "'one ", go, see "tick 1\n> 'one ", go, see "tick 2\n> 'one ",
+      screen.type "two ", see "two ", go, see "tick 3\n> 'one two ",
       ask("three'", '"one two three"'),
     }
     -- the line is taken away before the task writes
@@ -123,9 +138,10 @@ describe("tasks at the prompt", function()
 
   it("may log, without breaking the line", function()
     local out = session {
-      ask("function f() lucio.sleep(0.2) lucio.log.warning('careful') print('out') end", ""),
+      await_go,
+      ask("function f() go:wait() lucio.log.warning('careful') print('out') end", ""),
       ask("t = lucio.create_task(f)", ""),
-      screen.type "'ab", see "WARNING:root:careful\nout\n> 'ab", ask("c'", '"abc"'),
+      screen.type "'ab", see "'ab", go, see "WARNING:root:careful\nout\n> 'ab", ask("c'", '"abc"'),
     }
     assert.matches("\r\27[JWARNING", out, 1, true)
   end)
@@ -133,18 +149,21 @@ describe("tasks at the prompt", function()
   it("are given a line that takes several rows back as a whole", function()
     local out = session {
       columns = 20,
-      enter "function f() lucio.sleep(0.3) io.write('out') io.stderr:write('err\\n') end", see "> ",
-      enter "t = lucio.create_task(f)", see "> ", screen.type("'" .. ("x"):rep(45)),
-      see "err\n", see "out\n> 'xx", ask("'", '"' .. ("x"):rep(45) .. '"'),
+      enter "go = lucio.Event()", see "\n> ",
+      enter "lucio.get_running_loop():add_signal_handler('SIGUSR2', go.set, go)", see "\n> ",
+      enter "function f() go:wait() io.write('out') io.stderr:write('err\\n') end", see "\n> ",
+      enter "t = lucio.create_task(f)", see "\n> ", screen.type("'" .. ("x"):rep(45) .. "!"),
+      see "!", go, see "err\n", see "out\n> 'xx", ask("'", '"' .. ("x"):rep(45) .. '!"'),
     }
-    -- 48 columns are three rows
+    -- 49 columns are three rows
     assert.matches("\27[2A\r\27[Jerr\n", out, 1, true)
   end)
 
   it("are reported when they fail, without breaking the line", function()
     session {
-      enter "lucio.create_task(function() lucio.sleep(0.1) error('boom') end)", see "> ",
-      screen.type "'ab", see "Task exception was never retrieved\n", see "stdin:1: boom\n",
+      await_go, enter "lucio.create_task(function() go:wait() error('boom') end)", see "\n> ",
+      screen.type "'ab", see "'ab", go, see "Task exception was never retrieved\n",
+      see "stdin:1: boom\n",
       see "> 'ab", ask("c'", '"abc"'),
     }
   end)
@@ -152,7 +171,7 @@ describe("tasks at the prompt", function()
   it("are not reported where the program holds them and retrieves the error", function()
     local out = session {
       ask("t = lucio.create_task(function() error('boom') end)", ""),
-      ask("lucio.sleep(0.05)", ""),
+      ask("lucio.sleep(0.01)", ""),
       ask("select(2, pcall(t.await, t))", '"stdin:1: boom"'),
     }
     assert.is_nil(out:find("never retrieved", 1, true))
@@ -178,32 +197,35 @@ describe("Ctrl-C", function()
 
   it("cancels what waits, and returns to the prompt", function()
     session {
-      enter "lucio.sleep(60)", running, interrupt, see "KeyboardInterrupt\n> ",
-      enter "lucio.run(lucio.sleep, 60)", running, interrupt, see "KeyboardInterrupt\n> ",
-      enter "lucio.sleep(60)", running, interrupt, see "KeyboardInterrupt\n> ", ask("1", "1"),
+      interrupted "lucio.sleep(60)", see "KeyboardInterrupt\n> ",
+      interrupted "lucio.run(lucio.sleep, 60)", see "KeyboardInterrupt\n> ",
+      interrupted "lucio.sleep(60)", see "KeyboardInterrupt\n> ", ask("1", "1"),
     }
   end)
 
   it("ends a loop in Lua that never waits", function()
     session {
-      enter "while true do end", running, interrupt, see "KeyboardInterrupt\n> ",
-      enter "repeat until coroutine.wrap(function() while true do end end)()", running, interrupt,
+      interrupted "while true do end", see "KeyboardInterrupt\n> ",
+      interrupted "repeat until coroutine.wrap(function() while true do end end)()",
       see "KeyboardInterrupt\n> ", ask("1", "1"),
     }
   end)
 
   it("lets other tasks go on", function()
     session {
-      enter "t = lucio.create_task(function() lucio.sleep(0.6) return 'went on' end)", see "> ",
-      enter "lucio.sleep(60)", running, interrupt, see "KeyboardInterrupt\n> ",
+      await_go, ask("t = lucio.create_task(function() go:wait() return 'went on' end)", ""),
+      interrupted "lucio.sleep(60)", see "KeyboardInterrupt\n> ", go,
       ask("t:await()", '"went on"'),
     }
   end)
 
   it("counts anew for each input", function()
     session {
-      enter "pcall(lucio.sleep, 60)", running, interrupt, see "false\tCancelledError()\n> ",
-      enter "pcall(lucio.sleep, 60)", running, interrupt, see "false\tCancelledError()\n> ",
+      define_waits,
+      enter "waits() return pcall(lucio.sleep, 60)", see "\nwaits\n", interrupt,
+      see "false\tCancelledError()\n> ",
+      enter "waits() return pcall(lucio.sleep, 60)", see "\nwaits\n", interrupt,
+      see "false\tCancelledError()\n> ",
       ask("lucio.current_task():cancelling()", "0"),
       ask("lucio.sleep(0.01, 'fine')", '"fine"'),
     }
@@ -211,8 +233,9 @@ describe("Ctrl-C", function()
 
   it("twice ends an input that swallows it, and the prompt, with status 130", function()
     local r = screen.run {
-      greeting, enter "for i = 1, 2 do pcall(lucio.sleep, 60) end", running, interrupt,
-      running, interrupt,
+      greeting, define_waits,
+      enter "for i = 1, 2 do waits() pcall(lucio.sleep, 60) end", see "\nwaits\n", interrupt,
+      see "waits\n", interrupt,
     }
     assert.are.same({"", 130}, {r.err, r.status}, r.screen)
   end)
@@ -327,16 +350,18 @@ describe("a terminal", function()
   end)
 
   it("passes keys on whole, however they arrive", function()
-    session {screen.type "24", shell "sleep 0.05", screen.type "\27", shell "sleep 0.05",
-      screen.type "[", shell "sleep 0.05", ask("D3", "234"),
+    local taken = shell "sleep 0.02"
+    session {screen.type "24", see "24", screen.type "\27", taken, screen.type "[", taken,
+      ask("D3", "234"),
       screen.type "1\27[200~2\27[15~\27Ox3", ask("", "123")}
   end)
 
   it("may change its width while a line is typed", function()
     local out = session {
-      enter "function f() lucio.sleep(0.3) print('out') end", see "> ",
+      await_go, enter "function f() go:wait() print('out') end", see "> ",
       enter "t = lucio.create_task(f)", see "> ", screen.type("'" .. ("x"):rep(45)),
-      see(("x"):rep(45)), screen.width(20), screen.type "y", see "out\n> 'xx", screen.width(80),
+      see(("x"):rep(45)), screen.width(20), screen.type "y", see "> 'xx", go,
+      see "out\n> 'xx", screen.width(80),
       ask("' == '" .. ("x"):rep(45) .. "y'", "true"),
       screen.width(30), ask("{'aaaaaaaa', 'bbbbbbbb', 'cccccccc'}",
         '{\n  "aaaaaaaa", "bbbbbbbb",\n  "cccccccc"\n}'),
@@ -362,10 +387,10 @@ describe("a terminal", function()
   it("may be dumb, without a home", function()
     session {env = {TERM = "dumb", HOME = false},
       ask("1 + 1", "2"),
-      enter "t = lucio.create_task(function() lucio.sleep(0.2) print('tick') end)", see "\n> ",
-      screen.type "'ab", see "tick\n> ", ask("c'", '"abc"'),
+      await_go, ask("t = lucio.create_task(function() go:wait() print('tick') end)", ""),
+      screen.type "'ab", see "'ab", go, see "tick\n> ", ask("c'", '"abc"'),
       screen.type "xyz", interrupt, see "\n> ",
-      enter "lucio.sleep(60)", running, interrupt, see "KeyboardInterrupt\n> ",
+      interrupted "lucio.sleep(60)", see "KeyboardInterrupt\n> ",
     }
   end)
 
