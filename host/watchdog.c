@@ -4,6 +4,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -27,6 +28,9 @@
 /* Levels of a stack that are printed at its top and at its bottom. */
 #define STACK_TOP    10
 #define STACK_BOTTOM 11
+
+/* Longer reports are cut. */
+#define TEXT_MAX 4096
 
 /* What the hook is asked to do. */
 enum { ASK_NOTE = 1, ASK_PRINT = 2, ASK_RAISE = 4, ASK_RAISE_ALWAYS = 8 };
@@ -70,25 +74,45 @@ static double now_seconds(void)
 
 /* ---- the hook, in the Lua code that holds the loop ---- */
 
-static void print_frame(lua_State *L, lua_Debug *ar)
+/* The text of a report. It is made without a call that could fail: a hook may stand anywhere. */
+struct text {
+    size_t length;
+    char data[TEXT_MAX];
+};
+
+static void add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct text *text, const char *format, ...)
+{
+    size_t room = sizeof text->data - text->length;
+    va_list args;
+    int n;
+
+    va_start(args, format);
+    n = vsnprintf(text->data + text->length, room, format, args);
+    va_end(args);
+    if (n > 0)
+        text->length += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+static void add_frame(struct text *text, lua_State *L, lua_Debug *ar)
 {
     lua_getinfo(L, "Sln", ar);
     if (ar->currentline > 0)
-        fprintf(stderr, "\n\t%s:%d: in ", ar->short_src, ar->currentline);
+        add(text, "\n\t%s:%d: in ", ar->short_src, ar->currentline);
     else
-        fprintf(stderr, "\n\t%s: in ", ar->short_src);
+        add(text, "\n\t%s: in ", ar->short_src);
     if (ar->name != NULL)
-        fprintf(stderr, "%s '%s'", ar->namewhat[0] != '\0' ? ar->namewhat : "function", ar->name);
+        add(text, "%s '%s'", ar->namewhat[0] != '\0' ? ar->namewhat : "function", ar->name);
     else if (ar->what[0] == 'm')
-        fputs("main chunk", stderr);
+        add(text, "main chunk");
     else if (ar->what[0] == 'C')
-        fputs("?", stderr);
+        add(text, "?");
     else
-        fprintf(stderr, "function <%s:%d>", ar->short_src, ar->linedefined);
+        add(text, "function <%s:%d>", ar->short_src, ar->linedefined);
 }
 
-/* Prints without a call that could fail: a hook may stand anywhere. */
-static void print_stack(lua_State *L)
+static void add_stack(struct text *text, lua_State *L)
 {
     lua_Debug ar;
     int depth = 0;
@@ -98,23 +122,23 @@ static void print_stack(lua_State *L)
     for (int level = 0; level < depth && lua_getstack(L, level, &ar); level++) {
         if (level == STACK_TOP && depth > STACK_TOP + STACK_BOTTOM) {
             level = depth - STACK_BOTTOM - 1;
-            fprintf(stderr, "\n\t... (%d levels)", level - STACK_TOP + 1);
+            add(text, "\n\t... (%d levels)", level - STACK_TOP + 1);
             continue;
         }
-        print_frame(L, &ar);
+        add_frame(text, L, &ar);
     }
 }
 
-static void print_name(lua_State *L, struct lc_task *task)
+static void add_name(struct text *text, lua_State *L, struct lc_task *task)
 {
     if (task == NULL) {
-        fputs("a callback", stderr);
+        add(text, "a callback");
     } else if (task->number != 0 || !lua_checkstack(L, 6)) {
-        fprintf(stderr, "Task-%u", task->number);
+        add(text, "Task-%u", task->number);
     } else {
         lc_task_push(L, task);
         lc_future_push_extra(L, -1, LC_EXTRA_NAME);
-        fputs(lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "Task-1", stderr);
+        add(text, "%s", lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "Task-1");
         lua_pop(L, 2);
     }
 }
@@ -122,17 +146,20 @@ static void print_name(lua_State *L, struct lc_task *task)
 static void print_step(lua_State *L, struct lc_host *host, double seconds)
 {
     struct lc_task *task = host->current;
+    struct text text = {.length = 0};
 
-    fputs("lucio: watchdog: ", stderr);
-    print_name(L, task);
-    fprintf(stderr, " has held the loop for %.2f s\nstack traceback:", seconds);
-    print_stack(L);
+    add(&text, "lucio: watchdog: ");
+    add_name(&text, L, task);
+    add(&text, " has held the loop for %.2f s\nstack traceback:", seconds);
+    add_stack(&text, L);
     if (task != NULL && task->thread != NULL && task->thread != L) {
-        fputs("\nin a coroutine of:", stderr);
-        print_stack(task->thread);
+        add(&text, "\nin a coroutine of:");
+        add_stack(&text, task->thread);
     }
-    fputc('\n', stderr);
-    fflush(stderr);
+    if (text.length > TEXT_MAX - 2)
+        text.length = TEXT_MAX - 2;
+    add(&text, "\n");
+    lc_host_log(host, text.data);
 }
 
 static void note_place(lua_State *L, struct lc_watchdog *watchdog)

@@ -34,6 +34,82 @@ static void open_gives_the_same_module_twice(void **state)
     close_state(L, &memory);
 }
 
+/* Runs a chunk in a Lua thread of its own, in a thread of its own. */
+static void *call_from_thread(void *argument)
+{
+    lua_State *L = argument;
+
+    if (lua_pcall(L, 0, 0, 0) == LUA_OK)
+        lua_pushliteral(L, "no error");
+    return NULL;
+}
+
+/* (function): calls it from another thread; returns the error's text. */
+static int call_elsewhere(lua_State *L)
+{
+    lua_State *other = lua_newthread(L);
+    pthread_t thread;
+
+    lua_pushvalue(L, 1);
+    lua_xmove(L, other, 1);
+    pthread_create(&thread, NULL, call_from_thread, other);
+    pthread_join(thread, NULL);
+    lua_pushstring(L, luaL_tolstring(other, -1, NULL));
+    return 1;
+}
+
+static void debug_mode_refuses_other_threads(void **state)
+{
+    struct memory memory = {0};
+    lua_State *L = state_new(&memory);
+
+    (void)state;
+    lua_register(L, "call_elsewhere", call_elsewhere);
+    state_do(L,
+             "lucio.run(function()\n"
+             "  local loop = lucio.get_running_loop()\n"
+             "  local function call() loop:call_soon(function() end) end\n"
+             "  assert(call_elsewhere(call) == 'no error')\n"
+             "  loop:set_debug(true)\n"
+             "  local text = call_elsewhere(call)\n"
+             "  assert(text == \"call_soon: called from another thread than the loop's\", text)\n"
+             "  call()\n"
+             "end)",
+             0);
+    close_state(L, &memory);
+}
+
+static void *watch_and_close(void *argument)
+{
+    struct memory memory = {0};
+    lua_State *L = state_new(&memory);
+
+    (void)argument;
+    state_do(L, state_work, 0);
+    for (int i = 0; i < 20; i++) {
+        state_do(L,
+                 "lucio.watchdog(0.004, {kill = true})\n"
+                 "local ok, e = pcall(lucio.run, function() while true do end end)\n"
+                 "assert(not ok and lucio.isinstance(e, lucio.RuntimeError))\n"
+                 "lucio.watchdog(60) lucio.run(main) lucio.watchdog()",
+                 0);
+    }
+    state_do(L, "lucio.watchdog(0.004)", 0);
+    close_state(L, &memory);
+    return NULL;
+}
+
+static void each_state_has_a_watchdog_of_its_own(void **state)
+{
+    pthread_t threads[2];
+
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, watch_and_close, NULL), 0);
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+
 static void two_hundred_states_leave_nothing(void **state)
 {
     size_t files = state_open_files();
@@ -215,6 +291,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(open_gives_the_same_module_twice),
+        cmocka_unit_test(debug_mode_refuses_other_threads),
+        cmocka_unit_test(each_state_has_a_watchdog_of_its_own),
         cmocka_unit_test(two_hundred_states_leave_nothing),
         cmocka_unit_test(a_state_can_be_closed_with_everything_under_way),
         cmocka_unit_test(runs_in_one_state_do_not_add_up),
