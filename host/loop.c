@@ -211,8 +211,10 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
 {
     struct lc_host *host = loop->host;
 
-    if (loop->state == LC_LOOP_CLOSED)
+    /* what is reported below runs Lua code, under which the Loop object may be collected */
+    if (loop->state == LC_LOOP_CLOSED || loop->closing)
         return;
+    loop->closing = true;
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
     lc_errands_abandon(L, loop);

@@ -40,6 +40,7 @@ struct lc_loop {
     uint32_t generation;
     enum lc_loop_state state;
     bool stopping;
+    bool closing;
     bool ending;             /* its main task is done with: what is left is being cancelled */
     bool closing_generators; /* a generator that starts now is closed by nobody */
     bool debug;
