@@ -73,10 +73,14 @@ static void begin_line(struct terminal *terminal, const char *prompt)
     terminal->editing = true;
 }
 
+/* Whether the task waits, and has no event yet. */
+static bool is_awaited(const struct terminal *terminal)
+{
+    return terminal->task != NULL && lc_waiter_is_pending(&terminal->task->waiter);
+}
+
 static void send_event(struct terminal *terminal, enum event event)
 {
-    if (terminal->task == NULL || !lc_waiter_is_pending(&terminal->task->waiter))
-        return;
     terminal->event = event;
     lc_waiter_wake(&terminal->task->waiter);
 }
@@ -88,7 +92,8 @@ static void entry_run(struct lc_loop *loop, struct lc_entry *entry)
     enum event event = EVENT_NONE;
 
     (void)loop;
-    if (terminal->task == NULL)
+    /* what is typed stays where it is while another event is on its way */
+    if (!is_awaited(terminal))
         return;
     lc_screen_restore(terminal->screen);
     switch (terminal->reader->type->feed(terminal->reader)) {
@@ -133,6 +138,8 @@ static void on_prepare(struct ev_loop *ev, ev_prepare *prepare, int events)
     (void)events;
     lc_screen_restore(terminal->screen);
     terminal->reader->type->renew(terminal->reader);
+    if (!is_awaited(terminal))
+        return;
     terminal->reports = terminal->host->reports;
     if (terminal->reports > before) {
         send_event(terminal, EVENT_FAILURE);
