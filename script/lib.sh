@@ -52,6 +52,7 @@ missing_packages() {
   have luacheck || echo lua-check
   clang_format >/dev/null || echo clang-format-14
   have_pkg cmocka || echo libcmocka-dev
+  have_pkg libuv || echo libuv1-dev
   have valgrind || echo valgrind
 }
 
