@@ -112,12 +112,20 @@ struct lc_options {
     const char *bad_variable; /* a LUCIO_ variable whose value is refused when a loop is made */
 };
 
+/* While a message handler runs in a task of its own, until that suspends. */
+struct lc_erring {
+    lua_State *L;            /* where the error was raised... */
+    struct lc_task *task;    /* ...and in which task */
+    struct lc_task *handler; /* the handler's task; NULL: there is none */
+};
+
 struct lc_host {
     struct lc_object object;
     lua_State *L;            /* the state's main thread */
     struct lc_loop *loop;    /* the loop that runs now, or NULL */
     struct lc_task *current; /* the task being stepped, or NULL */
     lua_State *running; /* the coroutine in which the task's code runs; awaits work only there */
+    struct lc_erring erring;
     bool awaiting;      /* set between an await's yield and the step that sees it */
     bool can_await;     /* false while a coroutine runs below a call that cannot be yielded */
     lua_State *blocked; /* while it is false: the coroutine that cannot be suspended... */

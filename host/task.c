@@ -355,22 +355,30 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
         task->number = ++host->task_names;
     task->id = ++host->task_ids;
     host->tasks++;
-    if ((options & LC_TASK_EAGER) && host->loop == loop) {
-        struct lc_task *outer = host->current;
-        lua_State *outer_running = host->running;
-        bool outer_can_await = host->can_await;
-        int outer_context = host->callback_context;
-
-        host->callback_context = LC_NO_ANCHOR;
-        task_resume(L, task);
-        host->current = outer;
-        host->running = outer_running;
-        host->can_await = outer_can_await;
-        host->callback_context = outer_context;
-    } else {
-        lc_loop_ready(loop, &task->waiter.entry);
-    }
+    lc_loop_ready(loop, &task->waiter.entry);
+    if ((options & LC_TASK_EAGER) && host->loop == loop)
+        lc_task_start(L, task);
     return task;
+}
+
+void lc_task_start(lua_State *L, struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+    struct lc_task *outer = host->current;
+    lua_State *outer_running = host->running;
+    bool outer_can_await = host->can_await;
+    int outer_context = host->callback_context;
+
+    /* a resume that Lua refuses, its C stack being full, takes the task off its thread */
+    lc_task_push(L, task);
+    lua_pop(L, 1);
+    lc_list_unlink(&task->waiter.entry.link);
+    host->callback_context = LC_NO_ANCHOR;
+    task_resume(L, task);
+    host->current = outer;
+    host->running = outer_running;
+    host->can_await = outer_can_await;
+    host->callback_context = outer_context;
 }
 
 void lc_task_set_context(lua_State *L, struct lc_task *task, int context)

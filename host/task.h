@@ -56,6 +56,9 @@ enum lc_task_options { LC_TASK_PLAIN = 0, LC_TASK_EAGER = 1, LC_TASK_NAMED = 2 }
 struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int context,
                             enum lc_task_options options);
 
+/* Runs the first step of a task that is queued for it, now. [-0, +0, m] */
+void lc_task_start(lua_State *L, struct lc_task *task);
+
 /* Makes the context at `context` that of the task on top, which has not started. [-0, +0, m] */
 void lc_task_set_context(lua_State *L, struct lc_task *task, int context);
 

@@ -7,6 +7,7 @@
 
 #include "core.h"
 #include "traceback.h"
+#include "xpcall.h"
 
 static bool passes(lua_State *L, int idx)
 {
@@ -65,6 +66,8 @@ static int lucio_xpcall(lua_State *L)
     if (lua_gettop(L) < 2)
         lua_settop(L, 2);
     lc_check_callable(L, 2, "xpcall", 2);
+    if (lc_xpcall_may_wait(L, lc_host_of(L)))
+        return lc_xpcall(L, lc_host_of(L), true);
     lua_pushvalue(L, 2);
     lua_pushcclosure(L, xpcall_handler, 1);
     lua_insert(L, 1);

@@ -197,10 +197,18 @@ static int lucio_current_task(lua_State *L)
 
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "current_task: no running event loop");
-    if (host->current == NULL)
+    if (host->current == NULL) {
         lua_pushnil(L);
+        return 1;
+    }
+    if (host->current == host->erring.handler)
+        lc_task_push(L, host->erring.task);
     else
         lc_task_push(L, host->current);
+    /* in a message handler it is the task whose error that is */
+    while (lc_future_push_extra(L, -1, LC_EXTRA_ERRING), !lua_isnil(L, -1))
+        lua_replace(L, -2);
+    lua_pop(L, 1);
     return 1;
 }
 

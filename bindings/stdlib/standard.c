@@ -66,7 +66,11 @@ void lc_open_standard(lua_State *L, struct lc_host *host)
         lc_open_load(L, host);
         lc_open_require(L, host);
         lc_open_tostring(L, host);
+        lc_open_xpcall(L, host);
     }
+    lua_pop(L, 1);
+    if (lua_getfield(L, -1, LUA_DBLIBNAME) == LUA_TTABLE)
+        lc_open_debug(L, host);
     lua_pop(L, 1);
     if (lua_getfield(L, -1, LUA_STRLIBNAME) == LUA_TTABLE) {
         lc_open_format(L, host);

@@ -16,6 +16,7 @@
  * [-0, +0, m] */
 void lc_open_standard(lua_State *L, struct lc_host *host);
 
+void lc_open_debug(lua_State *L, struct lc_host *host);
 void lc_open_format(lua_State *L, struct lc_host *host);
 void lc_open_gsub(lua_State *L, struct lc_host *host);
 void lc_open_ipairs(lua_State *L, struct lc_host *host);
@@ -24,6 +25,7 @@ void lc_open_require(lua_State *L, struct lc_host *host);
 void lc_open_sort(lua_State *L, struct lc_host *host);
 void lc_open_table(lua_State *L, struct lc_host *host);
 void lc_open_tostring(lua_State *L, struct lc_host *host);
+void lc_open_xpcall(lua_State *L, struct lc_host *host);
 
 /* Whether the value on top is a C function without upvalues, which any frame can run. [-0, +0, -] */
 bool lc_standard_is_plain(lua_State *L);
