@@ -213,11 +213,19 @@ static void step_hook(lua_State *L, lua_Debug *ar)
     struct lc_watchdog *watchdog = host->watchdog;
     bool is_over = atomic_load(&host->pulse.begun); /* first: see forget_step */
     unsigned asked = watchdog != NULL ? atomic_exchange(&watchdog->asked, 0) : 0;
+    unsigned later = 0;
 
-    (void)ar;
     if (is_over)
         asked = 0;
-    if (asked & ASK_RAISE_ALWAYS)
+    /* raised between two instructions of Lua code alone: a C function that has done its work may not
+     * fail as it returns */
+    if (ar->event != LUA_HOOKCOUNT)
+        later = asked & (ASK_RAISE | ASK_RAISE_ALWAYS);
+    asked -= later;
+    if (later != 0) {
+        atomic_fetch_or(&watchdog->asked, later);
+        lua_sethook(L, step_hook, LUA_MASKCOUNT, 1);
+    } else if (asked & ASK_RAISE_ALWAYS)
         lua_sethook(L, raise_hook, LUA_MASKCOUNT, 1);
     else
         restore_hook(L, host);
