@@ -71,8 +71,28 @@ const char state_work[] =
     "  local done = lucio.wait({lucio.create_task(variable.get, variable)})\n"
     "  assert(count == 5 and done[1]:result() == 2)\n"
     "end\n"
+    "local function functions_of_lua()\n"
+    "  local function pause(text) lucio.sleep(0) return text end\n"
+    "  local object = setmetatable({}, {__tostring = function() return pause('o') end})\n"
+    "  assert(string.gsub(('ab'):rep(400), '(a)b', function(a) return pause(a) end) ==\n"
+    "    ('a'):rep(400))\n"
+    "  assert(tostring(object) .. string.format('%s %d', object, 1) == 'oo 1')\n"
+    "  local n = 0\n"
+    "  local function read() n = n + 1 return pause(({'return', ' 7'})[n]) end\n"
+    "  local chunk, e = load(read)\n"
+    "  assert((chunk or error(e, 0))() == 7)\n"
+    "  local ok, text = xpcall(function()\n"
+    "    local _ <close> = setmetatable({}, {__close = function() lucio.sleep(0.02) end})\n"
+    "    error('x', 0)\n"
+    "  end, function(e) lucio.sleep(0.01) return 'handled ' .. tostring(e) end)\n"
+    "  assert(not ok and tostring(text):find('^handled'))\n"
+    "  package.preload.m = function() return pause('m') end\n"
+    "  package.loaded.m = nil\n"
+    "  lucio.gather(function() assert(require 'm' == 'm') end,\n"
+    "    function() assert(require 'm' == 'm') end)\n"
+    "end\n"
     "function main()\n"
-    "  queues() cancels() groups() others()\n"
+    "  queues() cancels() groups() others() functions_of_lua()\n"
     "  return 'done'\n"
     "end\n";
 
@@ -80,8 +100,10 @@ void state_open(lua_State *L)
 {
     luaL_requiref(L, "_G", luaopen_base, 1);
     luaL_requiref(L, "coroutine", luaopen_coroutine, 1);
+    luaL_requiref(L, "package", luaopen_package, 1);
+    luaL_requiref(L, "string", luaopen_string, 1);
     luaL_requiref(L, "lucio", luaopen_lucio, 1);
-    lua_pop(L, 3);
+    lua_pop(L, 5);
 }
 
 static int protected_open(lua_State *L)
