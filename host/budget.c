@@ -91,12 +91,14 @@ static void exceed(lua_State *L, struct lc_host *host, const char *whose, long l
     lc_raise(L, host, LC_BUDGET_ERROR, "the %s has used more than %s instructions", whose, text);
 }
 
-/* Charges the step and the running task. [-0, +0, v] */
-static void charge(lua_State *L, struct lc_host *host, int count)
+void lc_budget_charge(lua_State *L, struct lc_host *host, int count)
 {
     struct lc_budget *budget = host->budget;
-    long long *used = task_used(host, host->current);
+    long long *used;
 
+    if (budget == NULL)
+        return;
+    used = task_used(host, host->current);
     budget->left -= count;
     if (used != NULL)
         *used += count;
@@ -116,7 +118,7 @@ static void on_count(lua_State *L, lua_Debug *ar)
         lua_sethook(L, NULL, 0, 0);
         return;
     }
-    charge(L, host, count);
+    lc_budget_charge(L, host, count);
     if (count != PORTION)
         lua_sethook(L, on_count, LUA_MASKCOUNT, PORTION);
 }
@@ -126,7 +128,7 @@ void lc_budget_charge_thread(lua_State *L, struct lc_host *host, lua_State *thre
     if (host->budget == NULL)
         return;
     lua_sethook(thread, on_count, LUA_MASKCOUNT, FIRST_PORTION);
-    charge(L, host, FIRST_PORTION);
+    lc_budget_charge(L, host, FIRST_PORTION);
 }
 
 void lc_budget_open(lua_State *L, struct lc_host *host, long long step, long long task)

@@ -26,6 +26,10 @@ void lc_budget_free(struct lc_host *host);
 /* A step of the task (NULL: a callback) begins. `is_new`: the task's first one. */
 void lc_budget_begin(struct lc_host *host, struct lc_task *task, bool is_new);
 
+/* Charges the step and the running task for instructions, or for rounds of a loop in C.
+ * [-0, +0, v] */
+void lc_budget_charge(lua_State *L, struct lc_host *host, int count);
+
 /* For a coroutine that code running in L has made. [-0, +0, v] */
 void lc_budget_charge_thread(lua_State *L, struct lc_host *host, lua_State *thread);
 

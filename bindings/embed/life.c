@@ -17,6 +17,7 @@
 #include "module.h"
 #include "report.h"
 #include "run.h"
+#include "sandbox.h"
 #include "task.h"
 
 void lucio_config_init_sized(struct lucio_config *config, size_t size)
@@ -207,6 +208,9 @@ static void open_loop(lua_State *L, struct lucio *h, struct lc_host *host)
     }
 }
 
+/* The libraries of a sandbox: nothing that reaches out of the state. */
+#define SAFE_LIBRARIES (LUCIO_LIB_BASE | LUCIO_LIB_TABLE | LUCIO_LIB_STRING | LUCIO_LIB_MATH)
+
 /* A script must not take the hook away. */
 static void open_budget(lua_State *L, struct lucio *h, struct lc_host *host)
 {
@@ -217,6 +221,7 @@ static void open_budget(lua_State *L, struct lucio *h, struct lc_host *host)
         lua_setfield(L, -2, "sethook");
     }
     lua_pop(L, 2);
+    lc_sandbox_open(L, host);
 }
 
 /* (h) */
@@ -227,7 +232,7 @@ static int open_host(lua_State *L)
 
     if (h->owns_state) {
         luaL_checkversion(L);
-        open_libraries(L, h->config.libraries);
+        open_libraries(L, h->config.libraries & (h->config.sandbox ? SAFE_LIBRARIES : ~0u));
     }
     host = lc_host_open(L);
     h->L = host->L;
@@ -237,14 +242,16 @@ static int open_host(lua_State *L)
         host->options.debug = h->config.debug;
     host->options.backend = h->config.backend;
     host->clock.is_virtual = h->config.virtual_clock;
+    if (h->config.step_instructions > 0 || h->config.task_instructions > 0)
+        open_budget(L, h, host);
+    if (h->config.sandbox)
+        lc_sandbox_close_in(L, host);
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     lua_pop(L, 1);
     host->is_module = false;
     lc_embed_open_functions(L, h);
     h->scratch = lc_anchor_reserve(L, host);
     open_loop(L, h, host);
-    if (h->config.step_instructions > 0 || h->config.task_instructions > 0)
-        open_budget(L, h, host);
     if (h->config.on_log != NULL)
         host->log = on_log;
     lc_embed_open_posts(h);
@@ -280,6 +287,8 @@ static const char *check_config(const struct lucio_config *config)
 {
     if (config->size < offsetof(struct lucio_config, libraries))
         return "the configuration was not initialised by lucio_config_init";
+    if (config->sandbox && config->state != NULL)
+        return "a sandbox needs a state of the host's own";
     if (config->step_instructions < 0 || config->task_instructions < 0)
         return "a limit of instructions is negative";
     if (config->loop != NULL && config->virtual_clock)

@@ -166,6 +166,12 @@ struct lucio_config {
     long long step_instructions;
     long long task_instructions;
 
+    /* For a state that the host makes, to run code that nobody trusts: only the libraries base, coroutine,
+     * table, string, utf8 and math; no finalizers, no precompiled chunks, no settings of the collector.
+     * Best with both limits above: functions such as string.find and table.move are then charged for
+     * their loops in C too. What modules of the program offer is the program's own business. */
+    bool sandbox;
+
     /* A libev loop of the program's, or NULL: the host makes one. On a loop of the program's the host is
      * a guest: the program calls ev_run, and tasks run among its own watchers. The loop must outlive
      * lucio_close. */

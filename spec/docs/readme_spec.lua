@@ -53,7 +53,8 @@ describe("README.md", function()
   end)
 
   for _, directory in ipairs {
-    "host/", "bindings/core/", "bindings/embed/", "bindings/stream/",
+    "host/", "bindings/core/", "bindings/embed/", "bindings/sandbox/",
+    "bindings/stream/",
     "bindings/log/", "bindings/repl/", "lua/",
   } do
     it("names every file of " .. directory, function()

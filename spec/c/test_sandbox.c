@@ -1,0 +1,287 @@
+/*
+ * Tests of hosts that run code nobody trusts: budgets, sandboxes, patterns that are charged for.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lucio.h"
+
+static void drop_log(lucio *host, const char *text, size_t length, void *data)
+{
+    (void)host;
+    (void)text;
+    (void)length;
+    (void)data;
+}
+
+static lucio *open_sandbox(long long step, long long task)
+{
+    struct lucio_config config;
+    lucio *host;
+
+    lucio_config_init(&config);
+    config.sandbox = true;
+    config.memory_limit = 8 << 20;
+    config.step_instructions = step;
+    config.task_instructions = task;
+    config.virtual_clock = true;
+    config.on_log = drop_log;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    return host;
+}
+
+static void run(lucio *host, const char *code)
+{
+    if (lucio_run_string(host, code, NULL) != LUCIO_OK)
+        fail_msg("%s\n%s", lucio_last_error(host)->message, lucio_last_error(host)->traceback);
+}
+
+/* ---- hostile scripts ---- */
+
+/* What a hostile script tries, and whether it gets an error of its own (else it just ends). */
+static const struct {
+    const char *code;
+    bool fails;
+} hostile[] = {
+    {"while true do end", true},
+    {"while true do pcall(function() while true do end end) end", true},
+    {"local function f() pcall(f) while true do end end f()", true},
+    {"local function f() return xpcall(f, f) end f() while true do f() end", true},
+    {"local t = setmetatable({}, {__close = function() while true do end end})\n"
+     "local a <close> = t\n"
+     "local b <close> = t\n"
+     "while true do end",
+     true},
+    {"local function nest(n)\n"
+     "  local co = coroutine.wrap(function() while true do pcall(nest, n + 1) end end)\n"
+     "  return co()\n"
+     "end\n"
+     "nest(1)",
+     true},
+    {"for co in function() return coroutine.create(function() end) end do coroutine.resume(co) end",
+     true},
+    {"local lucio = require 'lucio'\n"
+     "lucio.get_running_loop():call_soon(function() while true do end end)\n"
+     "lucio.create_task(function() while true do pcall(lucio.pcall, error) end end)\n"
+     "lucio.sleep(0)",
+     false},
+    {"local lucio = require 'lucio'\n"
+     "while true do pcall(lucio.sleep, 0) for _ = 1, 1000 do end end",
+     true},
+    {"local s = 'x' while true do s = s .. s end", true},
+    {"local function deep() return 1 + deep() end deep()", true},
+    {"return ('x'):rep(1 << 40)", true},
+    {"local n = 0 while true do n = n + 1 pcall(string.rep, '', 1 << 60) end", true},
+    {"local lucio = require 'lucio'\n"
+     "local function bomb() while true do lucio.create_task(bomb) end end bomb()",
+     true},
+    /* C functions that would run for ever */
+    {"return (('a'):rep(40)):find(('a?'):rep(40) .. ('a'):rep(40))", true},
+    {"return (('a'):rep(100000)):match('.-.-.-.-b')", true},
+    {"return (('a'):rep(100000)):gsub('.-.-.-.-b', '')", true},
+    {"for _ in (('a'):rep(100000)):gmatch('.-.-.-.-b') do end", true},
+    {"table.move({}, 1, math.maxinteger - 1, 2)", true},
+    {"table.move({}, math.mininteger, -2, 2)", true},
+    {"table.insert(setmetatable({}, {__len = function() return 1 << 60 end}), 1, 1)", true},
+    {"table.sort(setmetatable({}, {__len = function() return 1 << 30 end}), function() end)", true},
+    {"table.concat(setmetatable({}, {__index = function() return '' end}), '', 1, 1 << 60)", true},
+    {"table.concat(setmetatable({}, {__index = function() return '' end,\n"
+     "  __len = function() return 1 << 60 end}))",
+     true},
+    /* games with our own objects */
+    {"local lucio = require 'lucio'\n"
+     "local mt = getmetatable(lucio.Future())\n"
+     "for _, object in ipairs {{}, 1, 'x', lucio.Queue(), lucio.Future(), lucio.Lock()} do\n"
+     "  for _, class in ipairs {lucio.Future(), lucio.Queue(), lucio.Lock(), lucio.Event(),\n"
+     "      lucio.Semaphore(1), lucio.Condition(), lucio.Barrier(2), lucio.StreamReader(),\n"
+     "      lucio.get_running_loop(), lucio.current_task(), lucio.copy_context()} do\n"
+     "    local methods = getmetatable(class).__index\n"
+     "    if type(methods) == 'table' then\n"
+     "      for _, method in pairs(methods) do\n"
+     "        if type(method) == 'function' then\n"
+     "          lucio.create_task(function()\n"
+     "            pcall(lucio.wait_for, function() method(object) end, 0.01)\n"
+     "          end)\n"
+     "        end\n"
+     "      end\n"
+     "    end\n"
+     "  end\n"
+     "end\n"
+     "lucio.sleep(1)",
+     false},
+    {"setmetatable({}, {__gc = function() while true do end end})", true},
+    {"local t = setmetatable({}, {__gc = 1})", true},
+    {"load(string.dump(function() end))()", true},
+    {"collectgarbage('stop')", true},
+    {"local t = {} t.__index = function(_, k) return t[k] end setmetatable(t, t) return t.x", true},
+    {"return tostring(setmetatable({}, {__tostring = function() return {} end}))", true},
+    {"string.gmatch = nil string.format = nil table.unpack = nil error = nil", false},
+};
+
+static void none_crashes_or_stalls_its_host(void **unused)
+{
+    (void)unused;
+    for (size_t i = 0; i < sizeof hostile / sizeof hostile[0]; i++) {
+        lucio *host = open_sandbox(200000, 2000000);
+        int status;
+
+        alarm(20);
+        status = lucio_run_string(host, hostile[i].code, NULL);
+        if ((status != LUCIO_OK) != hostile[i].fails)
+            fail_msg("script %zu: %s", i, lucio_last_error(host)->message);
+        /* the host goes on, though what the script left alive may hold all memory */
+        status = lucio_run_string(host, "return 1", NULL);
+        if (status != LUCIO_OK && status != LUCIO_NO_MEMORY)
+            fail_msg("after script %zu: %s", i, lucio_last_error(host)->message);
+        assert_int_equal(lucio_close(host), LUCIO_OK);
+        alarm(0);
+    }
+}
+
+static void nothing_reaches_out_of_a_sandbox(void **unused)
+{
+    lucio *host = open_sandbox(0, 0);
+
+    (void)unused;
+    run(host, "assert(not (io or os or debug or dofile or loadfile))\n"
+              "assert(not pcall(require, 'os') and package.loadlib == nil)\n"
+              "assert(load('return 1')() == 1 and load('return x', 'c', 'bt', {x = 2})() == 2)\n"
+              "assert(not load('\\27Lua'))\n"
+              "assert(collectgarbage('count') > 0 and collectgarbage() == 0)\n"
+              "local t = setmetatable({}, {__index = {x = 1}})\n"
+              "assert(t.x == 1 and require('lucio').sleep(1, 2) == 2)\n");
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
+/* ---- budgets ---- */
+
+static void a_budget_can_be_caught_and_is_per_step(void **unused)
+{
+    struct lucio_config config;
+    lucio *host;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.step_instructions = 100000;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host,
+        "local lucio = require 'lucio'\n"
+        "assert(debug.sethook == nil)\n"
+        "local ok, e = pcall(function() while true do end end)\n"
+        "assert(not ok and e.name == 'BudgetError' and lucio.isinstance(e, lucio.RuntimeError))\n"
+        "assert(tostring(e) == 'the step has used more than 100000 instructions')\n"
+        "for _ = 1, 20 do lucio.sleep(0) for _ = 1, 20000 do end end\n");
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    config.step_instructions = 0;
+    config.task_instructions = 300000;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host,
+        "local lucio = require 'lucio'\n"
+        "local function work() for _ = 1, 100 do lucio.sleep(0) for _ = 1, 5000 do end end end\n"
+        "local ok, e = pcall(lucio.await, lucio.create_task(work))\n"
+        "assert(not ok and e.name == 'BudgetError')\n"
+        "assert(tostring(e) == 'the task has used more than 300000 instructions')\n");
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    config.task_instructions = -1;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_INVALID);
+}
+
+/* ---- patterns ---- */
+
+/* Random patterns on random strings: all results, errors included, as one long text. */
+static const char compare[] =
+    "local seed = ...\n"
+    "local function random(n) seed = (seed * 1103515245 + 12345) % 2147483648\n"
+    "  return seed // 65536 % n + 1 end\n"
+    "local items = {'a', 'b', '.', '%a', '%d', '[ab]', '[^a]', '[a-c]', '%b()', '%f[%a]', '(', "
+    "')',\n"
+    "  '()', '%1', '%', '[', ']', '$', '^', '*', '+', '-', '?', '%%', '%.', 'x', '[%w_]', '[]]', ' "
+    "'}\n"
+    "local chars = {'a', 'b', 'c', '(', ')', '1', ' ', 'x', ']', '%', '^', '$', '-'}\n"
+    "local news = {'<%0>', '%1', 'x', '%%', '%2', '%', '%9', '', 'y%'}\n"
+    "local function text(list, n)\n"
+    "  local t = {} for i = 1, random(n) - 1 do t[i] = list[random(#list)] end\n"
+    "  return table.concat(t)\n"
+    "end\n"
+    "local out = {}\n"
+    "local function note(...)\n"
+    "  for _, v in ipairs({...}, 1) do out[#out + 1] = tostring(v):gsub('^.-: ', '', 1) end\n"
+    "  out[#out + 1] = ';'\n"
+    "end\n"
+    "for _ = 1, 3000 do\n"
+    "  local s, p = text(chars, 14), text(items, 7)\n"
+    "  note(pcall(string.find, s, p)) note(pcall(string.find, s, p, random(8) - 4))\n"
+    "  note(pcall(string.find, s, p, 1, true)) note(pcall(string.match, s, p, random(5) - 2))\n"
+    "  note(pcall(string.gsub, s, p, news[random(#news)], random(4) == 1 and random(3) or nil))\n"
+    "  note(pcall(string.gsub, s, p, function(a, b) return random(3) == 1 and a end))\n"
+    "  note(pcall(string.gsub, s, p, {a = 'A', ['1'] = 1, b = false}))\n"
+    "  note(pcall(function() for a, b in s:gmatch(p, random(3)) do note(a, b) end end))\n"
+    "end\n"
+    "return table.concat(out, ',')\n";
+
+/* The text that the script gives for that seed. */
+static lucio_future *compared(lucio *host, long long seed)
+{
+    struct lucio_value argument = lucio_integer(seed);
+    lucio_ref *function;
+    lucio_future *task;
+
+    assert_int_equal(lucio_load_string(host, compare, sizeof compare - 1, "=compare", &function),
+                     LUCIO_OK);
+    assert_int_equal(lucio_spawn(host, function, NULL, 1, &argument, &task), LUCIO_OK);
+    lucio_ref_free(function);
+    if (lucio_run(host, task) != LUCIO_OK)
+        fail_msg("%s", lucio_last_error(host)->message);
+    return task;
+}
+
+static void patterns_match_as_lua_does(void **unused)
+{
+    struct lucio_config config;
+    lucio *plain, *charged;
+
+    (void)unused;
+    assert_int_equal(lucio_open(&plain, NULL), LUCIO_OK);
+    lucio_config_init(&config);
+    config.step_instructions = 2000000000;
+    assert_int_equal(lucio_open(&charged, &config), LUCIO_OK);
+    for (int seed = 1; seed <= 5; seed++) {
+        lucio_future *a = compared(plain, seed), *b = compared(charged, seed);
+        struct lucio_value x = lucio_future_result(a, 0), y = lucio_future_result(b, 0);
+        size_t i = 0;
+
+        while (i < x.as.string.length && i < y.as.string.length &&
+               x.as.string.data[i] == y.as.string.data[i])
+            i++;
+        if (i < x.as.string.length || i < y.as.string.length) {
+            size_t from = i > 150 ? i - 150 : 0;
+
+            fail_msg("seed %d differs at %zu:\n%.250s\n%.250s", seed, i, x.as.string.data + from,
+                     y.as.string.data + from);
+        }
+        lucio_future_free(a);
+        lucio_future_free(b);
+    }
+    lucio_close(plain);
+    lucio_close(charged);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(none_crashes_or_stalls_its_host),
+        cmocka_unit_test(nothing_reaches_out_of_a_sandbox),
+        cmocka_unit_test(a_budget_can_be_caught_and_is_per_step),
+        cmocka_unit_test(patterns_match_as_lua_does),
+    };
+
+    return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
+}
