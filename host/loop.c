@@ -218,7 +218,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
     lc_errands_abandon(L, loop);
-    lc_streams_abandon(loop);
+    lc_streams_abandon(L, loop);
     lc_listeners_abandon(L, loop);
     lc_descriptors_abandon(loop);
     lc_reports_close(L, loop);

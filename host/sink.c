@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "host.h"
+#include "pipe.h"
 
 /* How a record gets to a descriptor on the spot. */
 enum kind {
@@ -315,30 +316,11 @@ bool lc_sink_is_ready(struct lc_sink *sink, size_t size)
            (size <= PIPE_BUF && poll(&ready, 1, 0) == 1 && ready.revents == POLLOUT);
 }
 
-/* write(2) with EPIPE and no SIGPIPE, should the reader go at this moment. */
-static ssize_t write_pipe(int fd, const char *text, size_t size)
-{
-    sigset_t pipe, before;
-    ssize_t n;
-    int error;
-
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
-    n = write(fd, text, size);
-    error = errno;
-    if (n < 0 && error == EPIPE && !sigismember(&before, SIGPIPE))
-        sigtimedwait(&pipe, NULL, &(struct timespec){0});
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    errno = error;
-    return n;
-}
-
 static ssize_t write_now(struct lc_sink *sink, const char *text, size_t size)
 {
     switch (sink->kind) {
     case KIND_PIPE:
-        return write_pipe(sink->now_fd, text, size);
+        return lc_pipe_write(sink->now_fd, text, size);
     case KIND_TERMINAL:
         return write(sink->now_fd, text, size);
     case KIND_SOCKET:

@@ -8,8 +8,8 @@
 
 struct lc_loop;
 
-/* Ends all streams without telling anybody. */
-void lc_streams_abandon(struct lc_loop *loop);
+/* Ends all streams without telling anybody. [-0, +0, -] */
+void lc_streams_abandon(lua_State *L, struct lc_loop *loop);
 /* Closes all sockets that accept. [-0, +0, -] */
 void lc_listeners_abandon(lua_State *L, struct lc_loop *loop);
 /* Stops watching for tasks. */

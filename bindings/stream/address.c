@@ -69,6 +69,22 @@ void lc_push_socket_name(lua_State *L, int fd, bool peer)
         lua_pushnil(L);
 }
 
+static bool is_internet(const struct lc_socket_name *name)
+{
+    return name->any.sa_family == AF_INET || name->any.sa_family == AF_INET6;
+}
+
+void lc_push_stream_name(lua_State *L, const struct lc_stream *stream, bool peer)
+{
+    const struct lc_socket_name *name = peer ? &stream->peer : &stream->own;
+
+    if (is_internet(name))
+        lc_push_address(L, &name->any,
+                        name->any.sa_family == AF_INET ? sizeof name->in : sizeof name->in6);
+    else
+        lc_push_socket_name(L, stream->fd, peer);
+}
+
 /* tostring(address): "127.0.0.1:8888", "[::1]:8888" */
 static int address_tostring(lua_State *L)
 {

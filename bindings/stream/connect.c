@@ -75,11 +75,19 @@ void lc_push_address_text(lua_State *L, const struct lc_socket_address *address)
     if (lua_type(L, -1) == LUA_TSTRING) {
         lua_pushfstring(L, "'%s'", lua_tostring(L, -1));
     } else {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&address->storage;
+        const char *more = "";
+
         lua_getfield(L, -1, "host");
         lua_getfield(L, -2, "port");
-        lua_pushfstring(L, "('%s', %d)", lua_tostring(L, -2), (int)lua_tointeger(L, -1));
-        lua_replace(L, -3);
-        lua_pop(L, 1);
+        if (six->sin6_family == AF_INET6)
+            more = lua_pushfstring(L, ", %d, %d", (int)ntohl(six->sin6_flowinfo),
+                                   (int)six->sin6_scope_id);
+        else
+            lua_pushnil(L);
+        lua_pushfstring(L, "('%s', %d%s)", lua_tostring(L, -3), (int)lua_tointeger(L, -2), more);
+        lua_replace(L, -4);
+        lua_pop(L, 2);
     }
     lua_replace(L, -2);
 }
@@ -113,8 +121,13 @@ int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *d
         return luaL_error(L, "not enough memory");
     lc_descriptor_give(descriptor);
     lc_pair_attach(L, stream);
-    if (kind == LC_STREAM_SOCKET)
+    if (kind == LC_STREAM_SOCKET) {
         lc_writer_note_names(L, stream);
+    } else if (kind == LC_STREAM_READ_PIPE) {
+        /* who reads a pipe has no use for a writer, which would close it when it is collected */
+        lua_pushvalue(L, -1);
+        lua_setiuservalue(L, -3, 1);
+    }
     lc_list_append(&stream->drainers, &task->waiter.link);
     lc_wait_begin(L, task, &begin_wait, lua_gettop(L));
     return lc_wait_yield(L, task, 0, begin_k);
@@ -210,6 +223,29 @@ static int stream_connect(lua_State *L)
     }
 }
 
+/* A non-blocking descriptor for what `fd` stands for. Where that can be opened a second time, the flag is
+ * not set for other processes that share the first. */
+static int duplicate(int fd, bool reads, const struct stat *info)
+{
+    struct stat again;
+    char path[32];
+    int own;
+
+    if (S_ISSOCK(info->st_mode))
+        return fcntl(fd, F_DUPFD_CLOEXEC, 3); /* told at each call not to wait */
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    own = open(path, (reads ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+    if (own >= 0 && fstat(own, &again) == 0 && again.st_ino == info->st_ino &&
+        again.st_rdev == info->st_rdev)
+        return own;
+    if (own >= 0)
+        close(own);
+    own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+    if (own >= 0)
+        fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK);
+    return own;
+}
+
 /* open(fd, "r" or "w", limit) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2) */
 static int stream_open(lua_State *L)
 {
@@ -219,7 +255,6 @@ static int stream_open(lua_State *L)
     struct lc_descriptor *descriptor;
     struct lc_task *task;
     struct stat info;
-    int flags;
 
     if (fd < 0 || fd > 1 << 24 || fstat((int)fd, &info) != 0)
         lc_raise_value(L, host, "open", 1, "invalid file descriptor");
@@ -227,11 +262,9 @@ static int stream_open(lua_State *L)
         lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");
     task = lc_wait_task(L, host, "open");
     descriptor = lc_descriptor_new(L, host);
-    descriptor->owned = fcntl((int)fd, F_DUPFD_CLOEXEC, 3);
+    descriptor->owned = duplicate((int)fd, reads, &info);
     if (descriptor->owned < 0)
         lc_raise_errno(L, host, errno, NULL);
-    flags = fcntl(descriptor->owned, F_GETFL);
-    fcntl(descriptor->owned, F_SETFL, flags | O_NONBLOCK);
     return lc_connect_begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE,
                             (size_t)luaL_checkinteger(L, 3));
 }

@@ -15,6 +15,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "pair.h"
 #include "streams.h"
 
 /* Seconds of pause after running out of descriptors. */
@@ -82,14 +83,16 @@ static void accept_run(struct lc_loop *loop, struct lc_entry *entry)
 
     (void)loop;
     for (int i = 0; i <= listener->backlog && listener->server != NULL; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct lc_socket_name peer = {.any.sa_family = AF_UNIX};
+        socklen_t size = sizeof peer;
+        int fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
         if (fd < 0) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
                 pause_accepting(listener, errno);
             return;
         }
-        if (!lc_server_accepted(listener->server, fd, listener->is_tcp)) {
+        if (!lc_server_accepted(listener->server, fd, &peer)) {
             close(fd);
             pause_accepting(listener, ENOMEM);
             return;
@@ -154,9 +157,14 @@ void lc_listener_close(struct lc_listener *listener)
 
 void lc_listeners_abandon(lua_State *L, struct lc_loop *loop)
 {
-    (void)L;
-    while (!lc_list_empty(&loop->listeners))
-        lc_listener_close(lc_container_of(loop->listeners.next, struct lc_listener, link));
+    while (!lc_list_empty(&loop->listeners)) {
+        struct lc_listener *listener =
+            lc_container_of(loop->listeners.next, struct lc_listener, link);
+        struct lc_server *server = listener->server;
+
+        lc_listener_close(listener);
+        lc_server_abandon(L, server);
+    }
 }
 
 /* ---- making ---- */
@@ -221,7 +229,6 @@ int lc_stream_listen(lua_State *L)
     listener->fd = -1;
     listener->host = host;
     listener->backlog = (int)luaL_checkinteger(L, 3);
-    listener->is_tcp = family != AF_UNIX;
     lc_list_init(&listener->link);
     lc_entry_init(&listener->entry, &accept_entry);
     lc_entry_init(&listener->retry.entry, &retry_entry);

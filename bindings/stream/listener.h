@@ -12,6 +12,7 @@
 
 #include "entry.h"
 #include "host.h"
+#include "stream.h"
 #include "timer.h"
 
 struct lc_loop;
@@ -30,7 +31,6 @@ struct lc_listener {
     struct lc_entry entry;
     int fd;
     int backlog;
-    bool is_tcp;
     bool has_path; /* of a unix socket, to be removed at the end if it is still this one */
     dev_t device;
     ino_t inode;
@@ -43,7 +43,7 @@ void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_ser
 void lc_listener_close(struct lc_listener *listener);
 
 /* For server.c: takes an accepted descriptor, which is the server's from then on. False: no memory. */
-bool lc_server_accepted(struct lc_server *server, int fd, bool is_tcp);
+bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer);
 /* The server cannot accept for now, for that errno. [-0, +0, -] */
 void lc_server_exhausted(struct lc_server *server, int error);
 

@@ -23,8 +23,8 @@ struct lc_reader {
     struct lc_buffer buffer;
     struct lc_link waiters;
     size_t limit;
-    int error; /* errno of the stream's end */
-    bool ended;
+    int error;   /* errno of the stream's end */
+    bool ended;  /* no more will come */
     bool paused; /* the stream, because there is too much */
 };
 
@@ -41,16 +41,19 @@ void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit);
 /* Gives the pair on top its stream, and the caller's reference to it. [-0, +0, -] */
 void lc_pair_attach(lua_State *L, struct lc_stream *stream);
 
-/* New reader without a stream. [-0, +1, m] */
+/* New reader without a stream; its user value is free for what it has to keep. [-0, +1, m] */
 struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit);
 /* More bytes; the end, with an errno or 0. */
 void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, size_t size);
 void lc_reader_end(struct lc_reader *reader, int error);
 
+/* A `__close`: closes the stream and waits for its end, without raising its error. [-0, +0, y] */
+int lc_stream_leave(lua_State *L, struct lc_stream *stream);
+
 /* Raises the OSError of a stream that ended with that errno. Never returns. [-0, +0, v] */
 int lc_raise_loss(lua_State *L, struct lc_host *host, int error) __attribute__((noreturn));
 
-/* Keeps the names of both ends in the writer on top. [-0, +0, m] */
+/* Keeps the names of both ends of a unix socket in the writer on top. [-0, +0, m] */
 void lc_writer_note_names(lua_State *L, struct lc_stream *stream);
 /* writer:get_extra_info(name, default?), see socket.c. */
 int lc_writer_extra_info(lua_State *L);
@@ -58,5 +61,8 @@ int lc_writer_extra_info(lua_State *L);
 /* For server.c: a connection that a server accepted begins, and ends. */
 void lc_server_connected(lua_State *L, struct lc_stream *stream);
 void lc_server_disconnected(lua_State *L, struct lc_stream *stream);
+/* Its loop closes: nothing waits for the task of a connection, a server has no connections any more. [-0, +0, -] */
+void lc_server_abandon_stream(lua_State *L, struct lc_stream *stream);
+void lc_server_abandon(lua_State *L, struct lc_server *server);
 
 #endif

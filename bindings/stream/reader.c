@@ -24,7 +24,7 @@ typedef int take_function(lua_State *L, struct lc_reader *reader, size_t *scanne
 struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit)
 {
     struct lc_reader *reader =
-        lc_new_object(L, host, &lc_reader_type, LC_REF_READER, sizeof *reader, 0);
+        lc_new_object(L, host, &lc_reader_type, LC_REF_READER, sizeof *reader, 1);
 
     reader->host = host;
     reader->limit = limit;
@@ -62,10 +62,10 @@ void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, si
 
 void lc_reader_end(struct lc_reader *reader, int error)
 {
-    if (reader->ended && error == 0)
-        return;
-    reader->ended = true;
-    reader->error = error;
+    if (error != 0)
+        reader->error = error;
+    else
+        reader->ended = true;
     wake(reader);
 }
 
@@ -80,6 +80,18 @@ int lc_raise_loss(lua_State *L, struct lc_host *host, int error)
 /* ---- waiting ---- */
 
 static int read_k(lua_State *L, int status, lua_KContext ctx);
+
+static int take_some(lua_State *L, struct lc_reader *reader, size_t *scanned);
+static int take_all(lua_State *L, struct lc_reader *reader, size_t *scanned);
+static int take_exactly(lua_State *L, struct lc_reader *reader, size_t *scanned);
+
+/* As asyncio names it: its readline is a readuntil. */
+static const char *take_name(take_function *take)
+{
+    if (take == take_some || take == take_all)
+        return "read";
+    return take == take_exactly ? "readexactly" : "readuntil";
+}
 
 /* The method's take function and its state stand at 3 and 4 of the frame, which has 1 the reader and 2
  * its argument. */
@@ -100,7 +112,8 @@ static int read_on(lua_State *L, struct lc_reader *reader, take_function *take, 
     task = lc_wait_task(L, host, "StreamReader:read");
     if (!lc_list_empty(&reader->waiters))
         lc_raise(L, host, LC_RUNTIME_ERROR,
-                 "read called while another coroutine is already waiting for incoming data");
+                 "%s() called while another coroutine is already waiting for incoming data",
+                 take_name(take));
     resume_stream(reader);
     lua_settop(L, 2);
     lua_pushlightuserdata(L, (void *)take);
@@ -469,6 +482,14 @@ static int reader_tostring(lua_State *L)
     return 1;
 }
 
+/* __close: the end of the connection; nothing where it is fed by hand. */
+static int reader_leave(lua_State *L)
+{
+    struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "close");
+
+    return reader->stream != NULL ? lc_stream_leave(L, reader->stream) : 0;
+}
+
 static int reader_gc(lua_State *L)
 {
     struct lc_reader *reader = lua_touserdata(L, 1);
@@ -512,8 +533,10 @@ void lc_open_reader(lua_State *L, struct lc_host *host)
                                        {"feed_data", reader_feed_data},
                                        {"feed_eof", reader_feed_eof},
                                        {NULL, NULL}};
-    static const luaL_Reg metamethods[] = {
-        {"__tostring", reader_tostring}, {"__gc", reader_gc}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {{"__close", reader_leave},
+                                           {"__tostring", reader_tostring},
+                                           {"__gc", reader_gc},
+                                           {NULL, NULL}};
     static const luaL_Reg functions[] = {{"StreamReader", lucio_stream_reader}, {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_READER, "lucio.StreamReader", methods, metamethods);

@@ -57,19 +57,14 @@ static void settle(lua_State *L, struct lc_server *server)
 
 static void handled_run(struct lc_loop *loop, struct lc_entry *entry);
 
-static void handled_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
-{
-    lc_anchor_drop(L, loop->host, &lc_container_of(entry, struct lc_stream, handled)->handler);
-}
+static const struct lc_entry_type handled_entry = {handled_run, NULL, NULL, NULL};
 
-static const struct lc_entry_type handled_entry = {handled_run, handled_forget, NULL, NULL};
-
-bool lc_server_accepted(struct lc_server *server, int fd, bool is_tcp)
+bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer)
 {
     struct lc_stream *stream;
     int one = 1;
 
-    if (is_tcp)
+    if (peer->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     /* asyncio has a task of its own there, whose default name is used up, and its first tick */
     stream = lc_stream_new(server->loop, fd, LC_STREAM_SOCKET, &lc_pair_user, 1);
@@ -77,6 +72,7 @@ bool lc_server_accepted(struct lc_server *server, int fd, bool is_tcp)
         return false;
     server->host->task_names++;
     stream->server = server;
+    stream->peer = *peer;
     lc_entry_init(&stream->handled, &handled_entry);
     lc_list_append(&server->connections, &stream->peers);
     server->active++;
@@ -135,11 +131,9 @@ void lc_server_connected(lua_State *L, struct lc_stream *stream)
     lc_stream_retain(stream);
     lc_pair_attach(L, stream);
     lc_writer_note_names(L, stream);
-    stream->handler = lc_anchor_reserve(L, host);
     task = lc_create_task(L, host, server->loop, 2, 0, LC_TASK_PLAIN);
+    stream->handler = lc_anchor(L, host);
     lc_future_add_entry(&task->future, &stream->handled);
-    lc_anchor_set(L, host, stream->handler);
-    lua_pop(L, 1);
     lc_stream_retain(stream); /* for the entry */
 }
 
@@ -154,10 +148,8 @@ static int handled(lua_State *L)
     lc_anchor_push(L, loop->host, stream->handler);
     lc_anchor_drop(L, loop->host, &stream->handler);
     future = lc_to_future(L, 2);
-    if (future->state == LC_FINISHED)
-        return 0;
     if (future->state == LC_FAILED) {
-        lc_push_socket_name(L, stream->fd, true);
+        lc_push_stream_name(L, stream, true);
         lc_future_push_error(L, 2);
         if (!lc_is_error(L, -1))
             lc_future_wrap_error(L, loop->host, 2);
@@ -172,13 +164,41 @@ static void handled_run(struct lc_loop *loop, struct lc_entry *entry)
     struct lc_stream *stream = lc_container_of(entry, struct lc_stream, handled);
     lua_State *L = loop->L;
 
+    if (stream->lost)
+        lc_list_unlink(&stream->link);
     lua_pushcfunction(L, handled);
     lua_pushlightuserdata(L, stream);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
         lua_pop(L, 1);
+        lc_anchor_drop(L, loop->host, &stream->handler);
         lc_stream_abort(stream, ENOMEM);
     }
     lc_stream_release(stream);
+}
+
+void lc_server_abandon_stream(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->server != NULL)
+        lc_server_abandon(L, stream->server);
+    if (stream->handler == LC_NO_ANCHOR)
+        return;
+    /* the task was left behind, or is done and nobody will be told */
+    lc_list_unlink(&stream->handled.link);
+    lc_anchor_drop(L, stream->loop->host, &stream->handler);
+    lc_stream_release(stream);
+}
+
+void lc_server_abandon(lua_State *L, struct lc_server *server)
+{
+    while (!lc_list_empty(&server->connections)) {
+        struct lc_stream *stream =
+            lc_container_of(lc_list_pop(&server->connections), struct lc_stream, peers);
+
+        stream->server = NULL;
+    }
+    server->active = 0;
+    server->state = SERVER_CLOSED;
+    lc_anchor_drop(L, server->host, &server->anchor);
 }
 
 void lc_server_disconnected(lua_State *L, struct lc_stream *stream)

@@ -77,9 +77,10 @@ int lc_writer_extra_info(lua_State *L)
     if (strcmp(name, "peername") == 0 || strcmp(name, "sockname") == 0) {
         /* known at the beginning: still there when the connection is gone */
         lua_getiuservalue(L, 1, name[0] == 'p' ? 2 : 3);
+        if (lua_isnil(L, -1))
+            lc_push_stream_name(L, stream, name[0] == 'p');
         if (!lua_isnil(L, -1))
             return 1;
-        lua_pop(L, 1);
     }
     lua_settop(L, 3);
     return 1;
@@ -87,6 +88,12 @@ int lc_writer_extra_info(lua_State *L)
 
 void lc_writer_note_names(lua_State *L, struct lc_stream *stream)
 {
+    socklen_t size = sizeof stream->peer;
+
+    if (stream->peer.any.sa_family == AF_UNSPEC)
+        getpeername(stream->fd, &stream->peer.any, &size);
+    if (stream->peer.any.sa_family != AF_UNIX)
+        return;
     lc_push_socket_name(L, stream->fd, true);
     lua_setiuservalue(L, -2, 2);
     lc_push_socket_name(L, stream->fd, false);

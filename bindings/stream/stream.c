@@ -1,13 +1,19 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
+#include "error.h"
 #include "host.h"
 #include "loop.h"
+#include "pair.h"
+#include "pipe.h"
+#include "report.h"
 #include "streams.h"
 
 /* The default marks (ST12). */
@@ -61,8 +67,8 @@ static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, b
 static void watch_input(struct lc_stream *stream)
 {
     watch(stream, &stream->in, &stream->readable,
-          stream->started && stream->can_read && !stream->paused && !stream->got_end &&
-              !stream->closing);
+          stream->started && (stream->can_read || stream->tells_end) && !stream->paused &&
+              !stream->got_end && !stream->closing);
 }
 
 /* ---- the end ---- */
@@ -102,6 +108,7 @@ void lc_stream_abort(struct lc_stream *stream, int error)
 static void stream_detach(struct lc_stream *stream)
 {
     struct lc_host *host = stream->loop->host;
+    socklen_t size = sizeof stream->own;
 
     stream->closing = true;
     watch(stream, &stream->in, &stream->readable, false);
@@ -109,6 +116,8 @@ static void stream_detach(struct lc_stream *stream)
     lc_list_unlink(&stream->turn.link);
     lc_list_unlink(&stream->link);
     lc_buffer_free(host, &stream->output);
+    if (stream->is_socket && stream->writer != NULL)
+        getsockname(stream->fd, &stream->own.any, &size);
     close(stream->fd);
     stream->fd = -1;
     stream->lost = true;
@@ -117,16 +126,25 @@ static void stream_detach(struct lc_stream *stream)
 static void stream_end(lua_State *L, struct lc_stream *stream)
 {
     stream_detach(stream);
+    /* the loop still has to know it while its task goes on */
+    if (stream->handler != LC_NO_ANCHOR)
+        lc_list_append(&stream->loop->streams, &stream->link);
     stream->user->lost(L, stream);
     lc_stream_release(stream);
 }
 
-void lc_streams_abandon(struct lc_loop *loop)
+void lc_streams_abandon(lua_State *L, struct lc_loop *loop)
 {
     while (!lc_list_empty(&loop->streams)) {
         struct lc_stream *stream = lc_container_of(loop->streams.next, struct lc_stream, link);
 
-        stream_detach(stream);
+        lc_list_unlink(&stream->link);
+        lc_stream_retain(stream);
+        if (!stream->lost) {
+            stream_detach(stream);
+            lc_stream_release(stream);
+        }
+        lc_server_abandon_stream(L, stream);
         lc_stream_release(stream);
     }
 }
@@ -149,6 +167,33 @@ static int call_protected(lua_State *L)
     return 0;
 }
 
+static int report_protected(lua_State *L)
+{
+    struct lc_loop *loop = lua_touserdata(L, 1);
+
+    lua_createtable(L, 0, 2);
+    lua_pushliteral(L, "Fatal error in a stream");
+    lua_setfield(L, -2, "message");
+    lua_pushvalue(L, 2);
+    if (!lc_is_error(L, -1))
+        lc_error_wrap(L, loop->host);
+    lua_setfield(L, -2, "exception");
+    lc_report_call_handler(L, loop);
+    return 0;
+}
+
+/* Pops an error and reports it: of a task factory, or the end of memory. */
+static void report_error(struct lc_stream *stream)
+{
+    lua_State *L = stream->loop->L;
+
+    lua_pushcfunction(L, report_protected);
+    lua_pushlightuserdata(L, stream->loop);
+    lua_rotate(L, -3, 2);
+    if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+        lua_pop(L, 1);
+}
+
 static void call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct lc_stream *stream))
 {
     struct stream_call call = {stream, fn};
@@ -158,9 +203,8 @@ static void call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct 
     lua_pushcfunction(L, call_protected);
     lua_pushlightuserdata(L, &call);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        /* only the end of memory gets here */
-        lua_pop(L, 1);
-        lc_stream_abort(stream, ENOMEM);
+        lc_stream_abort(stream, lua_type(L, -1) == LUA_TSTRING ? ENOMEM : ECONNABORTED);
+        report_error(stream);
     }
     lc_stream_release(stream);
 }
@@ -171,6 +215,28 @@ static bool is_temporary(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
 
+static ssize_t stream_send(struct lc_stream *stream, const char *data, size_t size)
+{
+    if (stream->by_message)
+        return send(stream->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return lc_pipe_write(stream->fd, data, size);
+}
+
+/* A write pipe has become readable: its reader is gone, or it is a socket whose peer sends. (IO2) */
+static void check_reader(struct lc_stream *stream)
+{
+    struct pollfd end = {.fd = stream->fd};
+
+    if (poll(&end, 1, 0) != 1 || !(end.revents & (POLLERR | POLLHUP))) {
+        stream->tells_end = false;
+        watch_input(stream);
+    } else if (lc_buffer_size(&stream->output) > 0) {
+        lc_stream_abort(stream, EPIPE);
+    } else {
+        lc_stream_close(stream);
+    }
+}
+
 static void read_input(lua_State *L, struct lc_stream *stream)
 {
     char *space = stream->loop->host->space;
@@ -178,8 +244,12 @@ static void read_input(lua_State *L, struct lc_stream *stream)
 
     if (stream->closing || stream->paused || stream->got_end)
         return;
-    if (stream->is_socket)
-        size = recv(stream->fd, space, LC_SPACE_SIZE, 0);
+    if (!stream->can_read) {
+        check_reader(stream);
+        return;
+    }
+    if (stream->by_message)
+        size = recv(stream->fd, space, LC_SPACE_SIZE, MSG_DONTWAIT);
     else
         size = read(stream->fd, space, LC_SPACE_SIZE);
     if (size > 0) {
@@ -203,10 +273,7 @@ static bool send_output(struct lc_stream *stream)
 
     if (left == 0)
         return true;
-    if (stream->is_socket)
-        size = send(stream->fd, data, left, MSG_NOSIGNAL);
-    else
-        size = write(stream->fd, data, left);
+    size = stream_send(stream, data, left);
     if (size >= 0) {
         lc_buffer_consume(stream->loop->host, &stream->output, (size_t)size);
         return true;
@@ -280,6 +347,7 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
 {
     struct lc_host *host = loop->host;
     struct lc_stream *stream;
+    struct stat info;
 
     if (host->space == NULL)
         host->space = lc_realloc(host, NULL, 0, LC_SPACE_SIZE);
@@ -297,11 +365,16 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
     stream->handler = LC_NO_ANCHOR;
     stream->fd = fd;
     stream->is_socket = kind == LC_STREAM_SOCKET;
+    stream->by_message = stream->is_socket;
     stream->can_read = kind != LC_STREAM_WRITE_PIPE;
     stream->can_write = kind != LC_STREAM_READ_PIPE;
     stream->high = HIGH_WATER;
     stream->low = LOW_WATER;
     stream->delay = (unsigned char)delay;
+    if (!stream->is_socket && fstat(fd, &info) == 0) {
+        stream->by_message = S_ISSOCK(info.st_mode);
+        stream->tells_end = !stream->can_read && !S_ISCHR(info.st_mode);
+    }
     ev_io_init(&stream->in, on_readable, fd, EV_READ);
     ev_io_init(&stream->out, on_writable, fd, EV_WRITE);
     lc_entry_init(&stream->readable, &readable_entry);
@@ -342,10 +415,7 @@ void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, s
     if (size == 0)
         return;
     if (lc_buffer_size(&stream->output) == 0) {
-        if (stream->is_socket)
-            sent = send(stream->fd, data, size, MSG_NOSIGNAL);
-        else
-            sent = write(stream->fd, data, size);
+        sent = stream_send(stream, data, size);
         if (sent < 0 && !is_temporary(errno)) {
             lc_stream_abort(stream, errno);
             return;

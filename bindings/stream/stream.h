@@ -9,6 +9,7 @@
 #ifndef LC_STREAM_H
 #define LC_STREAM_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,15 @@ struct lc_stream_user {
     void (*lost)(lua_State *L, struct lc_stream *stream);
 };
 
+/* The name of one end of an internet connection; any other family: unknown. */
+struct lc_socket_name {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    };
+};
+
 struct lc_stream {
     struct lc_link link; /* loop->streams while it is open */
     struct lc_loop *loop;
@@ -68,8 +78,12 @@ struct lc_stream {
     int handler;              /* anchor of that task */
     struct lc_link drainers;  /* for room in the output; before the beginning: for that */
     struct lc_link closers;   /* for the end */
+    struct lc_socket_name peer;
+    struct lc_socket_name own; /* filled in when the descriptor is closed */
     int error;
     bool is_socket;
+    bool by_message; /* recv and send: a socket, also where it serves as a pipe */
+    bool tells_end;  /* a write pipe that is watched for the end of its reader */
     bool can_read;
     bool can_write;
     bool started;     /* `made` was called */
@@ -84,7 +98,7 @@ struct lc_stream {
 
 enum lc_stream_kind { LC_STREAM_SOCKET, LC_STREAM_READ_PIPE, LC_STREAM_WRITE_PIPE };
 
-/* New stream of a non-blocking descriptor, which it owns from then on; its beginning comes after `delay`
+/* New stream of a descriptor, non-blocking unless it is a socket, which it owns from then on; its beginning comes after `delay`
  * more ticks. With one reference, the caller's. NULL: no memory, the descriptor is the caller's. */
 struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kind kind,
                                 const struct lc_stream_user *user, unsigned delay);
@@ -111,6 +125,8 @@ void lc_stream_abort(struct lc_stream *stream, int error);
 void lc_push_address(lua_State *L, const struct sockaddr *address, socklen_t size);
 /* Pushes the address of the descriptor's own end or of its peer; nil where there is none. [-0, +1, m] */
 void lc_push_socket_name(lua_State *L, int fd, bool peer);
+/* The same of a stream, also when it is closed. [-0, +1, m] */
+void lc_push_stream_name(lua_State *L, const struct lc_stream *stream, bool peer);
 void lc_open_address(lua_State *L, struct lc_host *host);
 
 #endif

@@ -271,8 +271,7 @@ static int writer_close(lua_State *L)
     return 0;
 }
 
-/* __close: closes and waits for the end; an error of the connection is no error of the block. */
-static int writer_leave_k(lua_State *L, int status, lua_KContext ctx)
+static int leave_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_task *task = lc_host_of(L)->current;
 
@@ -282,9 +281,8 @@ static int writer_leave_k(lua_State *L, int status, lua_KContext ctx)
     return lc_wait_end(L, task) ? lua_error(L) : 0;
 }
 
-static int writer_leave(lua_State *L)
+int lc_stream_leave(lua_State *L, struct lc_stream *stream)
 {
-    struct lc_stream *stream = check_stream(L, "close");
     struct lc_host *host = lc_host_of(L);
     struct lc_task *task;
 
@@ -295,7 +293,12 @@ static int writer_leave(lua_State *L)
     task = lc_wait_task(L, host, "StreamWriter:close");
     lc_list_append(&stream->closers, &task->waiter.link);
     lc_wait_begin(L, task, &close_wait, 1);
-    return lc_wait_yield(L, task, 0, writer_leave_k);
+    return lc_wait_yield(L, task, 0, leave_k);
+}
+
+static int writer_leave(lua_State *L)
+{
+    return lc_stream_leave(L, check_stream(L, "close"));
 }
 
 static int writer_abort(lua_State *L)

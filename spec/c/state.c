@@ -53,6 +53,25 @@ const char state_work[] =
     "  end)\n"
     "  assert(not ok and #e.exceptions == 1)\n"
     "end\n"
+    "local function streams()\n"
+    "  local reader = lucio.StreamReader{limit = 16}\n"
+    "  local read = lucio.create_task(reader.readexactly, reader, 6)\n"
+    "  lucio.sleep(0)\n"
+    "  reader:feed_data('abc')\n"
+    "  reader:feed_data('defline\\nrest')\n"
+    "  assert(read:await() == 'abcdef' and reader:readline() == 'line\\n')\n"
+    "  reader:feed_eof()\n"
+    "  assert(not pcall(reader.readuntil, reader, {'x', 'yz'}) and reader:at_eof())\n"
+    "  local function echo(reader, writer)\n"
+    "    for line in reader:lines(true) do writer:write(line) end\n"
+    "  end\n"
+    "  local name = '\\0lucio-' .. tostring({})\n"
+    "  local server <close> = lucio.start_unix_server(echo, name)\n"
+    "  local reader, writer <close> = lucio.open_unix_connection(name)\n"
+    "  writer:writelines{'one\\n', 'two\\n'}\n"
+    "  writer:drain()\n"
+    "  assert(reader:readuntil('two\\n') == 'one\\ntwo\\n')\n"
+    "end\n"
     "local function others()\n"
     "  local future = lucio.Future()\n"
     "  future:add_done_callback(function() end)\n"
@@ -92,7 +111,7 @@ const char state_work[] =
     "    function() assert(require 'm' == 'm') end)\n"
     "end\n"
     "function main()\n"
-    "  queues() cancels() groups() others() functions_of_lua()\n"
+    "  queues() cancels() groups() others() functions_of_lua() streams()\n"
     "  return 'done'\n"
     "end\n";
 
@@ -102,8 +121,10 @@ void state_open(lua_State *L)
     luaL_requiref(L, "coroutine", luaopen_coroutine, 1);
     luaL_requiref(L, "package", luaopen_package, 1);
     luaL_requiref(L, "string", luaopen_string, 1);
+    luaL_requiref(L, "table", luaopen_table, 1);
+    luaL_requiref(L, "math", luaopen_math, 1);
     luaL_requiref(L, "lucio", luaopen_lucio, 1);
-    lua_pop(L, 5);
+    lua_pop(L, 7);
 }
 
 static int protected_open(lua_State *L)

@@ -210,6 +210,16 @@ describe("StreamWriter", function()
     end)
   end)
 
+  case("API.md rule 4: a reader closes with its block", function()
+    connected(wait_for_end, function(reader, writer)
+      do
+        local _ <close> = reader
+      end
+      assert.is_true(writer:is_closing())
+      assert.are.equal("", reader:read())
+    end)
+  end)
+
   case("API.md rule 4: a writer closes with its block", function()
     connected(wait_for_end, function(_, writer)
       do

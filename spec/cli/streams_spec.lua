@@ -1,0 +1,56 @@
+-- Streams over descriptors that the command was started with. [IO2]
+local command = require "spec.cli.command"
+
+local function run(argv)
+  local r = command.run(argv)
+  assert.are.equal("", r.err)
+  return r
+end
+
+describe("connect_stdin", function()
+  it("reads a pipe, also after collections, while tasks go on", function()
+    local r = run{
+      input = "echo one; sleep 0.2; echo two; printf rest",
+      script = [[
+        local lucio = require "lucio"
+        local ticks = 0
+        local ticker = lucio.create_task(function()
+          while true do
+            lucio.sleep(0.01)
+            ticks = ticks + 1
+          end
+        end)
+        local reader = lucio.connect_stdin()
+        for line in reader:lines() do
+          print(line)
+          collectgarbage()
+        end
+        print(ticks > 3, reader:at_eof())
+        ticker:cancel()
+      ]]}
+    assert.are.equal("one\ntwo\nrest\ntrue\ttrue\n", r.out)
+  end)
+
+  it("leaves what other processes share as it was", function()
+    local r = run{
+      input = "echo x",
+      script = [[
+        local lucio = require "lucio"
+        local reader <close> = lucio.connect_stdin()
+        assert(reader:readline() == "x\n")
+        -- the flags of descriptor 0, whose last digits but three say O_NONBLOCK (04000)
+        for line in io.lines("/proc/self/fdinfo/0") do
+          local flags = line:match("^flags:%s*(%d+)")
+          if flags then print(tonumber(flags, 8) & 2048) end
+        end
+      ]]}
+    assert.are.equal("0\n", r.out)
+  end)
+
+  it("takes no regular file", function()
+    local r = run{stdin = "text", script = [[
+      print(pcall(require("lucio").connect_stdin))
+    ]]}
+    assert.matches("false\t.*Pipe transport is for pipes/sockets only", r.out)
+  end)
+end)
