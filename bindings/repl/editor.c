@@ -17,15 +17,17 @@
 #include <unistd.h>
 #include <wchar.h>
 
-#include <histedit.h>
-
 #include "keys.h"
 #include "layout.h"
+#include "libedit.h"
 #include "line_reader.h"
 
 #define HISTORY_LENGTH 1000
 #define CONTROL_D      0x04
 #define TAB            0x09
+
+/* The functions of the one libedit; set before the first editor is made. */
+static const struct lc_libedit *lib;
 
 struct editor {
     struct lc_line_reader reader;
@@ -55,7 +57,7 @@ static int get_character(EditLine *el, wchar_t *character)
     struct editor *editor;
     unsigned char byte;
 
-    el_get(el, EL_CLIENTDATA, &editor);
+    lib->el_get(el, EL_CLIENTDATA, &editor);
     while (editor->key_taken == editor->key_size) {
         if (read(STDIN_FILENO, &byte, 1) != 1)
             return -1;
@@ -80,7 +82,7 @@ static char *get_prompt(EditLine *el)
     struct editor *editor;
     static char none[] = "";
 
-    el_get(el, EL_CLIENTDATA, &editor);
+    lib->el_get(el, EL_CLIENTDATA, &editor);
     return editor->prompt != NULL ? editor->prompt : none;
 }
 
@@ -96,7 +98,8 @@ static int columns_now(void)
 /* The row of that place in the line, counted from the one where the prompt starts. */
 static int row_of(struct editor *editor, const wchar_t *end)
 {
-    return lc_layout_row(columns_now(), get_prompt(editor->el), el_wline(editor->el)->buffer, end);
+    return lc_layout_row(columns_now(), get_prompt(editor->el), lib->el_wline(editor->el)->buffer,
+                         end);
 }
 
 /* ---- the line ---- */
@@ -110,7 +113,7 @@ static void editor_begin(struct lc_line_reader *reader, const char *prompt)
     editor->prompt = strdup(prompt);
     editor->keys.count = 0;
     editor->columns = columns_now();
-    el_set(editor->el, EL_UNBUFFERED, 1);
+    lib->el_set(editor->el, EL_UNBUFFERED, 1);
     uselocale(outer);
 }
 
@@ -165,11 +168,11 @@ static enum lc_line_event insert_text(struct editor *editor, const char *text)
 {
     int count;
 
-    if (el_insertstr(editor->el, text) == 0) {
+    if (lib->el_insertstr(editor->el, text) == 0) {
         editor->key[0] = TAB;
         editor->key_taken = 0;
         editor->key_size = 1;
-        el_wgets(editor->el, &count);
+        lib->el_wgets(editor->el, &count);
         editor->key_taken = editor->key_size = 0;
     }
     return LC_LINE_MORE;
@@ -186,7 +189,7 @@ static void editor_insert(struct lc_line_reader *reader, const char *text)
 /* Up to the prompt's row, to its start, and clear from there (ECMA-48: CUU, ED). */
 static void clear_line(struct editor *editor)
 {
-    int row = row_of(editor, el_wline(editor->el)->cursor);
+    int row = row_of(editor, lib->el_wline(editor->el)->cursor);
 
     if (row > 0)
         fprintf(editor->output, "\033[%dA", row);
@@ -198,9 +201,9 @@ static void draw_all(struct editor *editor)
 {
     if (editor->columns != columns_now()) {
         editor->columns = columns_now();
-        el_resize(editor->el);
+        lib->el_resize(editor->el);
     }
-    el_set(editor->el, EL_REFRESH);
+    lib->el_set(editor->el, EL_REFRESH);
 }
 
 static void editor_hide(struct lc_line_reader *reader)
@@ -228,8 +231,8 @@ static void editor_renew(struct lc_line_reader *reader)
     if (tcgetattr(STDIN_FILENO, &mode) != 0 || !(mode.c_lflag & ICANON))
         return;
     outer = uselocale(editor->locale);
-    el_set(editor->el, EL_PREP_TERM, 0);
-    el_set(editor->el, EL_PREP_TERM, 1);
+    lib->el_set(editor->el, EL_PREP_TERM, 0);
+    lib->el_set(editor->el, EL_PREP_TERM, 1);
     draw_all(editor);
     uselocale(outer);
 }
@@ -245,7 +248,7 @@ static bool is_pasted(void)
 /* Lets libedit act upon the key at hand. */
 static enum lc_line_event use_key(struct editor *editor)
 {
-    const LineInfoW *line = el_wline(editor->el);
+    const LineInfoW *line = lib->el_wline(editor->el);
 
     if (editor->key_size == 1 && editor->key[0] == TAB && is_pasted())
         return insert_text(editor, "\t");
@@ -256,9 +259,9 @@ static enum lc_line_event use_key(struct editor *editor)
     while (editor->key_taken < editor->key_size) {
         int count = 0;
 
-        if (el_wgets(editor->el, &count) == NULL && count <= 0 && errno == EINTR)
+        if (lib->el_wgets(editor->el, &count) == NULL && count <= 0 && errno == EINTR)
             return LC_LINE_MORE;
-        line = el_wline(editor->el);
+        line = lib->el_wline(editor->el);
         if (line->lastchar > line->buffer && line->lastchar[-1] == '\n')
             return report(editor, LC_LINE_DONE, line->buffer, line->lastchar - 1);
     }
@@ -303,14 +306,14 @@ static void editor_end(struct lc_line_reader *reader, bool leave)
     locale_t outer = uselocale(editor->locale);
 
     if (leave) {
-        const LineInfoW *line = el_wline(editor->el);
+        const LineInfoW *line = lib->el_wline(editor->el);
         int rows = row_of(editor, line->lastchar) - row_of(editor, line->cursor);
 
         for (; rows >= 0; rows--)
             fputc('\n', editor->output);
         fflush(editor->output);
     }
-    el_set(editor->el, EL_UNBUFFERED, 0);
+    lib->el_set(editor->el, EL_UNBUFFERED, 0);
     uselocale(outer);
 }
 
@@ -320,7 +323,7 @@ static void editor_add_history(struct lc_line_reader *reader, const char *line)
     locale_t outer = uselocale(editor->locale);
     HistEvent event;
 
-    history(editor->history, &event, H_ENTER, line);
+    lib->history(editor->history, &event, H_ENTER, line);
     uselocale(outer);
 }
 
@@ -330,9 +333,9 @@ static void editor_free(struct lc_line_reader *reader)
     locale_t outer = uselocale(editor->locale);
 
     if (editor->el != NULL)
-        el_end(editor->el);
+        lib->el_end(editor->el);
     if (editor->history != NULL)
-        history_end(editor->history);
+        lib->history_end(editor->history);
     if (editor->output != NULL)
         fclose(editor->output);
     uselocale(outer);
@@ -387,7 +390,7 @@ static void bind_keys(EditLine *el)
     };
 
     for (size_t i = 0; i < sizeof bindings / sizeof bindings[0]; i++)
-        el_set(el, EL_BIND, bindings[i][0], bindings[i][1], NULL);
+        lib->el_set(el, EL_BIND, bindings[i][0], bindings[i][1], NULL);
 }
 
 /* False: no memory, or no terminal that libedit can serve. */
@@ -403,22 +406,22 @@ static bool set_up(struct editor *editor)
         close(output);
         return false;
     }
-    editor->history = history_init();
-    editor->el = el_init("lucio", stdin, editor->output, stderr);
+    editor->history = lib->history_init();
+    editor->el = lib->el_init("lucio", stdin, editor->output, stderr);
     if (editor->history == NULL || editor->el == NULL)
         return false;
-    history(editor->history, &event, H_SETSIZE, HISTORY_LENGTH);
-    history(editor->history, &event, H_SETUNIQUE, 1);
-    el_set(editor->el, EL_CLIENTDATA, editor);
-    el_set(editor->el, EL_EDITOR, "emacs");
-    el_set(editor->el, EL_SIGNAL, 0);
-    el_set(editor->el, EL_HIST, history, editor->history);
-    el_set(editor->el, EL_PROMPT, get_prompt);
-    el_wset(editor->el, EL_ADDFN, L"lucio-draw", L"shows the line", draw_line);
+    lib->history(editor->history, &event, H_SETSIZE, HISTORY_LENGTH);
+    lib->history(editor->history, &event, H_SETUNIQUE, 1);
+    lib->el_set(editor->el, EL_CLIENTDATA, editor);
+    lib->el_set(editor->el, EL_EDITOR, "emacs");
+    lib->el_set(editor->el, EL_SIGNAL, 0);
+    lib->el_set(editor->el, EL_HIST, lib->history, editor->history);
+    lib->el_set(editor->el, EL_PROMPT, get_prompt);
+    lib->el_wset(editor->el, EL_ADDFN, L"lucio-draw", L"shows the line", draw_line);
     bind_keys(editor->el);
-    el_source(editor->el, NULL);
-    el_set(editor->el, EL_BIND, "^I", "lucio-draw", NULL);
-    el_wset(editor->el, EL_GETCFN, get_character);
+    lib->el_source(editor->el, NULL);
+    lib->el_set(editor->el, EL_BIND, "^I", "lucio-draw", NULL);
+    lib->el_wset(editor->el, EL_GETCFN, get_character);
     return true;
 }
 
@@ -431,7 +434,8 @@ struct lc_line_reader *lc_editor_new(void)
 
     if (terminal == NULL || terminal[0] == '\0' || strcmp(terminal, "dumb") == 0)
         return NULL;
-    editor = calloc(1, sizeof *editor);
+    lib = lc_libedit_load();
+    editor = lib != NULL ? calloc(1, sizeof *editor) : NULL;
     if (editor == NULL)
         return NULL;
     editor->reader.type = &editor_type;
