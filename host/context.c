@@ -192,22 +192,46 @@ void lc_callback_call_end(lua_State *L, struct lc_host *host)
 
 /* ---- Lua: variables ---- */
 
+void lc_context_var_new(lua_State *L, struct lc_host *host, bool has_default)
+{
+    int name = lua_gettop(L) - has_default;
+    struct context_var *var;
+
+    var = lc_new_object(L, host, &context_var_type, LC_REF_CONTEXT_VAR, sizeof *var, 2);
+    lua_pushvalue(L, name);
+    lua_setiuservalue(L, -2, 1);
+    if (has_default) {
+        lua_pushvalue(L, name + 1);
+        lua_setiuservalue(L, -2, 2);
+    }
+    var->has_default = has_default;
+    lua_replace(L, name);
+    lua_settop(L, name);
+}
+
+bool lc_context_var_push(lua_State *L, int idx, bool *has_default)
+{
+    struct context_var *var = lc_to_object(L, idx, &context_var_type);
+
+    if (var == NULL)
+        return false;
+    idx = lua_absindex(L, idx);
+    lua_getiuservalue(L, idx, 1);
+    lua_getiuservalue(L, idx, 2);
+    *has_default = var->has_default;
+    return true;
+}
+
 /* lucio.ContextVar(name, default?) */
 static int lucio_context_var(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    struct context_var *var;
-    int n = lua_gettop(L);
+    bool has_default = lua_gettop(L) >= 2;
 
     if (lua_type(L, 1) != LUA_TSTRING)
         lc_raise_argument(L, host, LC_TYPE_ERROR, "ContextVar", 1, "string", 1);
-    lua_settop(L, 2);
-    var = lc_new_object(L, host, &context_var_type, LC_REF_CONTEXT_VAR, sizeof *var, 2);
-    lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 3, 1);
-    lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 3, 2);
-    var->has_default = n >= 2;
+    lua_settop(L, 1 + has_default);
+    lc_context_var_new(L, host, has_default);
     return 1;
 }
 
@@ -270,6 +294,36 @@ static void context_put(lua_State *L, int ctx, int var)
     lua_rawset(L, map);
     lua_setiuservalue(L, ctx, 1);
     lua_settop(L, value - 1);
+}
+
+void lc_context_var_set(lua_State *L, struct lc_host *host)
+{
+    int var = lua_gettop(L) - 1;
+
+    push_current_made(L, host);
+    push_stored(L, var + 1);
+    context_put(L, var + 2, var);
+    lua_settop(L, var - 1);
+}
+
+void lc_context_push_map(lua_State *L, struct lc_host *host)
+{
+    push_current(L, host);
+    if (lua_isnil(L, -1))
+        return;
+    lua_getiuservalue(L, -1, 1);
+    lua_replace(L, -2);
+}
+
+void lc_context_unstore(lua_State *L)
+{
+    unstore_top(L);
+}
+
+void lc_context_clear(lua_State *L, struct lc_host *host)
+{
+    if (host->base_context != LC_NO_ANCHOR)
+        lc_anchor_drop(L, host, &host->base_context);
 }
 
 /* var:set(value) -> token */

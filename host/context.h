@@ -39,6 +39,19 @@ void lc_context_check(lua_State *L, struct lc_host *host, int idx, const char *w
  * the first call (RU6). [-0, +1, m] */
 void lc_context_push_runner(lua_State *L, struct lc_host *host, int idx);
 
+/* If the value at `idx` is a context variable: pushes its name and its default. [-0, +(0|2), -] */
+bool lc_context_var_push(lua_State *L, int idx, bool *has_default);
+/* Pops a name and, if there is one, a default: pushes a new variable. [-(1|2), +1, m] */
+void lc_context_var_new(lua_State *L, struct lc_host *host, bool has_default);
+/* Sets the variable below the value on top in the context of the code that runs. [-2, +0, m] */
+void lc_context_var_set(lua_State *L, struct lc_host *host);
+/* Pushes the table variable -> value of the current context, which nobody may change, or nil; what stands
+ * for nil in it is turned into nil on top by the other function. [-0, +1, -] [-1, +1, -] */
+void lc_context_push_map(lua_State *L, struct lc_host *host);
+void lc_context_unstore(lua_State *L);
+/* Outside of any loop: there is no variable set any more. [-0, +0, -] */
+void lc_context_clear(lua_State *L, struct lc_host *host);
+
 /* Around a callback: its context (or nil) is on top. [-1, +0, m] */
 void lc_callback_call_begin(lua_State *L, struct lc_host *host);
 void lc_callback_call_end(lua_State *L, struct lc_host *host);

@@ -158,8 +158,8 @@ void lc_errands_abandon(lua_State *L, struct lc_loop *loop)
         lc_list_unlink(&errand->link);
         lc_anchor_drop(L, loop->host, &errand->future);
         loop->workers--;
-        if (type->abandon != NULL)
-            type->abandon(L, errand);
+        if (type->abandon != NULL && type->abandon(errand))
+            box->users--;
     }
     loop->errand_box = NULL;
     box_leave(box);

@@ -21,8 +21,9 @@ struct lc_loop;
 
 struct lc_errand_type {
     struct lc_entry_type entry; /* run: it was posted; forget: the same, but the loop closes */
-    /* The loop closes while the errand is under way: its thread goes on alone. NULL: nothing to do. */
-    void (*abandon)(lua_State *L, struct lc_errand *errand);
+    /* The loop closes while the errand is under way. True: no thread has it, and it was freed; else its
+     * thread goes on alone. NULL: nothing to do. */
+    bool (*abandon)(struct lc_errand *errand);
 };
 
 struct lc_errand {

@@ -10,6 +10,8 @@
 
 /* Key of the lc_kind in a class table; its address is the key. */
 static const char kind_key;
+/* Key of the table of the classes made below one, by name; the last one of each name. */
+static const char children_key;
 
 struct class_def {
     const char *name;
@@ -299,11 +301,64 @@ static void class_new(lua_State *L, struct lc_host *host, int parent, enum lc_ki
     lua_setmetatable(L, -2);
 }
 
+enum lc_class lc_class_number(lua_State *L, const struct lc_host *host, int idx)
+{
+    int class = 0;
+
+    idx = lua_absindex(L, idx);
+    lc_host_push_ref(L, host, LC_REF_CLASSES);
+    for (int i = 1; i < LC_CLASS_COUNT && class == 0; i++) {
+        lua_rawgeti(L, -1, i);
+        if (lua_rawequal(L, -1, idx))
+            class = i;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return (enum lc_class) class;
+}
+
+/* The parent finds it again by its name while it is in use. */
+void lc_class_new_child(lua_State *L, struct lc_host *host, int parent)
+{
+    enum lc_kind kind;
+
+    lua_rawgetp(L, parent, &kind_key);
+    kind = (enum lc_kind)lua_tointeger(L, -1);
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    class_new(L, host, parent, kind);
+    if (lc_is_exception_group_class(L, parent))
+        lc_exception_group_class_init(L, host);
+    if (lua_rawgetp(L, parent, &children_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_createtable(L, 0, 1);
+        lua_pushliteral(L, "v");
+        lua_setfield(L, -2, "__mode");
+        lua_setmetatable(L, -2);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, parent, &children_key);
+    }
+    lua_pushvalue(L, -3);
+    lua_pushvalue(L, -3);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+    lua_replace(L, -2);
+}
+
+void lc_class_find_child(lua_State *L, int parent)
+{
+    if (lua_rawgetp(L, parent, &children_key) != LUA_TTABLE)
+        return;
+    lua_pushvalue(L, -2);
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+}
+
 /* lucio.exception(name, parent?) -> class [-0, +1, v] */
 static int lucio_exception(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    enum lc_kind kind;
 
     lua_settop(L, 2);
     if (lua_type(L, 1) != LUA_TSTRING)
@@ -317,12 +372,8 @@ static int lucio_exception(lua_State *L)
                  "bad argument #2 to 'exception' (error class expected, got %s)",
                  luaL_typename(L, 2));
     }
-    lua_rawgetp(L, 2, &kind_key);
-    kind = (enum lc_kind)lua_tointeger(L, -1);
     lua_pushvalue(L, 1);
-    class_new(L, host, 2, kind);
-    if (lc_is_exception_group_class(L, 2))
-        lc_exception_group_class_init(L, host);
+    lc_class_new_child(L, host, 2);
     return 1;
 }
 

@@ -93,6 +93,12 @@ int lc_raise_errno(lua_State *L, struct lc_host *host, int number, const char *f
 /* [-0, +0, -] */
 enum lc_kind lc_error_kind(lua_State *L, int idx);
 bool lc_error_is(lua_State *L, const struct lc_host *host, int idx, enum lc_class class);
+/* The number of the class at `idx`; 0: it is none of lucio's own. */
+enum lc_class lc_class_number(lua_State *L, const struct lc_host *host, int idx);
+/* Pushes the class that was made last with the name on top below the one at `parent`, or nil. [-0, +1, -] */
+void lc_class_find_child(lua_State *L, int parent);
+/* Replaces the name on top by a new class below the one at `parent`. [-1, +1, m] */
+void lc_class_new_child(lua_State *L, struct lc_host *host, int parent);
 /* Whether the value at `idx` is a class of errors. */
 bool lc_is_class(lua_State *L, int idx);
 /* Whether the error at `idx` is an instance of the class at `class_idx`. */

@@ -177,35 +177,47 @@ static void choose_class(lua_State *L, struct lc_host *host, int members)
     lua_pop(L, 1);
 }
 
+void lc_exception_group_fill(lua_State *L, struct lc_host *host, int group)
+{
+    int message = lua_gettop(L) - 1, members = message + 1, view = message + 2;
+    struct lc_object *record;
+
+    view_push(L, host, members);
+    lua_createtable(L, 2, 1);
+    lua_pushvalue(L, message);
+    lua_rawseti(L, -2, 1);
+    lua_pushvalue(L, view);
+    lua_rawseti(L, -2, 2);
+    lua_pushinteger(L, 2);
+    lua_setfield(L, -2, "n");
+    lua_pushliteral(L, "args");
+    lua_insert(L, -2);
+    lua_rawset(L, group);
+    record = lua_newuserdatauv(L, sizeof *record, RECORD_COUNT);
+    record->type = &record_type;
+    lua_pushvalue(L, message);
+    lua_setiuservalue(L, -2, RECORD_MESSAGE);
+    lua_pushvalue(L, members);
+    lua_setiuservalue(L, -2, RECORD_MEMBERS);
+    lua_pushvalue(L, view);
+    lua_setiuservalue(L, -2, RECORD_VIEW);
+    lua_rawsetp(L, group, &record_key);
+    lua_settop(L, message - 1);
+}
+
 int lc_exception_group_construct(lua_State *L, struct lc_host *host)
 {
-    enum { CLASS = 1, MESSAGE, MEMBERS, VIEW, GROUP };
-    struct lc_object *record;
+    enum { CLASS = 1, MESSAGE, MEMBERS, GROUP };
 
     lua_settop(L, MEMBERS);
     if (lua_type(L, MESSAGE) != LUA_TSTRING)
         lc_raise_argument(L, host, LC_TYPE_ERROR, "ExceptionGroup", 1, "string", MESSAGE);
     copy_list(L, host, MEMBERS);
     choose_class(L, host, MEMBERS);
-    view_push(L, host, MEMBERS);
     lua_createtable(L, 0, 4);
-    lua_createtable(L, 2, 1);
     lua_pushvalue(L, MESSAGE);
-    lua_rawseti(L, -2, 1);
-    lua_pushvalue(L, VIEW);
-    lua_rawseti(L, -2, 2);
-    lua_pushinteger(L, 2);
-    lua_setfield(L, -2, "n");
-    lua_setfield(L, GROUP, "args");
-    record = lua_newuserdatauv(L, sizeof *record, RECORD_COUNT);
-    record->type = &record_type;
-    lua_pushvalue(L, MESSAGE);
-    lua_setiuservalue(L, -2, RECORD_MESSAGE);
     lua_pushvalue(L, MEMBERS);
-    lua_setiuservalue(L, -2, RECORD_MEMBERS);
-    lua_pushvalue(L, VIEW);
-    lua_setiuservalue(L, -2, RECORD_VIEW);
-    lua_rawsetp(L, GROUP, &record_key);
+    lc_exception_group_fill(L, host, GROUP);
     lua_pushvalue(L, CLASS);
     lua_setmetatable(L, GROUP);
     return 1;

@@ -23,6 +23,10 @@ void lc_exception_group_class_init(lua_State *L, struct lc_host *host);
 /* Whether the class at `idx` had that. [-0, +0, -] */
 bool lc_is_exception_group_class(lua_State *L, int idx);
 
+/* Makes the error object at `group`, whose class is one of groups, a group of the message and the list of
+ * members on top. The caller vouches for them. [-2, +0, m] */
+void lc_exception_group_fill(lua_State *L, struct lc_host *host, int group);
+
 /* The call of such a class: (class, message, list) -> group. [-0, +1, e] */
 int lc_exception_group_construct(lua_State *L, struct lc_host *host);
 /* Replaces the list of error objects on top by a group without a class of its own. [-1, +1, e] */

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "error.h"
 #include "loop.h"
+#include "pool.h"
 #include "report.h"
 #include "sink.h"
 #include "task.h"
@@ -108,6 +109,7 @@ static int host_gc(lua_State *L)
 
         lc_loop_close(L, loop);
     }
+    lc_pools_close(host);
     host->closed = true;
     lc_sinks_close(host);
     if (host->on_close != NULL)
@@ -208,6 +210,7 @@ struct lc_host *lc_host_open(lua_State *L)
     lc_list_init(&host->loops);
     lc_list_init(&host->old_loops);
     lc_list_init(&host->sinks);
+    lc_list_init(&host->pools);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, host_gc);
     lua_setfield(L, -2, "__gc");

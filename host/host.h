@@ -80,6 +80,14 @@ enum lc_ref {
     LC_REF_TRACED,   /* table with weak keys and values: coroutine -> error, see traceback.h */
     LC_REF_LOAD,
     LC_REF_LOADING, /* table with weak values: name of a module that a task loads -> its load */
+    LC_REF_EXECUTOR,
+    LC_REF_MAP,
+    LC_REF_SHARED,
+    LC_REF_SHARED_LOCK,
+    LC_REF_CROSSED, /* see crossing.h */
+    LC_REF_LOCALS,  /* table: key -> thread-local table */
+    LC_REF_DUMPS,   /* table with weak keys: function -> bytecode */
+    LC_REF_LOADED,  /* table: bytecode -> function; 1: how many */
     LC_REF_EAGER_FACTORY,
     LC_REF_C_FUNCTION,
     LC_REF_READER,
@@ -167,6 +175,12 @@ struct lc_host {
     struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
     struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
     char *space;                  /* where descriptors are read to; NULL until something is */
+    struct lc_link pools;         /* worker threads, see pool.h */
+    struct lc_worker *worker;     /* the one whose state this is, or NULL */
+    bool confined;        /* by the embedding program: no state without its limits is made */
+    uint64_t crossing_id; /* of the keys that this state makes, see crossing.h */
+    uint64_t crossed;     /* how many it made */
+    unsigned executors;   /* how many default names of executors were given */
     int refs[LC_REF_COUNT];
 };
 

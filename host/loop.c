@@ -11,6 +11,7 @@
 #include "error.h"
 #include "guest.h"
 #include "host.h"
+#include "pool.h"
 #include "report.h"
 #include "signals.h"
 #include "streams.h"
@@ -250,6 +251,11 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     loop->ev = NULL;
     lc_anchor_drop(L, host, &loop->exception_handler);
     lc_anchor_drop(L, host, &loop->task_factory);
+    /* its threads end when they have no job; who waits for them is the host */
+    if (loop->executor_pool != NULL)
+        lc_pool_close(loop->executor_pool);
+    loop->executor_pool = NULL;
+    lc_anchor_drop(L, host, &loop->executor);
     lc_anchor_drop(L, host, &loop->raised);
     lc_list_unlink(&loop->link);
     lc_list_append(&host->old_loops, &loop->link);

@@ -22,6 +22,7 @@
 struct lc_errand_box;
 struct lc_future;
 struct lc_host;
+struct lc_pool;
 struct lc_task;
 
 enum lc_loop_state { LC_LOOP_IDLE, LC_LOOP_RUNNING, LC_LOOP_CLOSED };
@@ -82,8 +83,11 @@ struct lc_loop {
     bool has_raised;
     int raised;            /* anchor of the error that leaves the run call */
     int exception_handler; /* anchors, or LC_NO_ANCHOR */
+    int executor;          /* the default one, of the pool below */
     int task_factory;
-    const void *object; /* the Loop object; who runs the loop holds it */
+    struct lc_pool *executor_pool; /* NULL: none was needed yet */
+    bool executor_ended;           /* it was shut down, and there is no other one */
+    const void *object;            /* the Loop object; who runs the loop holds it */
 };
 
 /* New open loop. NULL: no memory or no such backend. [-0, +0, -] */

@@ -320,6 +320,21 @@ void lc_traceback_pass(lua_State *L, struct lc_host *host, int from, int to)
     lua_pop(L, 1);
 }
 
+void lc_traceback_arrive(lua_State *L, struct lc_host *host)
+{
+    if (lua_type(L, -1) != LUA_TSTRING) {
+        lua_pop(L, 1);
+        return;
+    }
+    if (!lc_is_error(L, -2)) {
+        set_last(L, host, -2, true);
+        return;
+    }
+    lua_pushliteral(L, "traceback");
+    lua_insert(L, -2);
+    lua_rawset(L, -3);
+}
+
 void lc_traceback_inherit(lua_State *L, struct lc_host *host, int from)
 {
     int error = lua_gettop(L);

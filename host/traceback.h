@@ -40,6 +40,9 @@ void lc_traceback_restore(lua_State *L, struct lc_host *host, int idx);
 /* The bare value at `from` left a coroutine, and is raised in L as the value at `to`. [-0, +0, m] */
 void lc_traceback_pass(lua_State *L, struct lc_host *host, int from, int to);
 
+/* The text on top is the traceback of the error below it, which came from another state. [-1, +0, m] */
+void lc_traceback_arrive(lua_State *L, struct lc_host *host);
+
 /* The error object on top is raised in the place of the error at `from`, by a C function that runs
  * while L unwinds: the stack that is gone by now is taken from that one. [-0, +0, m] */
 void lc_traceback_inherit(lua_State *L, struct lc_host *host, int from);

@@ -20,12 +20,13 @@ static int lucio_exit(lua_State *L)
     return lua_error(L);
 }
 
-/* os.exit(code?, close?): in a loop it unwinds first; else logs are written. Upvalue 2: Lua's own. */
+/* os.exit(code?, close?): in a loop, or in a job of a worker, it unwinds first; else logs are written.
+ * Upvalue 2: Lua's own. */
 static int os_exit(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
-    if (host->loop == NULL) {
+    if (host->loop == NULL && host->worker == NULL) {
         lc_sinks_flush(host);
         lua_pushvalue(L, lua_upvalueindex(2));
         lua_insert(L, 1);

@@ -79,6 +79,8 @@ int luaopen_lucio(lua_State *L)
     lc_open_watchdog(L, host);
     lc_open_signal(L, host);
     lc_open_resolver(L, host);
+    lc_open_executor(L, host);
+    lc_open_default_executor(L, host);
     lc_open_coroutine(L, host);
     lc_open_standard(L, host);
     lc_open_generator(L, host);

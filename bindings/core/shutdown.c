@@ -12,6 +12,7 @@
 
 #include "core.h"
 #include "debug.h"
+#include "default_executor.h"
 #include "generator.h"
 #include "report.h"
 #include "run.h"
@@ -241,13 +242,13 @@ static int nothing(lua_State *L)
 }
 
 /* asyncio ends a run with two short tasks of its own, for generators and for the default executor. What
- * is queued when main ends still runs in their ticks, and they use up two default names. */
+ * is queued when main ends still runs in their ticks, and they use up two default names. Where there is
+ * neither, the body on top does nothing. [-1, +(0|1), -] */
 static enum lc_run run_last_ticks(lua_State *L, struct lc_loop *loop)
 {
     struct lc_task *task;
     enum lc_run how;
 
-    lua_pushcfunction(L, nothing);
     task = lc_task_new(L, loop, 0, 0, LC_TASK_PLAIN);
     how = lc_run_future(L, loop, &task->future);
     if (how == LC_RUN_RAISED)
@@ -265,11 +266,19 @@ bool lc_shut_down(lua_State *L, struct lc_loop *loop)
     begin_phase(L, loop);
     how = cancel_all(L, loop, 1);
     begin_phase(L, loop);
-    if (how == LC_RUN_STOPPED)
-        how =
-            lc_list_empty(&loop->generators) ? run_last_ticks(L, loop) : close_generators(L, loop);
-    if (how == LC_RUN_STOPPED)
+    if (how == LC_RUN_STOPPED && lc_list_empty(&loop->generators)) {
+        lua_pushcfunction(L, nothing);
         how = run_last_ticks(L, loop);
+    } else if (how == LC_RUN_STOPPED) {
+        how = close_generators(L, loop);
+    }
+    if (how == LC_RUN_STOPPED) {
+        if (loop->executor_pool != NULL)
+            lc_default_executor_push_end(L, loop->host);
+        else
+            lua_pushcfunction(L, nothing);
+        how = run_last_ticks(L, loop);
+    }
     /* What clean-up and the last ticks started is ended too, until nothing is left (RU4); not before
      * those ticks, in which asyncio lets it run. */
     begin_phase(L, loop);

@@ -20,7 +20,8 @@
  * calls them with lucio alone. Without such a file, what the function in C pushes is the module. It is
  * called without arguments, the host is its upvalue.
  */
-#define SUBMODULES(X) X(log, lc_open_log) X(pretty, NULL) X(streams, lc_open_streams)
+#define SUBMODULES(X)                                                                              \
+    X(log, lc_open_log) X(pretty, NULL) X(shared, lc_open_shared) X(streams, lc_open_streams)
 
 struct submodule {
     const char *name;

@@ -252,6 +252,9 @@ static int open_host(lua_State *L)
     lc_embed_open_functions(L, h);
     h->scratch = lc_anchor_reserve(L, host);
     open_loop(L, h, host);
+    host->confined = h->config.sandbox || h->config.step_instructions > 0 ||
+                     h->config.task_instructions > 0 || h->config.memory_limit > 0 ||
+                     (h->owns_state && !(h->config.libraries & LUCIO_LIB_PACKAGE));
     if (h->config.on_log != NULL)
         host->log = on_log;
     lc_embed_open_posts(h);

@@ -3,9 +3,9 @@ local assert = require "luassert"
 local child = require "spec.support.child"
 local lucio = require "lucio"
 
-local PAGES = {"combining", "command", "context", "debugging", "errors", "futures", "generators",
-  "groups", "log", "loop", "queues", "repl", "running", "stdlib", "synchronisation", "tasks",
-  "timeouts"}
+local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "futures",
+  "generators", "groups", "log", "loop", "queues", "repl", "running", "stdlib", "synchronisation",
+  "tasks", "timeouts"}
 
 -- The text of the first block of that language.
 local function block(page, language)

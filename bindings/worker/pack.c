@@ -1,0 +1,593 @@
+/*
+ * pack: Lua values into a parcel. Goes breadth first, by iteration: a value that is an object gets the
+ * next number where it is first seen, and what it contains follows when its turn comes. So the depth of
+ * a table is limited by memory alone.
+ * What cannot cross makes the packing stop; it is then done again from the start with notes of the way
+ * to each object, which the error names. So nobody pays for them who needs none.
+ */
+#include "parcel.h"
+
+#include <string.h>
+
+#include <lauxlib.h>
+
+#include "context.h"
+#include "core.h"
+#include "crossing.h"
+#include "exception_group.h"
+#include "shared.h"
+
+/* From this size on, a string is a block of its own. */
+#define BLOCK_SIZE 65536
+
+struct packer {
+    lua_State *L;
+    struct lc_host *host;
+    struct lc_parcel *parcel;
+    const struct lc_pack_names *names;
+    int objects;   /* index of the table: number -> object, object or upvalue's id -> number */
+    int paths;     /* index of the table number -> text, or 0 */
+    int count;     /* of objects */
+    int parent;    /* object whose contents are being packed; 0: none */
+    int root;      /* position of the value that is being packed, or came from */
+    char step[80]; /* from the parent to the value that is being packed; with notes only */
+};
+
+/* ---- bytes ---- */
+
+static void put_bytes(struct packer *packer, const void *bytes, size_t size)
+{
+    lc_parcel_put(packer->L, packer->parcel, bytes, size);
+}
+
+static void put_tag(struct packer *packer, enum lc_parcel_tag tag)
+{
+    char byte = (char)tag;
+
+    put_bytes(packer, &byte, 1);
+}
+
+static void put_size(struct packer *packer, size_t size)
+{
+    put_bytes(packer, &size, sizeof size);
+}
+
+static void put_text(struct packer *packer, const char *text, size_t size)
+{
+    put_size(packer, size);
+    put_bytes(packer, text, size);
+}
+
+static void put_numbered(struct packer *packer, enum lc_parcel_tag tag, size_t number)
+{
+    put_tag(packer, tag);
+    put_size(packer, number);
+}
+
+static void put_string(struct packer *packer, int idx)
+{
+    size_t size;
+    const char *text = lua_tolstring(packer->L, idx, &size);
+
+    if (size >= BLOCK_SIZE) {
+        put_numbered(packer, LC_TAG_BLOCK,
+                     lc_parcel_add_block(packer->L, packer->parcel, text, size));
+    } else {
+        put_tag(packer, LC_TAG_STRING);
+        put_text(packer, text, size);
+    }
+}
+
+/* ---- what cannot cross ---- */
+
+/* Pushes the way to the value that is being packed. */
+static void push_path(struct packer *packer)
+{
+    lua_State *L = packer->L;
+
+    if (packer->parent == 0) {
+        lua_pushliteral(L, "");
+        return;
+    }
+    lua_rawgeti(L, packer->paths, packer->parent);
+    lua_pushfstring(L, "%s%s%s", lua_tostring(L, -1), lua_rawlen(L, -1) > 0 ? " " : "",
+                    packer->step);
+    lua_replace(L, -2);
+}
+
+static void push_kind(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    if (lua_type(L, idx) == LUA_TTHREAD)
+        lua_pushliteral(L, "coroutine");
+    else if (lua_iscfunction(L, idx))
+        lua_pushliteral(L, "C function that no loaded module has");
+    else if (lua_type(L, idx) == LUA_TTABLE)
+        lua_pushliteral(L, "table with a metatable");
+    else
+        lua_pushstring(L, lc_type_name(L, idx));
+}
+
+/* The value at `idx` cannot cross. False: the packing has to be done again. */
+static bool refuse(struct packer *packer, int idx)
+{
+    const char *what = packer->names->what;
+    lua_State *L = packer->L;
+
+    idx = lua_absindex(L, idx);
+    if (packer->names->lenient) {
+        lc_push_text(L, idx);
+        put_string(packer, -1);
+        lua_pop(L, 1);
+        return true;
+    }
+    if (packer->paths == 0)
+        return false;
+    push_path(packer);
+    lua_pushstring(L, lua_rawlen(L, -1) > 0 ? ": " : "");
+    lua_concat(L, 2);
+    push_kind(packer, idx);
+    if (what != NULL)
+        lc_raise(L, packer->host, LC_TYPE_ERROR,
+                 "bad argument #%d to '%s' (%s%s cannot be passed to a worker)",
+                 packer->names->first + packer->root, what, lua_tostring(L, -2),
+                 lua_tostring(L, -1));
+    lc_raise(L, packer->host, LC_TYPE_ERROR, "result #%d of the job (%s%s cannot leave a worker)",
+             packer->names->first + packer->root, lua_tostring(L, -2), lua_tostring(L, -1));
+}
+
+/* With notes: what is packed next is the parent's field with the key at `idx`. */
+static void note_field(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    if (packer->paths == 0)
+        return;
+    lc_push_text(L, idx);
+    lua_pushfstring(L,
+                    lua_isinteger(L, idx)             ? "item %s"
+                    : lua_type(L, idx) == LUA_TSTRING ? "field '%s'"
+                                                      : "field [%s]",
+                    lua_tostring(L, -1));
+    strncpy(packer->step, lua_tostring(L, -1), sizeof packer->step - 1);
+    lua_pop(L, 2);
+}
+
+static void note_upvalue(struct packer *packer, const char *name)
+{
+    if (packer->paths == 0)
+        return;
+    lua_pushfstring(packer->L, "upvalue '%s'", name);
+    strncpy(packer->step, lua_tostring(packer->L, -1), sizeof packer->step - 1);
+    lua_pop(packer->L, 1);
+}
+
+/* ---- values that are found again ---- */
+
+/* If the object at `idx` is the value of a loaded module: packs its name. */
+static bool put_module(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    bool found = false;
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushnil(L);
+    while (!found && lua_next(L, -2)) {
+        found = lua_rawequal(L, -1, idx) && lua_type(L, -2) == LUA_TSTRING;
+        if (found) {
+            put_tag(packer, LC_TAG_MODULE);
+            put_string(packer, -2);
+            lua_pop(L, 1);
+        }
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Whether the table on top has the function at `idx`: leaves its key. [-0, +(0|1), m] */
+static bool find_field(lua_State *L, int idx)
+{
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        bool found = lua_rawequal(L, -1, idx) && lua_type(L, -2) == LUA_TSTRING;
+
+        lua_pop(L, 1);
+        if (found)
+            return true;
+    }
+    return false;
+}
+
+/* If the C function at `idx` is a field of a loaded module: packs both names. */
+static bool put_c_function(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    int top = lua_gettop(L);
+    bool found = false;
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    lua_pushnil(L);
+    while (!found && lua_next(L, -2)) {
+        if (lua_type(L, -1) == LUA_TTABLE && lua_type(L, -2) == LUA_TSTRING && find_field(L, idx)) {
+            put_tag(packer, LC_TAG_FIELD);
+            put_string(packer, -3);
+            put_string(packer, -1);
+            found = true;
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    lua_settop(L, top);
+    return found;
+}
+
+/* A class: how many of its line are no class of lucio's, each with key and name; then one that is. */
+static void put_class(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    int top = lua_gettop(L), class;
+    size_t depth = 0;
+
+    luaL_checkstack(L, 8, NULL);
+    put_tag(packer, LC_TAG_CLASS);
+    lua_pushvalue(L, idx);
+    for (; (class = lc_class_number(L, packer->host, -1)) == 0; depth++) {
+        lua_pushliteral(L, "parent");
+        lua_rawget(L, -2);
+        lua_replace(L, -2);
+    }
+    put_size(packer, (size_t) class);
+    put_size(packer, depth);
+    lua_pushvalue(L, idx);
+    for (; depth > 0; depth--) {
+        lc_crossing_push_key(L, packer->host, -1);
+        put_string(packer, -1);
+        lua_pop(L, 1);
+        lua_pushliteral(L, "name");
+        lua_rawget(L, -2);
+        put_string(packer, -1);
+        lua_pop(L, 1);
+        lua_pushliteral(L, "parent");
+        lua_rawget(L, -2);
+        lua_replace(L, -2);
+    }
+    lua_settop(L, top);
+}
+
+static bool put_value(struct packer *packer, int idx);
+
+static bool put_userdata(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    struct lc_shared *shared = lc_shared_to(L, idx);
+    bool has_default;
+
+    if (shared != NULL) {
+        put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
+        return true;
+    }
+    if (!lc_context_var_push(L, idx, &has_default))
+        return refuse(packer, idx);
+    /* a default is packed on the spot, so it must not lead to another variable */
+    if (lua_type(L, -1) == LUA_TUSERDATA)
+        return refuse(packer, lua_gettop(L));
+    /* above: name, default */
+    put_tag(packer, LC_TAG_VARIABLE);
+    lc_crossing_push_key(L, packer->host, idx);
+    put_string(packer, -1);
+    put_string(packer, -3);
+    put_tag(packer, has_default ? LC_TAG_TRUE : LC_TAG_FALSE);
+    lua_pop(L, 1);
+    if (has_default && !put_value(packer, lua_gettop(L)))
+        return false;
+    lua_pop(L, 2);
+    return true;
+}
+
+/* ---- objects ---- */
+
+static int append_bytes(lua_State *L, const void *bytes, size_t size, void *packer)
+{
+    (void)L;
+    put_bytes(packer, bytes, size);
+    return 0;
+}
+
+/* The bytecode of the Lua function at `idx`, made once for each function. */
+static void put_bytecode(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    lc_host_push_ref(L, packer->host, LC_REF_DUMPS);
+    lua_pushvalue(L, idx);
+    if (lua_rawget(L, -2) == LUA_TNIL) {
+        size_t at = packer->parcel->size, size;
+
+        lua_pushvalue(L, idx);
+        put_size(packer, 0);
+        lua_dump(L, append_bytes, packer, 0);
+        size = packer->parcel->size - at - sizeof size;
+        memcpy(packer->parcel->data + at, &size, sizeof size);
+        lua_pushlstring(L, packer->parcel->data + at + sizeof size, size);
+        lua_rawset(L, -4);
+        lua_pop(L, 2);
+        return;
+    }
+    put_text(packer, lua_tostring(L, -1), lua_rawlen(L, -1));
+    lua_pop(L, 2);
+}
+
+/* The new object at `idx`, with a tag, gets the next number. */
+static bool put_object(struct packer *packer, int idx, enum lc_parcel_tag tag)
+{
+    lua_State *L = packer->L;
+
+    packer->count++;
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, packer->objects, packer->count);
+    lua_pushvalue(L, idx);
+    lua_pushinteger(L, packer->count);
+    lua_rawset(L, packer->objects);
+    if (packer->paths != 0) {
+        push_path(packer);
+        lua_rawseti(L, packer->paths, packer->count);
+    }
+    put_tag(packer, tag);
+    if (tag == LC_TAG_FUNCTION) {
+        put_bytecode(packer, idx);
+    } else if (tag != LC_TAG_TABLE) {
+        lua_getmetatable(L, idx);
+        put_class(packer, lua_gettop(L));
+        lua_pop(L, 1);
+    }
+    return true;
+}
+
+static bool put_table(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    if (!lua_getmetatable(L, idx))
+        return put_module(packer, idx) || put_object(packer, idx, LC_TAG_TABLE);
+    lua_pop(L, 1);
+    if (lc_is_error(L, idx))
+        return put_object(packer, idx, lc_is_exception_group(L, idx) ? LC_TAG_GROUP : LC_TAG_ERROR);
+    if (lc_is_class(L, idx)) {
+        put_class(packer, idx);
+        return true;
+    }
+    if (lc_crossing_is_local(L, packer->host, idx)) {
+        put_tag(packer, LC_TAG_LOCAL);
+        lc_crossing_push_key(L, packer->host, idx);
+        put_string(packer, -1);
+        lua_pop(L, 1);
+        return true;
+    }
+    return put_module(packer, idx) || refuse(packer, idx);
+}
+
+/* Packs the reference if the object at `idx` has a number. */
+static bool put_old(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    bool found;
+
+    lua_pushvalue(L, idx);
+    found = lua_rawget(L, packer->objects) != LUA_TNIL;
+    if (found)
+        put_numbered(packer, LC_TAG_OLD, (size_t)lua_tointeger(L, -1));
+    lua_pop(L, 1);
+    return found;
+}
+
+/* Packs the value at `idx`, an absolute index. False: it cannot cross. */
+static bool put_value(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    lua_Integer integer;
+    lua_Number number;
+
+    switch (lua_type(L, idx)) {
+    case LUA_TNIL:
+        put_tag(packer, LC_TAG_NIL);
+        return true;
+    case LUA_TBOOLEAN:
+        put_tag(packer, lua_toboolean(L, idx) ? LC_TAG_TRUE : LC_TAG_FALSE);
+        return true;
+    case LUA_TNUMBER:
+        put_tag(packer, lua_isinteger(L, idx) ? LC_TAG_INTEGER : LC_TAG_FLOAT);
+        integer = lua_tointeger(L, idx);
+        number = lua_tonumber(L, idx);
+        if (lua_isinteger(L, idx))
+            put_bytes(packer, &integer, sizeof integer);
+        else
+            put_bytes(packer, &number, sizeof number);
+        return true;
+    case LUA_TSTRING:
+        put_string(packer, idx);
+        return true;
+    case LUA_TTABLE:
+        return put_old(packer, idx) || put_table(packer, idx);
+    case LUA_TFUNCTION:
+        if (lua_iscfunction(L, idx))
+            return put_c_function(packer, idx) || refuse(packer, idx);
+        return put_old(packer, idx) || put_object(packer, idx, LC_TAG_FUNCTION);
+    case LUA_TUSERDATA:
+        return put_userdata(packer, idx);
+    default:
+        return refuse(packer, idx);
+    }
+}
+
+/* ---- contents ---- */
+
+/* Whatever _ENV is here, there it is the globals. */
+static bool put_globals(struct packer *packer)
+{
+    put_tag(packer, LC_TAG_MODULE);
+    put_tag(packer, LC_TAG_STRING);
+    put_text(packer, LUA_GNAME, strlen(LUA_GNAME));
+    return true;
+}
+
+/* Upvalues that several functions share stay shared. */
+static bool put_upvalues(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    const char *name;
+
+    for (int n = 1; (name = lua_getupvalue(L, idx, n)) != NULL; n++) {
+        void *id = lua_upvalueid(L, idx, n);
+        bool good = true;
+
+        if (lua_rawgetp(L, packer->objects, id) != LUA_TNIL) {
+            put_numbered(packer, LC_TAG_JOIN, (size_t)lua_tointeger(L, -1));
+        } else {
+            /* a function has at most 255 of them */
+            lua_pushinteger(L, (lua_Integer)packer->parent * 256 + n);
+            lua_rawsetp(L, packer->objects, id);
+            note_upvalue(packer, name);
+            good = strcmp(name, "_ENV") == 0 ? put_globals(packer)
+                                             : put_value(packer, lua_gettop(L) - 1);
+        }
+        if (!good)
+            return false;
+        lua_pop(L, 2);
+    }
+    put_tag(packer, LC_TAG_END);
+    return true;
+}
+
+/* Whether a key has been packed as an item, or is private to lucio. */
+static bool is_skipped(lua_State *L, int idx, lua_Integer items)
+{
+    if (lua_isinteger(L, idx))
+        return lua_tointeger(L, idx) >= 1 && lua_tointeger(L, idx) <= items;
+    return lua_type(L, idx) == LUA_TLIGHTUSERDATA && lua_touserdata(L, idx) != NULL;
+}
+
+/* Items 1 to n, then the other fields with their keys. */
+static bool put_fields(struct packer *packer, int idx, bool is_error)
+{
+    lua_State *L = packer->L;
+    lua_Integer items = (lua_Integer)lua_rawlen(L, idx);
+    int key = lua_gettop(L) + 1;
+
+    put_size(packer, (size_t)items);
+    for (lua_Integer i = 1; i <= items; i++) {
+        lua_pushinteger(L, i);
+        note_field(packer, key);
+        lua_rawgeti(L, idx, i);
+        if (!put_value(packer, key + 1))
+            return false;
+        lua_settop(L, key - 1);
+    }
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        if (!is_skipped(L, key, items) || (!is_error && !lua_isinteger(L, key))) {
+            note_field(packer, key);
+            if (!put_value(packer, key) || !put_value(packer, key + 1))
+                return false;
+        }
+        lua_settop(L, key);
+    }
+    put_tag(packer, LC_TAG_END);
+    return true;
+}
+
+/* Message and list of members, then the fields of an error. */
+static bool put_group(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    int top = lua_gettop(L);
+
+    lc_exception_group_push_message(L, idx);
+    put_string(packer, top + 1);
+    if (packer->paths != 0)
+        strcpy(packer->step, "exceptions");
+    lc_exception_group_push_members(L, idx);
+    if (!put_value(packer, top + 2))
+        return false;
+    lua_newtable(L);
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        /* the rest is made anew with the group */
+        if (lua_type(L, -2) == LUA_TSTRING && strcmp(lua_tostring(L, -2), "args") != 0) {
+            lua_pushvalue(L, -2);
+            lua_insert(L, -2);
+            lua_rawset(L, top + 3);
+        } else {
+            lua_pop(L, 1);
+        }
+    }
+    if (!put_fields(packer, top + 3, true))
+        return false;
+    lua_settop(L, top);
+    return true;
+}
+
+static bool put_contents(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    if (lua_type(L, idx) == LUA_TFUNCTION) {
+        put_tag(packer, LC_TAG_FUNCTION);
+        return put_upvalues(packer, idx);
+    }
+    if (lc_is_exception_group(L, idx)) {
+        put_tag(packer, LC_TAG_GROUP);
+        return put_group(packer, idx);
+    }
+    put_tag(packer, LC_TAG_TABLE);
+    return put_fields(packer, idx, lc_is_error(L, idx));
+}
+
+/* Packs the values; false: one cannot cross. */
+static bool pack_all(struct packer *packer, int first, int n)
+{
+    lua_State *L = packer->L;
+    int top = lua_gettop(L);
+
+    luaL_checkstack(L, 30, NULL);
+    lua_newtable(L);
+    packer->objects = top + 1;
+    if (packer->paths != 0) {
+        lua_newtable(L);
+        packer->paths = top + 2;
+    }
+    packer->count = packer->parent = 0;
+    packer->parcel->values = n;
+    for (packer->root = 0; packer->root < n; packer->root++) {
+        int from = packer->count;
+
+        packer->parent = 0;
+        if (!put_value(packer, first + packer->root))
+            return false;
+        /* an argument's own objects first, so that errors can tell which it was */
+        for (packer->parent = from + 1; packer->parent <= packer->count; packer->parent++) {
+            lua_rawgeti(L, packer->objects, packer->parent);
+            if (!put_contents(packer, lua_gettop(L)))
+                return false;
+            lua_pop(L, 1);
+        }
+    }
+    lua_settop(L, top);
+    return true;
+}
+
+void lc_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel, int first, int n,
+             const struct lc_pack_names *names)
+{
+    struct packer packer = {.L = L, .host = host, .parcel = parcel, .names = names};
+    int top = lua_gettop(L);
+
+    first = lua_absindex(L, first);
+    if (pack_all(&packer, first, n))
+        return;
+    lua_settop(L, top);
+    lc_parcel_clear(parcel);
+    packer.paths = 1;
+    pack_all(&packer, first, n);
+}

@@ -1,0 +1,81 @@
+/*
+ * parcel: Lua values on their way from one Lua state to another, as bytes.
+ * What crosses: nil, booleans, numbers, strings, tables with what they share and their cycles, Lua
+ * functions with their upvalues, error objects and their classes; modules and their C functions by
+ * name; by identity context variables, thread-local tables and shared memory.
+ * Owner:   whoever has the parcel; it refers to no state. It may be unpacked several times.
+ * Context: the memory is malloc's, because another thread frees it.
+ */
+#ifndef LC_PARCEL_H
+#define LC_PARCEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lua.h>
+
+struct lc_host;
+struct lc_shared;
+
+/* What stands for each value. */
+enum lc_parcel_tag {
+    LC_TAG_NIL,
+    LC_TAG_FALSE,
+    LC_TAG_TRUE,
+    LC_TAG_INTEGER,
+    LC_TAG_FLOAT,
+    LC_TAG_STRING,   /* size, bytes */
+    LC_TAG_BLOCK,    /* number of a block */
+    LC_TAG_OLD,      /* number of an object that was there before */
+    LC_TAG_TABLE,    /* a new object */
+    LC_TAG_ERROR,    /* a new object: its class */
+    LC_TAG_GROUP,    /* a new object, an exception group: its class */
+    LC_TAG_FUNCTION, /* a new object: size, bytecode */
+    LC_TAG_MODULE,   /* name */
+    LC_TAG_FIELD,    /* C function: module, name */
+    LC_TAG_CLASS,    /* see crossing.h */
+    LC_TAG_VARIABLE, /* context variable: key, name, default */
+    LC_TAG_LOCAL,    /* thread-local table: key */
+    LC_TAG_SHARED,   /* number of a shared object */
+    LC_TAG_JOIN,     /* upvalue: the one that another function has, number of that and its index */
+    LC_TAG_END
+};
+
+struct lc_parcel {
+    char *data;
+    size_t size, capacity;
+    struct lc_block {
+        char *data;
+        size_t size;
+    } * blocks; /* long strings, so that growing does not copy them again */
+    size_t block_count;
+    struct lc_shared **shared; /* held */
+    size_t shared_count;
+    int values;
+};
+
+/* How errors name what cannot be packed. */
+struct lc_pack_names {
+    const char *what; /* the function that got it as an argument; NULL: it is a job's result */
+    int first;        /* position of the first value */
+    bool lenient;     /* no errors: what cannot cross is replaced by its text */
+};
+
+/* Packs the n values from `first` on into an empty parcel. Raises TypeError for what cannot cross. The
+ * caller frees the parcel whatever happens. [-0, +0, v] */
+void lc_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel, int first, int n,
+             const struct lc_pack_names *names);
+
+/* Pushes the values; returns their number. [-0, +n, e] */
+int lc_unpack(lua_State *L, struct lc_host *host, const struct lc_parcel *parcel);
+
+/* Appends to the parcel: bytes, a long string, something shared; of the last two the number. Raise when
+ * there is no memory. [-0, +0, m] */
+void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, size_t size);
+size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size);
+size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_shared *shared);
+
+/* Gives back what the parcel holds; it is empty then. */
+void lc_parcel_clear(struct lc_parcel *parcel);
+
+#endif

@@ -1,0 +1,326 @@
+#include "pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "host.h"
+
+/* The memory of both is malloc's, since other threads use it. */
+struct lc_worker {
+    struct lc_worker *next;
+    struct lc_pool *pool;
+    pthread_t thread;
+    unsigned index;
+    void *state;
+};
+
+struct lc_pool {
+    struct lc_link link; /* host->pools */
+    const struct lc_pool_type *type;
+    void *data;
+    unsigned max;
+    bool left;                 /* nobody refers to it but its jobs */
+    unsigned jobs;             /* that its host has not done with */
+    struct lc_worker *workers; /* all that were started */
+    unsigned started;
+    pthread_mutex_t mutex; /* of what follows */
+    pthread_cond_t changed;
+    struct lc_link queue;
+    unsigned queued;
+    unsigned idle;
+    unsigned alive;
+    bool closed;
+    struct lc_pool_end *ends;
+};
+
+struct lc_pool *lc_worker_pool(const struct lc_worker *worker)
+{
+    return worker->pool;
+}
+
+unsigned lc_worker_index(const struct lc_worker *worker)
+{
+    return worker->index;
+}
+
+void lc_worker_set_state(struct lc_worker *worker, void *state)
+{
+    worker->state = state;
+}
+
+void *lc_worker_state(const struct lc_worker *worker)
+{
+    return worker->state;
+}
+
+void *lc_pool_data(const struct lc_pool *pool)
+{
+    return pool->data;
+}
+
+unsigned lc_pool_max(const struct lc_pool *pool)
+{
+    return pool->max;
+}
+
+/* ---- the threads ---- */
+
+/* Waits for a job; NULL: the pool is closed and there is none. The mutex is held. */
+static struct lc_pool_job *take_job(struct lc_pool *pool)
+{
+    struct lc_pool_job *job;
+
+    while (lc_list_empty(&pool->queue)) {
+        if (pool->closed)
+            return NULL;
+        pool->idle++;
+        pthread_cond_wait(&pool->changed, &pool->mutex);
+        pool->idle--;
+    }
+    job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
+    job->queued = false;
+    pool->queued--;
+    return job;
+}
+
+/* Tells who waits that the last thread has ended. */
+static void post_ends(struct lc_pool_end *end)
+{
+    while (end != NULL) {
+        struct lc_pool_end *next = end->next;
+
+        if (!lc_errand_post(&end->errand))
+            free(end);
+        end = next;
+    }
+}
+
+static void *work(void *arg)
+{
+    struct lc_worker *worker = arg;
+    struct lc_pool *pool = worker->pool;
+    struct lc_pool_end *ends = NULL;
+    struct lc_pool_job *job;
+
+    pool->type->open(worker);
+    for (;;) {
+        pthread_mutex_lock(&pool->mutex);
+        job = take_job(pool);
+        pthread_mutex_unlock(&pool->mutex);
+        if (job == NULL)
+            break;
+        pool->type->run(worker, job);
+    }
+    pool->type->close(worker);
+    pthread_mutex_lock(&pool->mutex);
+    if (--pool->alive == 0) {
+        ends = pool->ends;
+        pool->ends = NULL;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    post_ends(ends);
+    return NULL;
+}
+
+/* Starts one more thread. 0 or an errno. */
+static int start_worker(struct lc_pool *pool)
+{
+    struct lc_worker *worker = calloc(1, sizeof *worker);
+    sigset_t all, before;
+    int error;
+
+    if (worker == NULL)
+        return ENOMEM;
+    worker->pool = pool;
+    worker->index = pool->started + 1;
+    pthread_mutex_lock(&pool->mutex);
+    pool->alive++;
+    pthread_mutex_unlock(&pool->mutex);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&worker->thread, NULL, work, worker);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        pthread_mutex_lock(&pool->mutex);
+        pool->alive--;
+        pthread_mutex_unlock(&pool->mutex);
+        free(worker);
+        return error;
+    }
+    pool->started++;
+    worker->next = pool->workers;
+    pool->workers = worker;
+    return 0;
+}
+
+/* ---- for the host's thread ---- */
+
+/* Waits for the threads, which all end. */
+static void pool_free(struct lc_pool *pool)
+{
+    while (pool->workers != NULL) {
+        struct lc_worker *worker = pool->workers;
+
+        pool->workers = worker->next;
+        pthread_join(worker->thread, NULL);
+        free(worker);
+    }
+    lc_list_unlink(&pool->link);
+    pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->mutex);
+    pool->type->free(pool->data);
+    free(pool);
+}
+
+static bool has_ended(struct lc_pool *pool)
+{
+    bool ended;
+
+    pthread_mutex_lock(&pool->mutex);
+    ended = pool->closed && pool->alive == 0;
+    pthread_mutex_unlock(&pool->mutex);
+    return ended;
+}
+
+/* Frees the pools that nobody refers to and whose threads have ended. */
+static void reap(struct lc_host *host)
+{
+    struct lc_link *link = host->pools.next;
+
+    while (link != &host->pools) {
+        struct lc_pool *pool = lc_container_of(link, struct lc_pool, link);
+
+        link = link->next;
+        if (pool->left && pool->jobs == 0 && has_ended(pool))
+            pool_free(pool);
+    }
+}
+
+struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *type, void *data,
+                            unsigned max)
+{
+    struct lc_pool *pool = calloc(1, sizeof *pool);
+
+    reap(host);
+    if (pool == NULL) {
+        type->free(data);
+        return NULL;
+    }
+    pool->type = type;
+    pool->data = data;
+    pool->max = max;
+    pthread_mutex_init(&pool->mutex, NULL);
+    pthread_cond_init(&pool->changed, NULL);
+    lc_list_init(&pool->queue);
+    lc_list_append(&host->pools, &pool->link);
+    return pool;
+}
+
+bool lc_pool_is_closed(const struct lc_pool *pool)
+{
+    /* only the host's thread sets it */
+    return pool->closed;
+}
+
+int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job)
+{
+    bool start, alone;
+    int error;
+
+    pool->jobs++;
+    pthread_mutex_lock(&pool->mutex);
+    lc_list_append(&pool->queue, &job->link);
+    job->queued = true;
+    pool->queued++;
+    start = pool->queued > pool->idle && pool->started < pool->max;
+    if (pool->idle > 0)
+        pthread_cond_signal(&pool->changed);
+    pthread_mutex_unlock(&pool->mutex);
+    if (!start)
+        return 0;
+    error = start_worker(pool);
+    if (error == 0)
+        return 0;
+    pthread_mutex_lock(&pool->mutex);
+    alone = pool->alive == 0;
+    pthread_mutex_unlock(&pool->mutex);
+    if (!alone)
+        return 0;
+    lc_pool_withdraw(pool, job);
+    lc_pool_forget(pool);
+    return error;
+}
+
+void lc_pool_forget(struct lc_pool *pool)
+{
+    pool->jobs--;
+}
+
+bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job)
+{
+    bool queued;
+
+    pthread_mutex_lock(&pool->mutex);
+    queued = job->queued;
+    if (queued) {
+        lc_list_unlink(&job->link);
+        job->queued = false;
+        pool->queued--;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return queued;
+}
+
+struct lc_pool_job *lc_pool_pop(struct lc_pool *pool)
+{
+    struct lc_pool_job *job = NULL;
+
+    pthread_mutex_lock(&pool->mutex);
+    if (!lc_list_empty(&pool->queue)) {
+        job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
+        job->queued = false;
+        pool->queued--;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return job;
+}
+
+void lc_pool_close(struct lc_pool *pool)
+{
+    pthread_mutex_lock(&pool->mutex);
+    pool->closed = true;
+    pthread_cond_broadcast(&pool->changed);
+    pthread_mutex_unlock(&pool->mutex);
+}
+
+bool lc_pool_watch_end(struct lc_pool *pool, struct lc_pool_end *end)
+{
+    bool alive;
+
+    pthread_mutex_lock(&pool->mutex);
+    alive = pool->alive > 0;
+    if (alive) {
+        end->next = pool->ends;
+        pool->ends = end;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return alive;
+}
+
+void lc_pool_leave(struct lc_pool *pool)
+{
+    pool->left = true;
+    lc_pool_close(pool);
+}
+
+void lc_pools_close(struct lc_host *host)
+{
+    struct lc_link *link;
+
+    for (link = host->pools.next; link != &host->pools; link = link->next)
+        lc_pool_close(lc_container_of(link, struct lc_pool, link));
+    while (!lc_list_empty(&host->pools))
+        pool_free(lc_container_of(host->pools.next, struct lc_pool, link));
+}
