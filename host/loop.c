@@ -2,11 +2,11 @@
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #include <lauxlib.h>
 
 #include "budget.h"
+#include "clock.h"
 #include "errand.h"
 #include "error.h"
 #include "guest.h"
@@ -14,6 +14,7 @@
 #include "pool.h"
 #include "report.h"
 #include "signals.h"
+#include "step_timer.h"
 #include "streams.h"
 #include "task.h"
 #include "watcher.h"
@@ -22,36 +23,17 @@
 #define POLL_MAX 86400.0
 /* Resolution of the clock: a timer is due when its deadline is before now plus this (LP6). */
 #define CLOCK_RESOLUTION 1e-9
-/* Limits from here on are looked after by the coarse clock. */
-#define COARSE_ENOUGH 0.05
 /* The virtual clock starts at a whole number of seconds, not at 0, which would hide bugs. */
 #define VIRTUAL_START 1000.0
 /* A tick that needs the time for nothing else reads the clock only each time after so many. */
 #define COARSE_TICKS 128
-
-static double monotonic_time(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
-
-/* The same clock, as of the last interrupt of the kernel's timer: a few ms behind, and cheap. */
-static double coarse_time(void)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-    return (double)ts.tv_sec + (double)ts.tv_nsec * 1e-9;
-}
 
 double lc_loop_time(struct lc_loop *loop)
 {
     struct lc_clock *clock = &loop->host->clock;
 
     if (!clock->is_virtual)
-        return monotonic_time();
+        return lc_monotonic_time();
     if (clock->now == 0)
         clock->now = VIRTUAL_START;
     return clock->now;
@@ -328,7 +310,7 @@ static inline void loop_refresh_now(struct lc_loop *loop)
     if (loop->timers.count > 0) {
         lc_loop_take_timers(loop);
     } else if (loop->coarse-- == 0) {
-        loop->now = loop->host->clock.is_virtual ? lc_loop_time(loop) : coarse_time();
+        loop->now = loop->host->clock.is_virtual ? lc_loop_time(loop) : lc_coarse_time();
         loop->coarse = COARSE_TICKS;
     }
 }
@@ -410,10 +392,10 @@ static bool loop_wait_virtual(struct lc_loop *loop)
     double now = lc_loop_time(loop);
 
     if (loop->io > 0 || loop->workers > 0) {
-        double before = monotonic_time(), passed;
+        double before = lc_monotonic_time(), passed;
 
         loop_wait(loop, lc_loop_timeout(loop));
-        passed = monotonic_time() - before;
+        passed = lc_monotonic_time() - before;
         if (timer != NULL && now + passed >= timer->when)
             clock->now = timer->when > now ? timer->when : now;
         else
@@ -464,65 +446,6 @@ static bool loop_poll(struct lc_loop *loop)
     return true;
 }
 
-/* Debug mode: a step begins. What the entry stands for is held on the stack, since the entry may be
- * gone afterwards; a task is held only when it ends, see lc_loop_hold_timed. */
-static void begin_timed(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
-{
-    loop->timed_top = lua_gettop(L);
-    loop->timed_task = NULL;
-    if (entry->type == &lc_task_step_entry)
-        loop->timed_task = lc_container_of(entry, struct lc_task, waiter.entry);
-    else if (entry->type->push != NULL)
-        entry->type->push(L, loop, entry);
-}
-
-void lc_loop_hold_timed(lua_State *L, struct lc_loop *loop, int idx)
-{
-    if (loop->timed_task != lua_touserdata(L, idx) || L == loop->L || loop->L == NULL)
-        return;
-    loop->timed_task = NULL;
-    lua_pushvalue(L, idx);
-    lua_xmove(L, loop->L, 1);
-}
-
-/* Debug mode: the clock by which steps are timed. The coarse one, where its few milliseconds do not
- * matter, costs a fifth. */
-static double timed_now(const struct lc_loop *loop)
-{
-    return loop->slow_callback_duration >= COARSE_ENOUGH ? coarse_time() : monotonic_time();
-}
-
-/* Debug mode: the step is over; says so if it held the loop for too long (EX5). */
-static void end_timed(lua_State *L, struct lc_loop *loop)
-{
-    double now = timed_now(loop);
-
-    if (now - loop->timed_from >= loop->slow_callback_duration) {
-        if (loop->timed_task != NULL)
-            lc_task_push(L, loop->timed_task);
-        lua_settop(L, loop->timed_top + 1);
-        lc_report_slow(L, loop, loop->timed_top + 1, now - loop->timed_from);
-        now = timed_now(loop);
-    }
-    loop->timed_from = now;
-    lua_settop(L, loop->timed_top);
-}
-
-static void run_timed(struct lc_loop *loop, struct lc_entry *entry)
-{
-    begin_timed(loop->L, loop, entry);
-    loop->timing = true;
-    entry->type->run(loop, entry);
-    loop->timing = false;
-    end_timed(loop->L, loop);
-}
-
-void lc_loop_next_timed(struct lc_loop *loop, struct lc_entry *entry)
-{
-    end_timed(loop->L, loop);
-    begin_timed(loop->L, loop, entry);
-}
-
 /* One pass after the poll. */
 static void loop_tick(struct lc_loop *loop)
 {
@@ -534,7 +457,7 @@ static void loop_tick(struct lc_loop *loop)
     lc_list_splice(&batch, &loop->ready);
     loop->batch = &batch;
     if (loop->debug)
-        loop->timed_from = timed_now(loop);
+        lc_step_begin_tick(loop);
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
@@ -542,7 +465,7 @@ static void loop_tick(struct lc_loop *loop)
         if (loop->host->budget != NULL)
             lc_budget_begin(loop->host, NULL, false);
         if (loop->debug)
-            run_timed(loop, entry);
+            lc_step_run_timed(loop, entry);
         else
             entry->type->run(loop, entry);
         if (loop->has_raised) {

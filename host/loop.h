@@ -166,13 +166,6 @@ void lc_loop_unset_timer(struct lc_loop *loop, struct lc_timer *timer);
 /* From an entry: ends the run with the error on top of the stack. [-1, +0, -] */
 void lc_loop_raise(lua_State *L, struct lc_loop *loop);
 
-/* Debug mode, from an entry that goes on with the next one of the batch: one step is over, another
- * begins. [-0, +0, -] */
-void lc_loop_next_timed(struct lc_loop *loop, struct lc_entry *entry);
-
-/* Debug mode: the task at `idx` ends; it may be the one that is stepped. [-0, +0, -] */
-void lc_loop_hold_timed(lua_State *L, struct lc_loop *loop, int idx);
-
 /* Wakes a blocked poll. Safe in a signal handler and from any thread. */
 void lc_loop_post(struct lc_loop *loop);
 

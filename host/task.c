@@ -14,6 +14,7 @@
 #include "host.h"
 #include "loop.h"
 #include "report.h"
+#include "step_timer.h"
 #include "timeout.h"
 #include "traceback.h"
 
@@ -87,7 +88,7 @@ static void task_finish(lua_State *L, int idx, struct lc_task *task)
     struct lc_host *host = task->future.loop->host;
 
     if (task->future.loop->timing)
-        lc_loop_hold_timed(L, task->future.loop, idx);
+        lc_step_hold_timed(L, task->future.loop, idx);
     host->tasks--;
     if (task->timeouts != NULL)
         lc_timeouts_disarm(L, task);
@@ -258,7 +259,7 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
             break;
         lc_list_pop(batch);
         if (loop->timing)
-            lc_loop_next_timed(loop, entry);
+            lc_step_next_timed(loop, entry);
         lc_pulse_step(&host->pulse);
     }
     host->current = NULL;
