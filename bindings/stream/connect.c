@@ -231,8 +231,9 @@ static int duplicate(int fd, bool reads, const struct stat *info)
     char path[32];
     int own;
 
-    if (S_ISSOCK(info->st_mode))
-        return fcntl(fd, F_DUPFD_CLOEXEC, 3); /* told at each call not to wait */
+    /* a socket is told at each call not to wait, a file never waits for long, and has one position */
+    if (S_ISSOCK(info->st_mode) || S_ISREG(info->st_mode))
+        return fcntl(fd, F_DUPFD_CLOEXEC, 3);
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     own = open(path, (reads ? O_RDONLY : O_WRONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (own >= 0 && fstat(own, &again) == 0 && again.st_ino == info->st_ino &&
@@ -246,7 +247,8 @@ static int duplicate(int fd, bool reads, const struct stat *info)
     return own;
 }
 
-/* open(fd, "r" or "w", limit) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2) */
+/* open(fd, "r" or "w", limit, files?) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2),
+ * or with `files` of a regular file */
 static int stream_open(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
@@ -258,7 +260,8 @@ static int stream_open(lua_State *L)
 
     if (fd < 0 || fd > 1 << 24 || fstat((int)fd, &info) != 0)
         lc_raise_value(L, host, "open", 1, "invalid file descriptor");
-    if (!S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode))
+    if (!S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode) &&
+        !(S_ISREG(info.st_mode) && lua_toboolean(L, 4)))
         lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");
     task = lc_wait_task(L, host, "open");
     descriptor = lc_descriptor_new(L, host);

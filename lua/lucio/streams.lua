@@ -292,7 +292,7 @@ end
 
 function M.connect_stdin(options)
   options = check_options("connect_stdin", 1, options, {limit = true})
-  local reader = native.open(0, "r", options.limit or LIMIT)
+  local reader = native.open(0, "r", options.limit or LIMIT, true)
   return reader
 end
 

@@ -47,10 +47,19 @@ describe("connect_stdin", function()
     assert.are.equal("0\n", r.out)
   end)
 
-  it("takes no regular file", function()
-    local r = run{stdin = "text", script = [[
-      print(pcall(require("lucio").connect_stdin))
+  it("reads a regular file from where it stands", function()
+    local text = ("line\n"):rep(100000)
+    local r = run{stdin = "first" .. text, script = [[
+      io.stdin:setvbuf("no")
+      io.read(5)
+      local reader = require("lucio").connect_stdin()
+      local count = 0
+      for line in reader:lines() do
+        assert(line == "line")
+        count = count + 1
+      end
+      print(count)
     ]]}
-    assert.matches("false\t.*Pipe transport is for pipes/sockets only", r.out)
+    assert.are.equal("100000\n", r.out)
   end)
 end)
