@@ -391,7 +391,12 @@ static bool loop_wait_virtual(struct lc_loop *loop)
     const struct lc_deadline *timer = lc_timers_first(&loop->timers);
     double now = lc_loop_time(loop);
 
-    if (loop->io > 0 || loop->workers > 0) {
+    if (loop->local_io > 0) {
+        loop_wait(loop, 0);
+        if (!lc_list_empty(&loop->ready))
+            return true;
+    }
+    if (loop->io > loop->local_io || loop->workers > 0) {
         double before = lc_monotonic_time(), passed;
 
         loop_wait(loop, lc_loop_timeout(loop));

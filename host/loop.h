@@ -78,6 +78,7 @@ struct lc_loop {
     ev_io wake_io;          /* of wake_fd */
     atomic_bool posted;     /* a signal or another thread has something for this loop */
     unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
+    unsigned local_io;   /* those of them for which nothing outside of the process is awaited */
     unsigned workers;    /* errands under way */
     double virtual_from; /* real time at which a poll under the virtual clock began */
     bool has_raised;

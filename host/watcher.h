@@ -9,5 +9,7 @@
 struct lc_loop;
 
 void lc_watchers_remove_all(lua_State *L, struct lc_loop *loop);
+/* Pushes a list of their handles. [-0, +1, m] */
+void lc_watchers_push(lua_State *L, struct lc_loop *loop);
 
 #endif

@@ -21,7 +21,9 @@
  * called without arguments, the host is its upvalue.
  */
 #define SUBMODULES(X)                                                                              \
-    X(log, lc_open_log) X(pretty, NULL) X(shared, lc_open_shared) X(streams, lc_open_streams)
+    X(log, lc_open_log)                                                                            \
+    X(pretty, NULL)                                                                                \
+    X(shared, lc_open_shared) X(streams, lc_open_streams) X(testing, lc_open_testing)
 
 struct submodule {
     const char *name;

@@ -25,6 +25,7 @@ extern const struct lc_lua_source lc_lua_sources[];
 /* The functions in C of the modules. [-0, +1, e] */
 int lc_open_log(lua_State *L);
 int lc_open_shared(lua_State *L);
+int lc_open_testing(lua_State *L);
 
 /* Makes the modules fields of the module table on top, and known to require. [-0, +0, m] */
 void lc_open_submodules(lua_State *L, struct lc_host *host);

@@ -66,6 +66,19 @@ void lc_watchers_remove_all(lua_State *L, struct lc_loop *loop)
         watcher_remove(L, lc_container_of(loop->watchers.next, struct watcher, link));
 }
 
+void lc_watchers_push(lua_State *L, struct lc_loop *loop)
+{
+    lua_Integer n = 0;
+
+    lua_newtable(L);
+    for (struct lc_link *link = loop->watchers.next; link != &loop->watchers; link = link->next) {
+        struct watcher *watcher = lc_container_of(link, struct watcher, link);
+
+        lc_anchor_push(L, loop->host, watcher->handle->anchor);
+        lua_rawseti(L, -2, ++n);
+    }
+}
+
 /* A descriptor, or an object with a method fd or fileno, or a Lua file. */
 static int check_fd(lua_State *L, struct lc_host *host, const char *what)
 {

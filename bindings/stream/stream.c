@@ -55,11 +55,13 @@ static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, b
     if (on) {
         ev_io_start(loop->ev, io);
         loop->io++;
+        loop->local_io += stream->is_local;
         loop->host->watchers++;
     } else {
         ev_io_stop(loop->ev, io);
         lc_list_unlink(&entry->link);
         loop->io--;
+        loop->local_io -= stream->is_local;
         loop->host->watchers--;
     }
 }
@@ -364,7 +366,8 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
     lc_list_init(&stream->peers);
     stream->handler = LC_NO_ANCHOR;
     stream->fd = fd;
-    stream->is_socket = kind == LC_STREAM_SOCKET;
+    stream->is_local = kind == LC_STREAM_LOCAL;
+    stream->is_socket = kind == LC_STREAM_SOCKET || stream->is_local;
     stream->by_message = stream->is_socket;
     stream->can_read = kind != LC_STREAM_WRITE_PIPE;
     stream->can_write = kind != LC_STREAM_READ_PIPE;

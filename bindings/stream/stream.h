@@ -84,6 +84,7 @@ struct lc_stream {
     bool is_socket;
     bool by_message; /* recv and send: a socket, also where it serves as a pipe */
     bool tells_end;  /* a write pipe that is watched for the end of its reader */
+    bool is_local;   /* nothing comes from outside of the process */
     bool can_read;
     bool can_write;
     bool started;     /* `made` was called */
@@ -96,7 +97,12 @@ struct lc_stream {
     bool lost;
 };
 
-enum lc_stream_kind { LC_STREAM_SOCKET, LC_STREAM_READ_PIPE, LC_STREAM_WRITE_PIPE };
+enum lc_stream_kind {
+    LC_STREAM_SOCKET,
+    LC_STREAM_LOCAL /* whose peer is in this loop */,
+    LC_STREAM_READ_PIPE,
+    LC_STREAM_WRITE_PIPE
+};
 
 /* New stream of a descriptor, non-blocking unless it is a socket, which it owns from then on; its beginning comes after `delay`
  * more ticks. With one reference, the caller's. NULL: no memory, the descriptor is the caller's. */

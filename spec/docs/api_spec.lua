@@ -5,7 +5,7 @@ local lucio = require "lucio"
 
 local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "futures",
   "generators", "groups", "log", "loop", "queues", "repl", "running", "stdlib", "synchronisation",
-  "tasks", "timeouts"}
+  "tasks", "testing", "timeouts"}
 
 -- The text of the first block of that language.
 local function block(page, language)
