@@ -96,6 +96,7 @@ enum lc_ref {
     LC_REF_LISTENER,
     LC_REF_SERVER,
     LC_REF_DESCRIPTOR,
+    LC_REF_PROCESS,
     LC_REF_MODULE,
     LC_REF_COUNT
 };
@@ -141,6 +142,7 @@ struct lc_host {
     bool is_command;    /* the lucio command owns the process */
     bool looks;         /* debug mode was on: pcall and xpcall look for swallowed cancellation */
     bool is_module;     /* loaded by require: the interpreter owns it */
+    bool sandboxed;     /* runs code that nobody trusts: nothing may reach out of the state */
     bool closed;
     struct lc_display *display; /* NULL: nothing does */
     struct lc_task *script;     /* the command's script as a task: may start loops of its own */

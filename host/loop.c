@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "budget.h"
+#include "children.h"
 #include "clock.h"
 #include "errand.h"
 #include "error.h"
@@ -128,6 +129,7 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     lc_list_init(&loop->streams);
     lc_list_init(&loop->listeners);
     lc_list_init(&loop->descriptors);
+    lc_list_init(&loop->processes);
     atomic_init(&loop->posted, false);
     atomic_init(&loop->wake_fd, -1);
     ev_init(&loop->alarm, on_alarm);
@@ -201,6 +203,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_signals_remove_all(L, loop);
     lc_watchers_remove_all(L, loop);
     lc_errands_abandon(L, loop);
+    lc_processes_abandon(L, loop);
     lc_streams_abandon(L, loop);
     lc_listeners_abandon(L, loop);
     lc_descriptors_abandon(loop);

@@ -71,6 +71,7 @@ struct lc_loop {
     struct lc_link streams;           /* open streams */
     struct lc_link listeners;         /* sockets that accept */
     struct lc_link descriptors;       /* descriptors that tasks wait for */
+    struct lc_link processes;         /* child processes */
     ev_timer alarm;
     ev_async wake;
     struct lc_guest *guest; /* what drives it when the program does, see guest.h; or NULL */

@@ -91,6 +91,11 @@ void lc_push_all_trees(lua_State *L, struct lc_host *host);
 /* Pushes a table of the tasks of all loops, as text: a head, then a line for each task. [-0, +1, m] */
 void lc_push_task_list(lua_State *L, struct lc_host *host);
 
+/* ---- signal.c ---- */
+
+/* The signal, by number or name, that is a method's first argument. [-0, +0, v] */
+int lc_check_signal(lua_State *L, struct lc_host *host, const char *what);
+
 /* ---- lock.c ---- */
 
 struct lc_lock {

@@ -11,6 +11,7 @@
 #include "debug.h"
 #include "standard.h"
 #include "submodule.h"
+#include "subprocess.h"
 #include "timeout.h"
 
 /* lucio.stats() -> what the host holds now, for leak checks */
@@ -89,6 +90,7 @@ int luaopen_lucio(lua_State *L)
     lc_open_task_tree(L, host);
     lc_open_exit(L, host);
     lc_open_stream_types(L, host);
+    lc_open_process(L, host);
     lc_open_submodules(L, host);
     lc_set_functions(L, host, functions);
     lua_pushliteral(L, "lucio " LUCIO_VERSION);

@@ -241,8 +241,7 @@ void lc_signals_remove_all(lua_State *L, struct lc_loop *loop)
         record_remove(L, lc_container_of(loop->signals.next, struct signal_record, link));
 }
 
-/* A signal by number or name. */
-static int check_signal(lua_State *L, struct lc_host *host, const char *what)
+int lc_check_signal(lua_State *L, struct lc_host *host, const char *what)
 {
     lua_Integer number;
 
@@ -266,7 +265,7 @@ static int loop_add_signal_handler(lua_State *L)
 {
     struct lc_loop *loop = lc_loop_check(L, "add_signal_handler");
     struct lc_host *host = loop->host;
-    int number = check_signal(L, host, "add_signal_handler");
+    int number = lc_check_signal(L, host, "add_signal_handler");
     struct signal_record *record;
     struct sigaction action;
 
@@ -308,7 +307,7 @@ static int loop_add_signal_handler(lua_State *L)
 static int loop_remove_signal_handler(lua_State *L)
 {
     struct lc_loop *loop = lc_loop_check(L, "remove_signal_handler");
-    int number = check_signal(L, loop->host, "remove_signal_handler");
+    int number = lc_check_signal(L, loop->host, "remove_signal_handler");
     struct signal_record *record = atomic_load(&owners[number]);
 
     if (record == NULL || record->loop != loop) {

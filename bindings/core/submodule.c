@@ -8,6 +8,7 @@
 #include "core.h"
 #include "lucio.h"
 #include "module.h"
+#include "subprocess.h"
 
 /* What stands before the name of every module. */
 #define PREFIX "lucio."
@@ -23,7 +24,8 @@
 #define SUBMODULES(X)                                                                              \
     X(log, lc_open_log)                                                                            \
     X(pretty, NULL)                                                                                \
-    X(shared, lc_open_shared) X(streams, lc_open_streams) X(testing, lc_open_testing)
+    X(shared, lc_open_shared)                                                                      \
+    X(streams, lc_open_streams) X(subprocess, lc_open_subprocess) X(testing, lc_open_testing)
 
 struct submodule {
     const char *name;

@@ -166,6 +166,7 @@ void lc_sandbox_close_in(lua_State *L, struct lc_host *host)
     static const char *const gone[] = {"dofile", "loadfile", "warn", NULL};
 
     luaL_checkstack(L, 10, NULL);
+    host->sandboxed = true;
     replace(L, host, LUA_GNAME, globals);
     lua_pushglobaltable(L);
     for (size_t i = 0; gone[i] != NULL; i++) {

@@ -440,6 +440,45 @@ static void a_guest_is_driven_by_the_programs_loop(void **unused)
     ev_loop_destroy(loop);
 }
 
+/* libev's default loop reaps all children of the program by itself. */
+static void a_guest_of_the_default_loop_has_its_children_too(void **unused)
+{
+    struct ev_loop *loop = ev_default_loop(0);
+    struct lucio_config config;
+    lucio_ref *function;
+    lucio_future *task;
+    lucio *host;
+    static const char code[] = "local lucio = require 'lucio'\n"
+                               "local function run(text)\n"
+                               "  local p = lucio.create_subprocess_shell(text, {stdout = -1})\n"
+                               "  local out = p:communicate()\n"
+                               "  return out .. p:wait()\n"
+                               "end\n"
+                               "local list = {}\n"
+                               "for i = 1, 10 do\n"
+                               "  list[i] = function() return run('echo ' .. i .. '; exit 5') end\n"
+                               "end\n"
+                               "local results = lucio.gather(list)\n"
+                               "for i = 1, 10 do assert(results[i] == i .. '\\n5') end\n"
+                               "assert(run('kill -9 $$') == '-9')\n"
+                               "return #results\n";
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.loop = loop;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    assert_int_equal(lucio_load_string(host, code, sizeof code - 1, NULL, &function), LUCIO_OK);
+    assert_int_equal(lucio_spawn(host, function, NULL, 0, NULL, &task), LUCIO_OK);
+    lucio_ref_free(function);
+    ev_run(loop, 0);
+    if (lucio_future_status(task) != LUCIO_OK)
+        fail_msg("%s", lucio_future_error(task)->message);
+    assert_int_equal(lucio_future_result(task, 0).as.integer, 10);
+    lucio_future_free(task);
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    ev_loop_destroy(loop);
+}
+
 /* ---- futures ---- */
 
 static void count_done(lucio_future *future, void *data)
@@ -935,6 +974,7 @@ int main(void)
         cmocka_unit_test(the_loop_can_be_run_in_steps),
         cmocka_unit_test(what_waits_for_ever_is_an_error_under_the_virtual_clock),
         cmocka_unit_test(a_guest_is_driven_by_the_programs_loop),
+        cmocka_unit_test(a_guest_of_the_default_loop_has_its_children_too),
         cmocka_unit_test(futures_are_completed_from_c),
         cmocka_unit_test(a_tasks_outcome_is_its_own),
         cmocka_unit_test(methods_called_from_c_queue_fairly),

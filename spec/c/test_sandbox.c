@@ -157,7 +157,9 @@ static void nothing_reaches_out_of_a_sandbox(void **unused)
               "assert(not load('\\27Lua'))\n"
               "assert(collectgarbage('count') > 0 and collectgarbage() == 0)\n"
               "local t = setmetatable({}, {__index = {x = 1}})\n"
-              "assert(t.x == 1 and require('lucio').sleep(1, 2) == 2)\n");
+              "assert(t.x == 1 and require('lucio').sleep(1, 2) == 2)\n"
+              "local ok, e = pcall(require('lucio').create_subprocess_shell, 'true')\n"
+              "assert(not ok and e.message == 'a sandbox has no child processes')\n");
     assert_int_equal(lucio_close(host), LUCIO_OK);
 }
 

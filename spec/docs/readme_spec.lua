@@ -53,7 +53,7 @@ describe("README.md", function()
   end)
 
   for _, directory in ipairs {
-    "host/", "bindings/core/", "bindings/embed/", "bindings/sandbox/",
+    "host/", "bindings/core/", "bindings/embed/", "bindings/process/", "bindings/sandbox/",
     "bindings/stream/",
     "bindings/log/", "bindings/repl/", "bindings/testing/", "lua/",
   } do
