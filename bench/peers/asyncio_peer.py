@@ -8,6 +8,7 @@ import random
 import statistics
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 RUNNER = os.environ.get("BENCH_RUNNER", "asyncio")
 BUDGET = 0.25
@@ -300,6 +301,52 @@ async def log():
     await repeated("log_enabled", calls, enabled)
 
 
+def nothing():
+    pass
+
+
+def compute(steps):
+    total = 0
+    for i in range(1, steps + 1):
+        total += i % 7
+    return total
+
+
+async def least(name, ops, fn, *args):
+    await fn(*args)
+    best = float("inf")
+    for _ in range(5):
+        start = time.perf_counter()
+        await fn(*args)
+        best = min(best, time.perf_counter() - start)
+    report(name, best * 1e9 / ops)
+
+
+async def executor():
+    loop = asyncio.get_running_loop()
+    rounds, batch_size, steps = 3000, 10000, 500000
+
+    async def one_by_one():
+        for _ in range(rounds):
+            await loop.run_in_executor(None, nothing)
+
+    async def batch(pool):
+        futures = [loop.run_in_executor(pool, nothing) for _ in range(batch_size)]
+        for fut in futures:
+            await fut
+
+    async def cpu(pool):
+        await asyncio.gather(*[loop.run_in_executor(pool, compute, steps) for _ in range(4)])
+
+    await least("executor_round", rounds, one_by_one)
+    with ThreadPoolExecutor(4) as pool:
+        await least("executor_batch", batch_size, batch, pool)
+    for threads in 1, 2:
+        with ThreadPoolExecutor(threads) as pool:
+            # a tenth of the steps, given for as many as the others do
+            await least(f"executor_cpu{threads}", 4 / 10, cpu, pool)
+
+
 async def startup():
     pass
 
@@ -320,6 +367,7 @@ WORKLOADS = {
         gather,
         as_completed,
         log,
+        executor,
         startup,
     )
 }

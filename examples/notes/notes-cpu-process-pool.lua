@@ -1,0 +1,38 @@
+-- Computations spread over a pool from the loop: results in order, the loop stays responsive.
+-- Threads do what takes processes in Python.
+-- In asyncio: run_in_executor with a ProcessPoolExecutor, gather.
+local lucio = require "lucio"
+
+local function count_primes(limit)
+  local count = 0
+  for n = 2, limit do
+    local prime = true
+    for d = 2, math.floor(math.sqrt(n)) do
+      if n % d == 0 then
+        prime = false
+        break
+      end
+    end
+    if prime then count = count + 1 end
+  end
+  return count
+end
+
+lucio.run(function()
+  local loop = lucio.get_running_loop()
+  local ticks = 0
+  local ticker = lucio.create_task(function()
+    while true do
+      ticks = ticks + 1
+      lucio.sleep(0.0005)
+    end
+  end)
+  local pool <close> = lucio.ThreadPoolExecutor{max_workers = lucio.cpu_count()}
+  local jobs, limits = {}, {10000, 20000, 30000, 40000}
+  for i, limit in ipairs(limits) do jobs[i] = loop:run_in_executor(pool, count_primes, limit) end
+  for i, count in ipairs(lucio.gather(table.unpack(jobs))) do
+    print(("до %d: %d простых"):format(limits[i], count))
+  end
+  print("Цикл отвечал: " .. tostring(ticks > 2))
+  ticker:cancel()
+end)
