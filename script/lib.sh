@@ -37,8 +37,26 @@ clang_format() {
   fi
 }
 
-# Prints the Debian packages that are missing: for the build, and with `test` for the tests too.
+# Prints the Debian packages that dpkg-buildpackage wants and does not find.
+missing_for_packages() {
+  local name
+  for name in build-essential $(sed -n '/^Build-Depends:/,/^$/s/^ \([a-z0-9.-]*\).*,$/\1/p' \
+    "$root/script/debian/control"); do
+    [ "$name" != debhelper-compat ] || name=debhelper
+    [ "$(dpkg-query -W -f='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || echo "$name"
+  done
+}
+
+# Prints the Debian packages that are missing: for the build, and for the tests too with `test`;
+# for the packages of lucio with `package`, and for trying these out with `package-check`.
 missing_packages() {
+  case ${1:-} in
+  package | package-check)
+    missing_for_packages
+    [ "$1" = package ] || have lintian || echo lintian
+    return
+    ;;
+  esac
   have gcc && have_header stdio.h || echo build-essential
   have meson || echo meson
   have ninja || echo ninja-build
@@ -53,6 +71,7 @@ missing_packages() {
   clang_format >/dev/null || echo clang-format-14
   have_pkg cmocka || echo libcmocka-dev
   have_pkg libuv || echo libuv1-dev
+  have mandoc || echo mandoc
   have valgrind || echo valgrind
 }
 
