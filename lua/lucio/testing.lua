@@ -163,7 +163,7 @@ end
 
 -- ---- Busted ----
 
-local OPTIONS = {timeout = true, clock = true, leaks = true}
+local OPTIONS = {timeout = true, virtual_timeout = true, clock = true, leaks = true}
 
 --- Makes every case of Busted, with its hooks, run in a loop of its own. For a helper script.
 function M.busted(options)
@@ -177,7 +177,9 @@ function M.busted(options)
         tostring(key))))
     end
   end
-  if options.timeout ~= nil then check_seconds("busted", 1, options.timeout) end
+  for _, key in ipairs {"timeout", "virtual_timeout"} do
+    if options[key] ~= nil then check_seconds("busted", 1, options[key]) end
+  end
   if options.clock ~= nil and options.clock ~= "virtual" and options.clock ~= "real" then
     bad_value("busted", 1, "clock: 'virtual' or 'real' expected")
   end
@@ -193,10 +195,10 @@ end
 local function options_of(list)
   local options = {}
   for _, text in ipairs(type(list) == "table" and list or {}) do
-    local key, value = tostring(text):match("^(%w+)=(.*)$")
+    local key, value = tostring(text):match("^([%w_]+)=(.*)$")
     if not key then bad_value("busted", 1, "'" .. tostring(text) .. "' is no NAME=VALUE") end
     if value == "true" or value == "false" then value = value == "true" end
-    options[key] = key == "timeout" and tonumber(value) or value
+    options[key] = key:find("timeout$") and tonumber(value) or value
   end
   return options
 end

@@ -124,13 +124,13 @@ describe("Busted with the helper lucio.testing", function()
       describe("slow", function()
         it("waits for ever", function()
           testing.virtual_clock()
-          local worker = lucio.create_task {lucio.sleep, 1000, name = "worker"}
+          local worker = lucio.create_task {lucio.sleep, 100000, name = "worker"}
           worker:await()
         end)
       end)]],
-      "x_spec.lua:5: the case 'slow waits for ever' ran longer than 10 s",
-      "waiting 10.000 s for task 'worker' at x_spec.lua:8",
-      "worker: waiting 10.000 s for sleep (990.000 s more)")
+      "x_spec.lua:5: the case 'slow waits for ever' ran longer than 86400 s",
+      "waiting 86400.000 s for task 'worker' at x_spec.lua:8",
+      "worker: waiting 86400.000 s for sleep (13600.000 s more)")
   end)
 
   it("ends a case that swallows its cancellation", function()
@@ -138,7 +138,7 @@ describe("Busted with the helper lucio.testing", function()
       it("stays", function()
         testing.virtual_clock()
         while true do pcall(lucio.sleep, 100) end
-      end)]], "the case 'stays' ran longer than 10 s")
+      end)]], "the case 'stays' ran longer than 86400 s")
   end)
 
   it("ends a hook that takes too long", function()
@@ -149,19 +149,22 @@ describe("Busted with the helper lucio.testing", function()
           lucio.Future():await()
         end)
         it("never runs", function() end)
-      end)]], "ran longer than 10 s", "for future at x_spec.lua:7")
+      end)]], "x_spec.lua:5: this case ran longer than 86400 s", "for future at x_spec.lua:7")
   end)
 
   it("has another limit by set_timeout, and by the helper's argument", function()
     passes [[
       it("takes long", function()
         testing.virtual_clock()
-        testing.set_timeout(5000)
-        lucio.sleep(4000)
+        testing.set_timeout(500000)
+        lucio.sleep(400000)
       end)]]
     local r = run([[it("stops early", function() lucio.sleep(1000) end)]],
-      {"--helper=lucio.testing", "-Xhelper", "timeout=0.5,clock=virtual"})
+      {"--helper=lucio.testing", "-Xhelper", "virtual_timeout=0.5,clock=virtual"})
     assert.matches("ran longer than 0.5 s", r.stdout, 1, true)
+    r = run([[it("stops early", function() lucio.sleep(10) end)]],
+      {"--helper=lucio.testing", "-Xhelper", "timeout=0.01"})
+    assert.matches("ran longer than 0.01 s", r.stdout, 1, true)
   end)
 
   it("gives a case a virtual clock, until its end", function()
@@ -248,8 +251,8 @@ describe("Busted with the helper lucio.testing", function()
   it("has options in a helper script", function()
     local name = os.tmpname()
     local path = name .. ".lua"
-    write(path, 'require("lucio.testing").busted {clock = "virtual", timeout = 5000}')
-    passes([[it("takes long", function() lucio.sleep(4000) end)]], {"--helper=" .. path})
+    write(path, 'require("lucio.testing").busted {clock = "virtual", virtual_timeout = 500000}')
+    passes([[it("takes long", function() lucio.sleep(400000) end)]], {"--helper=" .. path})
     os.remove(path)
     os.remove(name)
   end)

@@ -16,7 +16,8 @@ local collectgarbage, error, ipairs, pairs, pcall, setmetatable, tostring, type 
 local concat, huge, stderr = table.concat, math.huge, io and io.stderr
 local get_metatable = debug and debug.getmetatable or getmetatable
 
-local settings = {timeout = 10, leaks = true}
+-- a day of the virtual clock is over at once, if it has nothing in it
+local settings = {timeout = 10, virtual_timeout = 86400, leaks = true}
 local current -- the case whose function runs
 local warm = false
 
@@ -69,9 +70,9 @@ local function with_place(text, place)
   return place .. ": " .. text
 end
 
-local function error_text(case, e, trace)
+local function error_text(e, trace, place)
   if type(e) ~= "string" and not is_error(e) then return e end
-  local text = with_place(M.describe_error(e), first_place(trace) or case.place)
+  local text = with_place(M.describe_error(e), first_place(trace) or place)
   if trace ~= "" and not text:find("stack traceback:", 1, true) then
     text = text .. "\n" .. trace:gsub("^\n", "")
   end
@@ -97,19 +98,27 @@ local function end_limit(case)
   case.timer = nil
 end
 
-local function expired_text(case)
+local function expired_text(case, place)
   return with_place(("%s ran longer than %g s; what its tasks wait for:\n%s"):format(case.title,
-    case.expired, (case.tree:gsub("\n+$", ""))), case.place)
+    case.expired, (case.tree:gsub("\n+$", ""))), place)
+end
+
+-- Of the clock in use, unless the case has one of its own.
+local function choose_limit(case)
+  if case.has_limit then return end
+  case.limit = native.set_virtual() and settings.virtual_timeout or settings.timeout
 end
 
 function M.restart_limit()
-  if current and current.task and not current.expired then start_limit(current) end
+  if not current then return end
+  choose_limit(current)
+  if current.task and not current.expired then start_limit(current) end
 end
 
 --- False: no case is running.
 function M.set_limit(seconds)
   if not current then return false end
-  current.limit = seconds
+  current.limit, current.has_limit = seconds, true
   M.restart_limit()
   return true
 end
@@ -197,21 +206,23 @@ function M.open(title, place)
     pcall(runner.run, runner, function() end)
     runner:close()
   end
-  local case = setmetatable({title = title, place = place, limit = settings.timeout,
-    leaks = settings.leaks, before = counts(), reports = {}}, Case)
+  local case = setmetatable({title = title, place = place, leaks = settings.leaks,
+    before = counts(), reports = {}}, Case)
   case.runner = lucio.Runner()
   case.loop = case.runner:get_loop()
   case.was_virtual = native.set_virtual()
   if settings.clock then native.set_virtual(settings.clock == "virtual") end
+  choose_limit(case)
   case.loop:set_exception_handler(function(_, context)
     case.reports[#case.reports + 1] = report_text(context)
   end)
   return case
 end
 
---- Runs a function of the case as a task, to its end.
-function Case:run(fn)
+--- Runs a function of the case, which stands at `place`, as a task, to its end.
+function Case:run(fn, place)
   self.expired, self.tree = nil, nil
+  place = place or self.place
   local outer = current
   current = self
   local ok, e = pcall(self.runner.run, self.runner, function()
@@ -226,7 +237,7 @@ function Case:run(fn)
   end_limit(self)
   if ok and not self.expired then return end
   if self.expired then
-    e = expired_text(self)
+    e = expired_text(self, place)
   else
     local failed = task and task:done() and not task:cancelled() and task:exception()
     local trace = failed and failed.traceback or ""
@@ -234,7 +245,7 @@ function Case:run(fn)
       self.verdict_place = first_place(trace)
       if type(e.message) == "string" then e.message = with_place(e.message, self.verdict_place) end
     else
-      e = error_text(self, e, trace)
+      e = error_text(e, trace, place)
     end
   end
   self.failed = true

@@ -76,8 +76,8 @@ local function wrap_it(fn)
   end
 end
 
-local function wrap_hook(fn)
-  return function() case:run(fn) end
+local function wrap_hook(fn, trace)
+  return function() case:run(fn, place_of(trace)) end
 end
 
 -- ---- functions of a block ----
