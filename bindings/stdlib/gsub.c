@@ -1,7 +1,6 @@
 /*
- * gsub: string.gsub whose replacement, a function or the __index of a table, may wait. The matches are
- * those of the original string.find, which runs in the frame of gsub, so that what it raises is what
- * gsub raises; what is done here is the walk from match to match and the result.
+ * gsub: string.gsub whose replacement, a function or the __index of a table, may wait: the walk from match
+ * to match, by the matcher of pattern.h, and the result.
  * Invariant: the subject up to `copied` is in the result; nothing before `next` matches any more.
  * Owner:     a call's state is on its stack; one that has ended is kept for the next call.
  */
@@ -11,10 +10,11 @@
 #include <lauxlib.h>
 
 #include "operators.h"
+#include "pattern.h"
 #include "standard.h"
 
-/* The stack of a call: where string.find expects its arguments, and what else there is. */
-enum slot { SUBJECT = 1, PATTERN, INIT, PLAIN, REPLACEMENT, STATE };
+/* The stack of a call. */
+enum slot { SUBJECT = 1, PATTERN, REPLACEMENT, STATE };
 
 #define CAPACITY_FIRST 512
 #define CAPACITY_KEPT  4096
@@ -80,30 +80,40 @@ static inline struct gsub *append(lua_State *L, struct gsub *gsub, const char *t
     return gsub;
 }
 
-/* Finds the next match. Returns how many captures are on the stack, or -1: there is none. */
-static inline int find_next(lua_State *L, struct progress *at, lua_CFunction find,
-                            const char *pattern, size_t length)
+/* Finds the next match and pushes what the replacement is called with. Its number of values, or 0:
+ * there is none. */
+static int find_next(lua_State *L, struct progress *at, const char *subject, size_t length)
 {
-    int found;
+    size_t pattern_length;
+    const char *pattern = lua_tolstring(L, PATTERN, &pattern_length);
+    bool anchored = pattern_length > 0 && *pattern == '^';
+    struct lc_match match;
 
-    while (at->next <= length && at->count < at->limit && (at->count == 0 || *pattern != '^')) {
-        lua_pushinteger(L, (lua_Integer)at->next + 1);
-        lua_replace(L, INIT);
-        found = find(L);
-        if (found < 2)
-            return -1;
-        at->start = (size_t)lua_tointeger(L, -found) - 1;
-        at->end = (size_t)lua_tointeger(L, 1 - found);
-        /* behind an empty match the same one would be found again, which does not count */
-        at->next = at->end + (at->start == at->end);
-        if (at->end != at->last_end) {
+    lc_match_init(&match, L, lc_host_of(L), subject, length, pattern, pattern_length);
+    while (at->next <= length && at->count < at->limit) {
+        const char *start = subject + at->next;
+        const char *end = lc_match_at(&match, start, pattern + anchored);
+        bool found = end != NULL && (size_t)(end - subject) != at->last_end;
+
+        at->start = at->next;
+        if (found)
+            at->next = at->end = at->last_end = (size_t)(end - subject);
+        else
+            at->next++;
+        if (anchored)
+            at->next = length + 1;
+        if (found) {
             at->count++;
-            at->last_end = at->end;
-            return found - 2;
+            if (lua_type(L, REPLACEMENT) == LUA_TFUNCTION) {
+                lua_pushvalue(L, REPLACEMENT);
+                return lc_match_push(&match, start, end);
+            }
+            lc_match_push_one(&match, 0, start, end);
+            return 1;
         }
-        lua_settop(L, STATE);
+        match.captures = 0;
     }
-    return -1;
+    return 0;
 }
 
 /* The value for a match is on top: adds it to the result unless it is nil or false. */
@@ -139,27 +149,16 @@ static int finish(lua_State *L, struct gsub *gsub, const char *subject, size_t l
 
 static int gsub_k(lua_State *L, int status, lua_KContext ctx);
 
-/* Replaces a match, whose captures are on the stack (-1: there is none), and all that follow. */
-static int gsub_on(lua_State *L, struct gsub *gsub, lua_CFunction find, int captures)
+/* Replaces a match, whose n captures are on the stack (0: there is none), and all that follow. */
+static int gsub_on(lua_State *L, struct gsub *gsub, const char *subject, size_t length, int n)
 {
     bool calls = lua_type(L, REPLACEMENT) == LUA_TFUNCTION;
-    const char *subject, *pattern = lua_tostring(L, PATTERN);
-    size_t length;
 
-    subject = lua_tolstring(L, SUBJECT, &length);
-    for (; captures >= 0; captures = find_next(L, &gsub->at, find, pattern, length)) {
+    for (; n > 0; n = find_next(L, &gsub->at, subject, length)) {
         if (calls)
-            lua_copy(L, REPLACEMENT, STATE + 2);
-        if (captures == 0) {
-            lua_pushlstring(L, subject + gsub->at.start, gsub->at.end - gsub->at.start);
-            captures = 1;
-        }
-        if (calls) {
-            lua_callk(L, captures, 1, 0, gsub_k);
-        } else {
-            lua_settop(L, STATE + 3); /* the first capture is the key */
-            lc_op_get(L, REPLACEMENT, 0, gsub_k);
-        }
+            lua_callk(L, n, 1, 0, gsub_k);
+        else
+            lc_op_get(L, REPLACEMENT, 0, gsub_k); /* the first capture is the key */
         gsub = add_value(L, gsub, subject);
     }
     lua_settop(L, STATE);
@@ -168,31 +167,15 @@ static int gsub_on(lua_State *L, struct gsub *gsub, lua_CFunction find, int capt
 
 static int gsub_k(lua_State *L, int status, lua_KContext ctx)
 {
-    lua_CFunction find = lua_tocfunction(L, lua_upvalueindex(LC_UP_HELPER));
-    const char *pattern = lua_tostring(L, PATTERN), *subject;
     struct gsub *gsub;
+    const char *subject;
     size_t length;
 
     (void)status;
     (void)ctx;
     subject = lua_tolstring(L, SUBJECT, &length);
     gsub = add_value(L, lua_touserdata(L, STATE), subject);
-    return gsub_on(L, gsub, find, find_next(L, &gsub->at, find, pattern, length));
-}
-
-/* Whether string.find would look for the pattern as plain text, in which gsub sees a bad capture: then
- * no replacement is ever called. */
-static bool is_bad_text(lua_State *L)
-{
-    size_t length;
-    const char *pattern = lua_tolstring(L, PATTERN, &length);
-
-    if (memchr(pattern, ')', length) == NULL)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (pattern[i] != '\0' && strchr("^$*+?.([%-", pattern[i]) != NULL)
-            return false;
-    return true;
+    return gsub_on(L, gsub, subject, length, find_next(L, &gsub->at, subject, length));
 }
 
 /* Whether the arguments are right and the replacement may wait. */
@@ -210,17 +193,16 @@ static bool waits(lua_State *L)
     default:
         return false;
     }
-    return lua_isstring(L, 1) && lua_isstring(L, 2) && !is_bad_text(L);
+    return lua_isstring(L, 1) && lua_isstring(L, 2);
 }
 
 /* string.gsub(s, pattern, replacement, n) -> s, count */
 static int string_gsub(lua_State *L)
 {
-    lua_CFunction find = lua_tocfunction(L, lua_upvalueindex(LC_UP_HELPER));
     struct progress at = {.limit = LUA_MAXINTEGER, .last_end = SIZE_MAX};
-    const char *pattern;
+    const char *subject;
     size_t length;
-    int captures;
+    int n;
 
     if (!waits(L))
         return lc_standard_original(L);
@@ -231,14 +213,12 @@ static int string_gsub(lua_State *L)
         if (!is_integer)
             return lc_standard_original(L);
     }
-    lua_settop(L, STATE);
-    lua_copy(L, 3, REPLACEMENT);
-    lua_copy(L, STATE, PLAIN);
-    lua_tolstring(L, SUBJECT, &length);
-    pattern = lua_tostring(L, PATTERN);
-    captures = find_next(L, &at, find, pattern, length);
-    if (captures >= 0)
-        return gsub_on(L, state_take(L, &at), find, captures);
+    lua_settop(L, REPLACEMENT);
+    lua_pushnil(L);
+    subject = lua_tolstring(L, SUBJECT, &length);
+    n = find_next(L, &at, subject, length);
+    if (n > 0)
+        return gsub_on(L, state_take(L, &at), subject, length, n);
     lua_pushvalue(L, SUBJECT);
     lua_pushinteger(L, 0);
     return 2;
@@ -246,17 +226,5 @@ static int string_gsub(lua_State *L)
 
 void lc_open_gsub(lua_State *L, struct lc_host *host)
 {
-    lua_getfield(L, -1, "find");
-    if (!lc_standard_is_plain(L)) {
-        lua_pop(L, 1);
-        return;
-    }
-    lua_insert(L, -2);
-    if (lc_standard_replace(L, host, "gsub", string_gsub)) {
-        lua_getfield(L, -1, "gsub");
-        lua_pushvalue(L, -3);
-        lua_setupvalue(L, -2, LC_UP_HELPER);
-        lua_pop(L, 1);
-    }
-    lua_remove(L, -2);
+    lc_standard_replace(L, host, "gsub", string_gsub);
 }

@@ -1,5 +1,5 @@
 /*
- * pattern: Lua's patterns, matched at a price: each step is charged to the host's budget.
+ * pattern: Lua's patterns. Where the host has a budget each step is charged to it.
  * Context: everything may raise: a malformed pattern, BudgetError.
  */
 #ifndef LC_PATTERN_H
