@@ -22,6 +22,7 @@
  * called without arguments, the host is its upvalue.
  */
 #define SUBMODULES(X)                                                                              \
+    X(fs, lc_open_fs)                                                                              \
     X(log, lc_open_log)                                                                            \
     X(pretty, NULL)                                                                                \
     X(shared, lc_open_shared)                                                                      \

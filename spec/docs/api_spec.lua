@@ -3,9 +3,9 @@ local assert = require "luassert"
 local child = require "spec.support.child"
 local lucio = require "lucio"
 
-local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "futures",
-  "generators", "groups", "log", "loop", "processes", "queues", "repl", "running", "stdlib",
-  "synchronisation", "tasks", "testing", "timeouts"}
+local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "fs",
+  "futures", "generators", "groups", "log", "loop", "processes", "queues", "repl", "running",
+  "stdlib", "synchronisation", "tasks", "testing", "timeouts"}
 
 -- The text of the first block of that language.
 local function block(page, language)
