@@ -258,6 +258,11 @@ void lc_pool_forget(struct lc_pool *pool)
     pool->jobs--;
 }
 
+bool lc_pool_has_jobs(const struct lc_pool *pool)
+{
+    return pool->jobs > 0;
+}
+
 bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job)
 {
     bool queued;

@@ -52,6 +52,9 @@ int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job);
 /* The host is done with a job that it submitted, whether a thread is or not. */
 void lc_pool_forget(struct lc_pool *pool);
 
+/* Whether there is one that it is not done with. */
+bool lc_pool_has_jobs(const struct lc_pool *pool);
+
 /* Takes back the job if no thread has it. False: one has, or had. */
 bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job);
 

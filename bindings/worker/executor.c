@@ -143,6 +143,9 @@ bool lc_executor_end(lua_State *L, struct lc_loop *loop, struct lc_pool *pool)
     lc_pool_close(pool);
     if (lc_pool_watch_end(pool, end))
         return true;
+    /* what the threads have posted before comes first */
+    if (lc_pool_has_jobs(pool) && lc_errand_post(&end->errand))
+        return true;
     lc_errand_withdraw(L, loop, &end->errand);
     free(end);
     lua_pop(L, 1);

@@ -206,6 +206,10 @@ static int prepare(lua_State *L)
     if (job->options & LC_JOB_CONTEXT)
         pack_context(L, loop->host, job);
     future = lc_future_new(L, loop);
+    if (job->options & LC_JOB_CONTEXT) {
+        lua_pushstring(L, names.what); /* for who asks what the task waits for */
+        lc_future_set_extra(L, -2, LC_EXTRA_NAME);
+    }
     lc_errand_begin(L, loop, &job->errand, &job_type, -1);
     lc_entry_init(&job->watch, &watch_entry);
     lc_future_add_entry(future, &job->watch);

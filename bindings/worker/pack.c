@@ -261,11 +261,12 @@ static bool put_value(struct packer *packer, int idx);
 static bool put_userdata(struct packer *packer, int idx)
 {
     lua_State *L = packer->L;
-    struct lc_shared *shared = lc_shared_to(L, idx);
-    bool has_default;
+    bool is_lock, has_default;
+    struct lc_shared *shared = lc_shared_to(L, idx, &is_lock);
 
     if (shared != NULL) {
-        put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
+        put_numbered(packer, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED,
+                     lc_parcel_add_shared(L, packer->parcel, shared));
         return true;
     }
     if (!lc_context_var_push(L, idx, &has_default))

@@ -19,7 +19,7 @@
 #include "core.h"
 #include "submodule.h"
 
-enum kind { KIND_I64, KIND_F64, KIND_BOOL, KIND_U8 };
+enum kind { KIND_I64, KIND_F64, KIND_BOOL, KIND_U8, KIND_NONE };
 
 /* At the beginning of the memory; the elements follow. */
 struct head {
@@ -62,12 +62,12 @@ void lc_shared_release(struct lc_shared *shared)
     free(shared);
 }
 
-static void init_mutex(pthread_mutex_t *mutex)
+static void init_mutex(pthread_mutex_t *mutex, int type)
 {
     pthread_mutexattr_t attr;
 
     pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+    pthread_mutexattr_settype(&attr, type);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(mutex, &attr);
@@ -80,7 +80,7 @@ static size_t element_size(enum kind kind)
 }
 
 /* NULL: errno says why. */
-static struct lc_shared *shared_new(enum kind kind, size_t count)
+static struct lc_shared *shared_new(enum kind kind, size_t count, int mutex)
 {
     struct lc_shared *shared = calloc(1, sizeof *shared);
     int error;
@@ -97,7 +97,7 @@ static struct lc_shared *shared_new(enum kind kind, size_t count)
 
         if (memory != MAP_FAILED) {
             shared->head = memory;
-            init_mutex(&shared->head->mutex);
+            init_mutex(&shared->head->mutex, mutex);
             return shared;
         }
     }
@@ -131,6 +131,9 @@ static void push_element(lua_State *L, const struct lc_shared *shared, size_t i)
         break;
     case KIND_U8:
         lua_pushinteger(L, __atomic_load_n((const unsigned char *)elements + i, __ATOMIC_SEQ_CST));
+        break;
+    case KIND_NONE:
+        lua_pushnil(L);
         break;
     }
 }
@@ -175,10 +178,13 @@ static void set_element(struct lc_shared *shared, size_t i, int64_t bits)
 
 /* ---- objects ---- */
 
-struct lc_shared *lc_shared_to(lua_State *L, int idx)
+struct lc_shared *lc_shared_to(lua_State *L, int idx, bool *is_lock)
 {
     struct shared_object *object = lc_to_object(L, idx, &shared_type);
 
+    *is_lock = object == NULL;
+    if (object == NULL)
+        object = lc_to_object(L, idx, &lock_type);
     return object != NULL ? object->shared : NULL;
 }
 
@@ -194,12 +200,11 @@ static struct lc_shared *check_lock(lua_State *L, const char *what)
 
 static int shared_gc(lua_State *L)
 {
-    struct shared_object *object = lua_touserdata(L, 1);
+    bool is_lock;
 
-    if (lc_to_object(L, 1, &shared_type) != NULL || lc_to_object(L, 1, &lock_type) != NULL) {
-        lc_shared_release(object->shared);
-        object->shared = NULL;
-    }
+    lc_shared_release(lc_shared_to(L, 1, &is_lock));
+    if (lc_shared_to(L, 1, &is_lock) != NULL)
+        ((struct shared_object *)lua_touserdata(L, 1))->shared = NULL;
     return 0;
 }
 
@@ -263,12 +268,7 @@ static int value_compare_exchange(lua_State *L)
 /* shared:get_lock() -> lock */
 static int shared_get_lock(lua_State *L)
 {
-    struct lc_shared *shared = check_shared(L, "get_lock");
-    struct shared_object *lock;
-
-    lock = lc_new_object(L, lc_host_of(L), &lock_type, LC_REF_SHARED_LOCK, sizeof *lock, 0);
-    lc_shared_hold(shared);
-    lock->shared = shared;
+    lc_shared_push(L, lc_host_of(L), check_shared(L, "get_lock"), true);
     return 1;
 }
 
@@ -336,17 +336,36 @@ static int shared_tostring(lua_State *L)
 
 /* ---- the lock ---- */
 
+/* Takes the mutex, also from a thread that died with it. 0 or an errno. */
+static int mutex_take(pthread_mutex_t *mutex, int (*take)(pthread_mutex_t *))
+{
+    int error = take(mutex);
+
+    if (error == EOWNERDEAD)
+        error = pthread_mutex_consistent(mutex);
+    return error;
+}
+
 /* lock:acquire() -> lock. Holds up the whole thread while another one has it. */
 static int lock_acquire(lua_State *L)
 {
     struct lc_shared *shared = check_lock(L, "acquire");
-    int error = pthread_mutex_lock(&shared->head->mutex);
+    int error = mutex_take(&shared->head->mutex, pthread_mutex_lock);
 
-    if (error == EOWNERDEAD)
-        pthread_mutex_consistent(&shared->head->mutex);
-    else if (error != 0)
+    if (error == EDEADLK)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "this thread holds the lock already");
+    if (error != 0)
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "cannot take the lock: %s", strerror(error));
     lua_settop(L, 1);
+    return 1;
+}
+
+/* lock:try_acquire() -> whether it is taken now */
+static int lock_try_acquire(lua_State *L)
+{
+    struct lc_shared *shared = check_lock(L, "try_acquire");
+
+    lua_pushboolean(L, mutex_take(&shared->head->mutex, pthread_mutex_trylock) == 0);
     return 1;
 }
 
@@ -372,8 +391,10 @@ static void make_types(lua_State *L, struct lc_host *host)
                                            {"__len", shared_len},
                                            {"__tostring", shared_tostring},
                                            {NULL, NULL}};
-    static const luaL_Reg lock_methods[] = {
-        {"acquire", lock_acquire}, {"release", lock_release}, {NULL, NULL}};
+    static const luaL_Reg lock_methods[] = {{"acquire", lock_acquire},
+                                            {"try_acquire", lock_try_acquire},
+                                            {"release", lock_release},
+                                            {NULL, NULL}};
     static const luaL_Reg lock_metamethods[] = {
         {"__gc", shared_gc}, {"__close", lock_release}, {NULL, NULL}};
 
@@ -390,14 +411,19 @@ static void make_types(lua_State *L, struct lc_host *host)
     lua_pop(L, 1);
 }
 
-void lc_shared_push(lua_State *L, struct lc_host *host, struct lc_shared *shared)
+/* New object without memory, of a value or an array, or of a lock. [-0, +1, m] */
+static struct shared_object *object_new(lua_State *L, struct lc_host *host, bool is_lock)
 {
-    struct shared_object *object;
+    return lc_new_object(L, host, is_lock ? &lock_type : &shared_type,
+                         is_lock ? LC_REF_SHARED_LOCK : LC_REF_SHARED, sizeof(struct shared_object),
+                         0);
+}
 
+void lc_shared_push(lua_State *L, struct lc_host *host, struct lc_shared *shared, bool is_lock)
+{
     make_types(L, host);
-    object = lc_new_object(L, host, &shared_type, LC_REF_SHARED, sizeof *object, 0);
+    object_new(L, host, is_lock)->shared = shared;
     lc_shared_hold(shared);
-    object->shared = shared;
 }
 
 static enum kind check_kind(lua_State *L, const char *what)
@@ -417,13 +443,12 @@ static enum kind check_kind(lua_State *L, const char *what)
 }
 
 /* Pushes an object with new memory, all zero. [-0, +1, v] */
-static struct lc_shared *push_new(lua_State *L, enum kind kind, size_t count)
+static struct lc_shared *push_new(lua_State *L, enum kind kind, size_t count, int mutex)
 {
     struct lc_host *host = lc_host_of(L);
-    struct shared_object *object;
+    struct shared_object *object = object_new(L, host, kind == KIND_NONE);
 
-    object = lc_new_object(L, host, &shared_type, LC_REF_SHARED, sizeof *object, 0);
-    object->shared = shared_new(kind, count);
+    object->shared = shared_new(kind, count, mutex);
     if (object->shared == NULL)
         lc_raise_errno(L, host, errno, NULL);
     return object->shared;
@@ -438,7 +463,7 @@ static int shared_value(lua_State *L)
     lua_settop(L, 2);
     if (!lua_isnil(L, 2))
         bits = check_element(L, kind, 2, "Value", 2);
-    set_element(push_new(L, kind, 1), 0, bits);
+    set_element(push_new(L, kind, 1, PTHREAD_MUTEX_RECURSIVE), 0, bits);
     return 1;
 }
 
@@ -456,7 +481,7 @@ static int shared_array(lua_State *L)
         n = lc_check_integer(L, 2, "Array", 2);
     if (n < 0 || n > (lua_Integer)1 << 40)
         lc_raise_value(L, lc_host_of(L), "Array", 2, "not a length");
-    shared = push_new(L, kind, (size_t)n);
+    shared = push_new(L, kind, (size_t)n, PTHREAD_MUTEX_RECURSIVE);
     shared->is_array = true;
     for (lua_Integer i = 1; lua_istable(L, 2) && i <= n; i++) {
         lua_rawgeti(L, 2, i);
@@ -466,10 +491,29 @@ static int shared_array(lua_State *L)
     return 1;
 }
 
+/* shared.Lock() */
+static int shared_lock(lua_State *L)
+{
+    lc_check_no_arguments(L, "Lock");
+    push_new(L, KIND_NONE, 0, PTHREAD_MUTEX_ERRORCHECK);
+    return 1;
+}
+
+/* shared.RLock() */
+static int shared_rlock(lua_State *L)
+{
+    lc_check_no_arguments(L, "RLock");
+    push_new(L, KIND_NONE, 0, PTHREAD_MUTEX_RECURSIVE);
+    return 1;
+}
+
 int lc_open_shared(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"Value", shared_value}, {"Array", shared_array}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"Value", shared_value},
+                                         {"Array", shared_array},
+                                         {"Lock", shared_lock},
+                                         {"RLock", shared_rlock},
+                                         {NULL, NULL}};
     struct lc_host *host = lc_host_of(L);
 
     make_types(L, host);

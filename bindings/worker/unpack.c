@@ -315,7 +315,9 @@ static void push_value(struct unpacker *unpacker)
         lc_crossing_push_local(L, unpacker->host);
         break;
     case LC_TAG_SHARED:
-        lc_shared_push(L, unpacker->host, unpacker->parcel->shared[get_size(unpacker)]);
+    case LC_TAG_LOCK:
+        lc_shared_push(L, unpacker->host, unpacker->parcel->shared[get_size(unpacker)],
+                       tag == LC_TAG_LOCK);
         break;
     }
 }

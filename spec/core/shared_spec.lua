@@ -76,6 +76,37 @@ describe("the lock", function()
   end)
 end)
 
+describe("Lock and RLock", function()
+  case("keep threads apart, and cross as themselves", function(t)
+    local lock, sum = shared.Lock(), shared.Array("i64", 1)
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 3}
+    local function work(same)
+      for _ = 1, 1000 do
+        local _ <close> = lock:acquire()
+        sum[1] = sum[1] + 1
+      end
+      return same:try_acquire() and same:release()
+    end
+    lucio.gather(pool:submit(work, lock), pool:submit(work, lock), pool:submit(work, lock))
+    assert.are.equal(3000, sum[1])
+    lock:acquire()
+    assert.is_false(pool:submit(function() return lock:try_acquire() end):await())
+    t.raises("this thread holds the lock already", lock.acquire, lock)
+    assert.is_false(lock:try_acquire())
+    lock:release()
+    t.raises(lucio.RuntimeError, lock.release, lock)
+    t.raises(lucio.TypeError, shared.Lock, 1)
+  end)
+
+  case("RLock is taken again by the thread that has it", function()
+    local lock = shared.RLock()
+    local _ <close> = lock:acquire()
+    assert.is_true(lock:try_acquire())
+    lock:release()
+    assert.is_false(lucio.to_thread(function() return lock:try_acquire() end))
+  end)
+end)
+
 describe("Array", function()
   case("has a length and elements from 1 on", function(t)
     local array = shared.Array("f64", {1, 2.5})

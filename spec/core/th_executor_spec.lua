@@ -148,6 +148,16 @@ describe("to_thread", function()
     end))
   end)
 
+  case("is named in the tree of tasks", function()
+    local go = flag()
+    lucio.create_task(function() lucio.to_thread(hold, go) end)
+    lucio.sleep(0)
+    local text
+    lucio.print_tasks(function(tree) text = tree end)
+    assert.truthy(text:find("to_thread", 1, true))
+    go.value = true
+  end)
+
   case("needs a function, and a task to suspend", function(t)
     t.raises(lucio.TypeError, lucio.to_thread)
     t.raises(lucio.TypeError, lucio.to_thread, 42)
