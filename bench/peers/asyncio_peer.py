@@ -347,6 +347,31 @@ async def executor():
             await least(f"executor_cpu{threads}", 4 / 10, cpu, pool)
 
 
+async def process():
+    children = 160
+    megabytes = 100
+    start = asyncio.create_subprocess_exec
+
+    async def run(count):
+        for _ in range(count):
+            child = await start("/bin/true")
+            await child.wait()
+
+    async def together():
+        await asyncio.gather(*[run(children // 16) for _ in range(16)])
+
+    data = b"0123456789abcdef" * (megabytes << 16)
+
+    async def cat():
+        child = await start("cat", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        out, _ = await child.communicate(data)
+        assert len(out) == len(data)
+
+    await least("process", children, run, children)
+    await least("process_16", children, together)
+    await least("process_cat", megabytes, cat)
+
+
 async def startup():
     pass
 
@@ -368,6 +393,7 @@ WORKLOADS = {
         as_completed,
         log,
         executor,
+        process,
         startup,
     )
 }
