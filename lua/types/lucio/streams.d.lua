@@ -1,0 +1,41 @@
+---@meta lucio.streams
+
+---@class lucio.streams
+local streams = {}
+
+---Waits.
+---@param host string
+---@param port integer|string
+---@param options? lucio.ConnectionOptions
+---@return lucio.StreamReader reader
+---@return lucio.StreamWriter writer
+function streams.open_connection(host, port, options) end
+
+---Waits.
+---@param path string
+---@param options? {limit?: integer, timeout?: number}
+---@return lucio.StreamReader reader
+---@return lucio.StreamWriter writer
+function streams.open_unix_connection(path, options) end
+
+---Waits.
+---@param callback fun(reader: lucio.StreamReader, writer: lucio.StreamWriter)
+---@param hosts? string|string[]
+---@param port integer|string
+---@param options? lucio.ServerOptions
+---@return lucio.Server
+function streams.start_server(callback, hosts, port, options) end
+
+---Waits.
+---@param callback fun(reader: lucio.StreamReader, writer: lucio.StreamWriter)
+---@param path string
+---@param options? lucio.UnixServerOptions
+---@return lucio.Server
+function streams.start_unix_server(callback, path, options) end
+
+---Waits.
+---@param options? {limit?: integer}
+---@return lucio.StreamReader
+function streams.connect_stdin(options) end
+
+return streams
