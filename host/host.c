@@ -9,6 +9,7 @@
 #include "context.h"
 #include "error.h"
 #include "loop.h"
+#include "permit.h"
 #include "pool.h"
 #include "report.h"
 #include "sink.h"
@@ -116,6 +117,7 @@ static int host_gc(lua_State *L)
         host->on_close(host);
     lc_watchdog_free(host);
     lc_budget_free(host);
+    lc_permits_free(host);
     if (host->space != NULL)
         lc_realloc(host, host->space, LC_SPACE_SIZE, 0);
     lc_loops_free(host);

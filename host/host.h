@@ -26,6 +26,7 @@
 
 struct lc_budget;
 struct lc_loop;
+struct lc_permits;
 struct lc_task;
 struct lucio;
 
@@ -177,6 +178,7 @@ struct lc_host {
     struct lc_pulse pulse;
     struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
     struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
+    struct lc_permits *permits;   /* NULL: scripts may do anything; see permit.h */
     char *space;                  /* where descriptors are read to; NULL until something is */
     struct lc_link pools;         /* worker threads, see pool.h */
     struct lc_worker *worker;     /* the one whose state this is, or NULL */

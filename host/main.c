@@ -21,6 +21,8 @@
 #include "host.h"
 #include "module.h"
 #include "options.h"
+#include "permit.h"
+#include "real_path.h"
 #include "repl.h"
 #include "screen.h"
 #include "sink.h"
@@ -146,13 +148,50 @@ struct command {
     struct lc_screen screen;
 };
 
-static void open_lucio(lua_State *L, const struct lc_arguments *args)
+/* The directory of the script, where require may look. */
+static bool permit_modules(struct lc_host *host, const char *script)
 {
+    char real[PATH_MAX], *slash;
+
+    if (!lc_real_path(script, true, real))
+        return true;
+    slash = strrchr(real, '/');
+    slash[slash == real] = '\0';
+    return lc_permits_add_path(host, LC_PERMIT_MODULES, real);
+}
+
+/* The permissions of the --allow options, which are good. */
+static void open_permits(lua_State *L, struct lc_host *host, const struct command *command)
+{
+    const struct lc_arguments *args = &command->args;
+    bool added;
+
+    if (!args->allows || args->allow_all)
+        return;
+    added = lc_permits_begin(host);
+    for (int i = 1; added && i < args->script; i++) {
+        char **argv = command->argv;
+
+        added = lc_option_allow(host, argv[i]) == NULL;
+        if (lc_option_takes_next(argv[i]) || strcmp(argv[i], "-e") == 0 ||
+            strcmp(argv[i], "-l") == 0)
+            i++;
+    }
+    if (added && args->script < command->argc && strcmp(command->argv[args->script], "-") != 0)
+        added = permit_modules(host, command->argv[args->script]);
+    if (!added)
+        luaL_error(L, "not enough memory");
+}
+
+static void open_lucio(lua_State *L, const struct command *command)
+{
+    const struct lc_arguments *args = &command->args;
     struct lc_host *host = lc_host_open(L);
 
     if (args->no_env)
         lc_host_set_defaults(host);
     host->is_command = true;
+    open_permits(L, host, command);
     if (args->debug)
         host->options.debug = true;
     if (args->virtual_clock)
@@ -188,7 +227,7 @@ static int run_command(lua_State *L)
         lua_setfield(L, LUA_REGISTRYINDEX, "LUA_NOENV");
     }
     luaL_openlibs(L);
-    open_lucio(L, args);
+    open_lucio(L, command);
     lua_gc(L, LUA_GCINC, 0, 0, 0);
     push_arg_table(L, command->argc, command->argv, args->script);
     lua_setglobal(L, "arg");
@@ -219,7 +258,11 @@ static int run_command(lua_State *L)
         add_step(L, list);
     }
     if (command->prompts) {
-        lc_repl_push(L, lc_host_open(L), &command->screen, !args->version, args->no_env);
+        struct lc_host *host = lc_host_open(L);
+
+        /* a script may not get at the history by the prompt */
+        lc_repl_push(L, host, &command->screen, !args->version,
+                     args->no_env || host->permits != NULL);
         add_step(L, list);
     } else if (args->interactive) {
         check_load(L, luaL_loadfile(L, NULL));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "permit.h"
 
 const char lc_usage[] =
     "usage: lucio [options] [script [args]]\n"
@@ -24,6 +25,10 @@ const char lc_usage[] =
     "  --watchdog SECONDS\n"
     "                   prints the stack of a step that runs longer, while it runs\n"
     "  --watchdog-kill  ends it, too\n"
+    "  --allow-read[=PATHS], --allow-write[=PATHS], --allow-net[=HOSTS], --allow-run[=PROGRAMS],\n"
+    "  --allow-env[=NAMES], --allow-load[=PATHS]\n"
+    "                   what the script may do: once one is given, the rest is refused\n"
+    "  --allow-all      all of that\n"
     "  --backend NAME   epoll, poll, select or io_uring (also LUCIO_BACKEND)\n"
     "  --no-control     SIGQUIT, SIGUSR1 and lucio ps get no answer (also LUCIO_CONTROL=0)\n"
     "  -h, --help       show this text\n"
@@ -32,15 +37,23 @@ const char lc_usage[] =
     "       lucio cancel PID TASK\n"
     "Cancels a task of it, by name or number.\n";
 
-enum kind { FLAG, TEXT, SECONDS };
+enum kind { FLAG, TEXT, SECONDS, ALLOW };
 
-/* What a long option sets at `offset`; `why` says what is wrong with a value. */
+/* What a long option sets at `offset`; `why` says what is wrong with a value. Of ALLOW, `offset` is the
+ * permission, and the list of its targets is part of the word. */
 static const struct long_option {
     const char *name;
     enum kind kind;
     size_t offset;
     const char *why;
 } long_options[] = {
+    {"--allow-all", FLAG, offsetof(struct lc_arguments, allow_all), NULL},
+    {"--allow-env", ALLOW, LC_PERMIT_ENV, NULL},
+    {"--allow-load", ALLOW, LC_PERMIT_LOAD, NULL},
+    {"--allow-net", ALLOW, LC_PERMIT_NET, NULL},
+    {"--allow-read", ALLOW, LC_PERMIT_READ, NULL},
+    {"--allow-run", ALLOW, LC_PERMIT_RUN, NULL},
+    {"--allow-write", ALLOW, LC_PERMIT_WRITE, NULL},
     {"--backend", TEXT, offsetof(struct lc_arguments, backend), "needs the name of a backend"},
     {"--debug", FLAG, offsetof(struct lc_arguments, debug), NULL},
     {"--help", FLAG, offsetof(struct lc_arguments, help), NULL},
@@ -77,7 +90,25 @@ bool lc_option_takes_next(const char *word)
 {
     const struct long_option *option = find_option(word);
 
-    return option != NULL && option->kind != FLAG && strchr(word, '=') == NULL;
+    return option != NULL && option->kind != FLAG && option->kind != ALLOW &&
+           strchr(word, '=') == NULL;
+}
+
+/* The list behind the name of an option; NULL: there is none. */
+static const char *attached(const char *word)
+{
+    const char *equals = strchr(word, '=');
+
+    return equals != NULL ? equals + 1 : NULL;
+}
+
+const char *lc_option_allow(struct lc_host *host, const char *word)
+{
+    const struct long_option *option = find_option(word);
+
+    if (option == NULL || option->kind != ALLOW)
+        return NULL;
+    return lc_permits_add(host, (enum lc_permission)option->offset, attached(word));
 }
 
 /* A long option at argv[i]; returns the index of the last argument it takes. */
@@ -91,15 +122,21 @@ static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
         bad_option(args, argv[i], "is no option of lucio");
         return i;
     }
+    if (option->kind == ALLOW) {
+        const char *why = lc_option_allow(NULL, argv[i]);
+
+        args->allows = true;
+        if (why != NULL)
+            bad_option(args, argv[i], why);
+        return i;
+    }
     field = (char *)args + option->offset;
     if (option->kind == FLAG) {
         *(bool *)field = true;
         return i;
     }
-    value = strchr(argv[i], '=');
-    if (value != NULL)
-        value++;
-    else if (i + 1 < argc)
+    value = attached(argv[i]);
+    if (value == NULL && i + 1 < argc)
         value = argv[++i];
     if (value == NULL || (option->kind == SECONDS && !lc_parse_seconds(value, field)))
         bad_option(args, option->name, option->why);

@@ -20,6 +20,8 @@ struct lc_arguments {
     bool debug;
     bool virtual_clock;
     bool no_control;
+    bool allows; /* some --allow option */
+    bool allow_all;
     const char *backend;
     double shutdown_timeout; /* negative: not given */
     double watchdog;         /* 0: none */
@@ -28,11 +30,17 @@ struct lc_arguments {
     const char *why;
 };
 
+struct lc_host;
+
 extern const char lc_usage[];
 
 void lc_arguments_parse(int argc, char **argv, struct lc_arguments *args);
 
 /* Whether the word is a long option whose value is the next word. */
 bool lc_option_takes_next(const char *word);
+
+/* If the word is an --allow option with a list, adds its permissions to the host's; with NULL it only
+ * looks. Returns what is wrong, or NULL. */
+const char *lc_option_allow(struct lc_host *host, const char *word);
 
 #endif

@@ -9,6 +9,7 @@
 #include "context.h"
 #include "core.h"
 #include "debug.h"
+#include "sandbox.h"
 #include "standard.h"
 #include "submodule.h"
 #include "subprocess.h"
@@ -92,6 +93,8 @@ int luaopen_lucio(lua_State *L)
     lc_open_stream_types(L, host);
     lc_open_process(L, host);
     lc_open_submodules(L, host);
+    if (host->permits != NULL)
+        lc_doors_open(L, host);
     lc_set_functions(L, host, functions);
     lua_pushliteral(L, "lucio " LUCIO_VERSION);
     lua_setfield(L, -2, "_VERSION");

@@ -15,6 +15,7 @@
 #include "core.h"
 #include "errand.h"
 #include "loop_object.h"
+#include "permit.h"
 #include "pin.h"
 #include "stream.h"
 
@@ -143,6 +144,8 @@ static int complete(lua_State *L)
         lc_future_set_error(L, 1);
     } else {
         push_results(L, lookup->result);
+        if (!lc_permits_found(future->loop->host, lookup->name, lookup->result))
+            return luaL_error(L, "not enough memory");
         lc_future_set_result(L, 1, 1);
     }
     return 0;
@@ -302,6 +305,13 @@ static int loop_getaddrinfo(lua_State *L)
         push_results(L, lookup->result);
         lookup_free(lookup);
         return 1;
+    }
+    if (host->permits != NULL) {
+        /* the lookup is C's alone: nothing may raise while it is */
+        lookup_free(lookup);
+        lc_permit_name(L, host, lua_tostring(L, 2),
+                       lua_isnil(L, 3) ? "" : luaL_tolstring(L, 3, NULL));
+        lookup = lookup_new(L, host);
     }
     if (host->loop != loop || host->current == NULL) {
         lookup_free(lookup);

@@ -15,6 +15,7 @@
 #include "guest.h"
 #include "loop_object.h"
 #include "module.h"
+#include "permit.h"
 #include "report.h"
 #include "run.h"
 #include "sandbox.h"
@@ -246,6 +247,9 @@ static int open_host(lua_State *L)
         open_budget(L, h, host);
     if (h->config.sandbox)
         lc_sandbox_close_in(L, host);
+    if (h->config.allow != NULL &&
+        (!lc_permits_begin(host) || lc_permits_add_text(host, h->config.allow) != NULL))
+        return luaL_error(L, "not enough memory");
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     lua_pop(L, 1);
     host->is_module = false;
@@ -285,6 +289,14 @@ static struct lucio *shell_new(const struct lucio_config *config)
     return h;
 }
 
+/* The permissions of a configuration; programs that know none have a shorter one. */
+static const char *config_allow(const struct lucio_config *config)
+{
+    size_t size = offsetof(struct lucio_config, allow) + sizeof config->allow;
+
+    return config->size >= size ? config->allow : NULL;
+}
+
 /* What of a configuration cannot be. NULL: all is well. */
 static const char *check_config(const struct lucio_config *config)
 {
@@ -294,6 +306,10 @@ static const char *check_config(const struct lucio_config *config)
         return "a sandbox needs a state of the host's own";
     if (config->step_instructions < 0 || config->task_instructions < 0)
         return "a limit of instructions is negative";
+    if (config_allow(config) != NULL && config->state != NULL)
+        return "permissions need a state of the host's own";
+    if (config_allow(config) != NULL && lc_permits_add_text(NULL, config_allow(config)) != NULL)
+        return "the permissions cannot be read";
     if (config->loop != NULL && config->virtual_clock)
         return "a guest has no virtual clock";
     return NULL;

@@ -18,6 +18,7 @@
 
 #include "core.h"
 #include "error_text.h"
+#include "permit.h"
 #include "sink.h"
 #include "submodule.h"
 
@@ -43,8 +44,10 @@ static struct log_output *check_output(lua_State *L, const char *what)
 static int open_path(lua_State *L, struct lc_host *host, const char *path, bool truncate)
 {
     int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-    int fd = open(path, flags | (truncate ? O_TRUNC : 0), 0666);
+    int fd;
 
+    lc_permit(L, host, LC_PERMIT_WRITE, path);
+    fd = open(path, flags | (truncate ? O_TRUNC : 0), 0666);
     if (fd < 0)
         lc_raise_errno(L, host, errno, path);
     fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);

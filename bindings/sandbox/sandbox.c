@@ -123,8 +123,8 @@ static int collect(lua_State *L)
     return call_original(L);
 }
 
-/* Replaces functions of the library `name`, where they are. Lua's own become upvalue 2. */
-static void replace(lua_State *L, struct lc_host *host, const char *name, const luaL_Reg *functions)
+void lc_sandbox_replace(lua_State *L, struct lc_host *host, const char *name,
+                        const luaL_Reg *functions)
 {
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, -1, name) == LUA_TTABLE) {
@@ -149,8 +149,8 @@ void lc_sandbox_open(lua_State *L, struct lc_host *host)
                                       {"concat", table_concat},  {NULL, NULL}};
 
     luaL_checkstack(L, 10, NULL);
-    replace(L, host, LUA_STRLIBNAME, strings);
-    replace(L, host, LUA_TABLIBNAME, tables);
+    lc_sandbox_replace(L, host, LUA_STRLIBNAME, strings);
+    lc_sandbox_replace(L, host, LUA_TABLIBNAME, tables);
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     if (lua_getfield(L, -1, LUA_STRLIBNAME) == LUA_TTABLE)
         lc_sandbox_open_search(L, host);
@@ -167,7 +167,7 @@ void lc_sandbox_close_in(lua_State *L, struct lc_host *host)
 
     luaL_checkstack(L, 10, NULL);
     host->sandboxed = true;
-    replace(L, host, LUA_GNAME, globals);
+    lc_sandbox_replace(L, host, LUA_GNAME, globals);
     lua_pushglobaltable(L);
     for (size_t i = 0; gone[i] != NULL; i++) {
         lua_pushnil(L);

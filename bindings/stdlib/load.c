@@ -12,6 +12,7 @@
 
 #include "coroutine.h"
 #include "error.h"
+#include "permit.h"
 #include "standard.h"
 
 /* Bytes may be compiled again so many times, on average, and so many bytes in any case. */
@@ -190,8 +191,10 @@ static int standard_load(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct reading *reading;
-    int arguments = lua_gettop(L);
+    int arguments;
 
+    lc_permit_mode(L, host, 3);
+    arguments = lua_gettop(L);
     if (lua_type(L, 1) != LUA_TFUNCTION || !lc_standard_may_wait(L, host))
         return lc_standard_original(L);
     if (arguments > 4)

@@ -21,6 +21,7 @@
 #include "core.h"
 #include "descriptor.h"
 #include "pair.h"
+#include "permit.h"
 #include "submodule.h"
 
 static const struct lc_wait_type begin_wait = {"a connection", NULL};
@@ -203,6 +204,7 @@ static int stream_connect(lua_State *L)
 
     lua_settop(L, 5);
     lc_check_socket_address(L, 1, "connect", &address);
+    lc_permit_address(L, host, (struct sockaddr *)&address.storage, address.size);
     task = lc_wait_task(L, host, "open_connection");
     descriptor = lc_descriptor_new(L, host);
     descriptor->owned =

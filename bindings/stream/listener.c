@@ -16,6 +16,7 @@
 #include "connect.h"
 #include "core.h"
 #include "pair.h"
+#include "permit.h"
 #include "streams.h"
 
 /* Seconds of pause after running out of descriptors. */
@@ -224,6 +225,7 @@ int lc_stream_listen(lua_State *L)
 
     lua_settop(L, 6);
     lc_check_socket_address(L, 1, "listen", &address);
+    lc_permit_address(L, host, (struct sockaddr *)&address.storage, address.size);
     family = address.storage.ss_family;
     listener = lc_new_object(L, host, &lc_listener_type, LC_REF_LISTENER, sizeof *listener, 1);
     listener->fd = -1;

@@ -12,6 +12,7 @@
 #include "core.h"
 #include "job.h"
 #include "module.h"
+#include "permit.h"
 #include "traceback.h"
 
 /* What a new state is made of; written once, before the first thread starts. */
@@ -23,6 +24,7 @@ struct settings {
     bool global;        /* lucio is a global */
     bool is_virtual;
     struct lc_options options;
+    struct lc_permits *permits; /* NULL: everything is allowed */
     struct lc_parcel initializer;
 };
 
@@ -126,6 +128,8 @@ static int open_state(lua_State *L)
     state->host->worker = state->worker;
     state->host->options = settings->options;
     state->host->clock.is_virtual = settings->is_virtual;
+    if (settings->permits != NULL && !lc_permits_inherit(state->host, settings->permits))
+        luaL_error(L, "not enough memory");
     luaL_requiref(L, "lucio", luaopen_lucio, settings->global);
     set_worker(L, state);
     if (settings->initializer.values > 0) {
@@ -311,6 +315,7 @@ static void settings_free(void *data)
     free(settings->name);
     free(settings->path);
     free(settings->cpath);
+    free(settings->permits);
     free(settings);
 }
 
@@ -344,7 +349,9 @@ static int fill_settings(lua_State *L)
     settings->is_virtual = host->clock.is_virtual;
     settings->options = host->options;
     settings->options.bad_variable = NULL;
-    if (settings->name == NULL)
+    if (host->permits != NULL)
+        settings->permits = lc_permits_copy(host->permits);
+    if (settings->name == NULL || (host->permits != NULL && settings->permits == NULL))
         luaL_error(L, "not enough memory");
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     for (int i = 0; libraries[i].name != NULL; i++) {

@@ -188,6 +188,14 @@ struct lucio_config {
      * nobody retrieved. It may not call lucio but for lucio_post. NULL: such errors are logged. */
     void (*on_error)(lucio *host, const struct lucio_error *error, void *data);
     void *data; /* passed to both */
+
+    /* For a state that the host makes: what scripts may do outside of it, as kinds with lists:
+     * "read=/srv/data,/tmp;net=127.0.0.1:*,example.com;env". The kinds are read, write (files and
+     * directories, with all below), net (hosts, with or without a port), run (programs), env (variables)
+     * and load (libraries of C); one without a list is allowed as a whole. A backslash takes its meaning
+     * from a comma, a semicolon, or a backslash. All that is not named raises PermissionError; "" allows
+     * nothing. NULL: everything is allowed. What functions of the program do is its own business. */
+    const char *allow;
 };
 
 /* Fills in the defaults. Call it as lucio_config_init(&config). */

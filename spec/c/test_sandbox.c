@@ -276,6 +276,70 @@ static void patterns_match_as_lua_does(void **unused)
     lucio_close(charged);
 }
 
+/* ---- permissions ---- */
+
+/* Runs the code in a host with these permissions. */
+static void run_allowed(const char *allow, const char *code)
+{
+    struct lucio_config config;
+    lucio *host;
+
+    lucio_config_init(&config);
+    config.allow = allow;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host, code);
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
+static void permissions_say_what_a_script_reaches(void **unused)
+{
+    (void)unused;
+    run_allowed(NULL, "assert(io.open('/dev/null') and os.getenv('HOME') ~= 1)\n"
+                      "assert(type(debug.getregistry()) == 'table')\n");
+    run_allowed("", "local lucio = require 'lucio'\n"
+                    "local ok, e = pcall(io.open, '/dev/null')\n"
+                    "assert(not ok and lucio.isinstance(e, lucio.PermissionError))\n"
+                    "assert(e.code == 'EACCES' and e.filename == '/dev/null')\n"
+                    "assert(tostring(e) == \"reading '/dev/null' needs permission: read\")\n"
+                    "assert(not pcall(debug.getregistry) and not pcall(os.getenv, 'HOME'))\n"
+                    "assert(not pcall(require, 'no such module'))\n"
+                    "assert(not pcall(lucio.open_connection, '127.0.0.1', 1))\n");
+    run_allowed("read=/dev/zero,/dev/null;env=HOME;net=[::1]:1,127.0.0.1:*",
+                "local lucio = require 'lucio'\n"
+                "assert(io.open('/dev/null') and not pcall(io.open, '/dev/null', 'w'))\n"
+                "assert(os.getenv('HOME') ~= 1 and not pcall(os.getenv, 'PATH'))\n"
+                "local _, e = pcall(lucio.open_connection, '127.0.0.1', 1)\n"
+                "assert(e.name == 'ConnectionRefusedError')\n"
+                "_, e = pcall(lucio.open_connection, '::1', 2)\n"
+                "assert(tostring(e) == \"network access to '[::1]:2' needs permission: net\")\n"
+                "local executor <close> = lucio.ThreadPoolExecutor(1)\n"
+                "assert(executor:submit(function() return pcall(os.getenv, 'PATH') end):await() "
+                "== false)\n");
+    run_allowed("read;write=/dev/null;", "assert(io.open('/dev/zero'))\n"
+                                         "assert(io.open('/dev/null', 'w'))\n"
+                                         "assert(not pcall(io.open, '/dev/zero', 'w'))\n");
+}
+
+static void permissions_that_cannot_be_read_are_refused(void **unused)
+{
+    static const char *const bad[] = {"reading=/",     "read=", "read=a,,b",
+                                      "net=host:port", ";",     "=x"};
+    struct lucio_config config;
+    lucio *host;
+
+    (void)unused;
+    lucio_config_init(&config);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        config.allow = bad[i];
+        assert_int_equal(lucio_open(&host, &config), LUCIO_INVALID);
+    }
+    /* a program that was built with a header that has no permissions */
+    config.size = offsetof(struct lucio_config, allow);
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host, "assert(io.open('/dev/null'))");
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -283,6 +347,8 @@ int main(void)
         cmocka_unit_test(nothing_reaches_out_of_a_sandbox),
         cmocka_unit_test(a_budget_can_be_caught_and_is_per_step),
         cmocka_unit_test(patterns_match_as_lua_does),
+        cmocka_unit_test(permissions_say_what_a_script_reaches),
+        cmocka_unit_test(permissions_that_cannot_be_read_are_refused),
     };
 
     return cmocka_run_group_tests_name("sandbox", tests, NULL, NULL);
