@@ -7,6 +7,7 @@ import os
 import random
 import statistics
 import sys
+import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -372,6 +373,55 @@ async def process():
     await least("process_cat", megabytes, cat)
 
 
+async def files():
+    """Line by line as aiofiles does it: a job for each call."""
+    count, at_once, lines = 10000, 100, 2_000_000
+
+    def read_file(name):
+        with open(name, "rb") as file:
+            return file.read()
+
+    async def one_by_one():
+        for i in range(count):
+            await asyncio.to_thread(read_file, f"{directory}/{i}")
+
+    async def many():
+        names = iter(range(count))
+
+        async def reader():
+            for i in names:
+                await asyncio.to_thread(read_file, f"{directory}/{i}")
+
+        await asyncio.gather(*[reader() for _ in range(at_once)])
+
+    async def line():
+        loop = asyncio.get_running_loop()
+        with open(path, "rb") as file:
+            for _ in range(lines // 100):
+                await loop.run_in_executor(None, file.readline)
+
+    def read_batch(file):
+        return file.readlines(65536)
+
+    async def line_batch():
+        with open(path, "rb") as file:
+            while batch := await asyncio.to_thread(read_batch, file):
+                for _ in batch:
+                    pass
+
+    with tempfile.TemporaryDirectory() as directory:
+        for i in range(count):
+            with open(f"{directory}/{i}", "wb") as file:
+                file.write(b"x" * 100)
+        path = f"{directory}/lines"
+        with open(path, "wb") as file:
+            file.write(b"fifteen bytes..\n" * lines)
+        await least("files_read_seq", count, one_by_one)
+        await least("files_read_many", count, many)
+        await least("files_line", lines // 100, line)
+        await least("files_line_batch", lines, line_batch)
+
+
 async def startup():
     pass
 
@@ -394,6 +444,7 @@ WORKLOADS = {
         log,
         executor,
         process,
+        files,
         startup,
     )
 }
