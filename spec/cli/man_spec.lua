@@ -25,7 +25,7 @@ describe("lucio(1)", function()
     local help = {}
     for line in command.run{"--help"}.out:gmatch("\n  (%-[^\n]*)") do
       for word in (line .. "  "):match("^(.-)  "):gmatch("[^, ]+") do
-        if word:sub(1, 1) == "-" then help[word:sub(2)] = true end
+        if word:sub(1, 1) == "-" then help[word:match("^%-([^=%[]*)")] = true end
       end
     end
     assert.is_true(help["-debug"])
