@@ -99,6 +99,7 @@ enum lc_ref {
     LC_REF_DESCRIPTOR,
     LC_REF_PROCESS,
     LC_REF_FILE,
+    LC_REF_TRANSPORT,
     LC_REF_MODULE,
     LC_REF_COUNT
 };

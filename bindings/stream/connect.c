@@ -134,6 +134,15 @@ int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     return lc_wait_yield(L, task, 0, begin_k);
 }
 
+/* The limit of a reader, or a factory of protocols, is at 3. */
+static int begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
+                 enum lc_stream_kind kind)
+{
+    if (lua_isinteger(L, 3))
+        return lc_connect_begin(L, task, descriptor, kind, (size_t)lua_tointeger(L, 3));
+    return lc_protocol_begin(L, task, descriptor, kind, 3);
+}
+
 /* ---- connect ---- */
 
 static int raise_connect(lua_State *L, int error)
@@ -160,7 +169,7 @@ static int connected(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     }
     if (!lua_isnil(L, 2))
         setsockopt(descriptor->owned, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return lc_connect_begin(L, task, descriptor, LC_STREAM_SOCKET, (size_t)lua_tointeger(L, 3));
+    return begin(L, task, descriptor, LC_STREAM_SOCKET);
 }
 
 static int connect_k(lua_State *L, int status, lua_KContext ctx)
@@ -194,7 +203,8 @@ static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
     lua_error(L);
 }
 
-/* connect(host or path, port or nil, limit, local host?, local port?) -> reader, writer */
+/* connect(host or path, port or nil, limit, local host?, local port?) -> reader, writer; with a factory
+ * in the place of the limit -> transport, protocol */
 static int stream_connect(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
@@ -249,7 +259,7 @@ static int duplicate(int fd, bool reads, const struct stat *info)
     return own;
 }
 
-/* open(fd, "r" or "w", limit, files?) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2),
+/* open(fd, "r" or "w", limit or factory, files?) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2),
  * or with `files` of a regular file */
 static int stream_open(lua_State *L)
 {
@@ -270,8 +280,7 @@ static int stream_open(lua_State *L)
     descriptor->owned = duplicate((int)fd, reads, &info);
     if (descriptor->owned < 0)
         lc_raise_errno(L, host, errno, NULL);
-    return lc_connect_begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE,
-                            (size_t)luaL_checkinteger(L, 3));
+    return begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE);
 }
 
 /* The functions of lucio.streams in C, as a table. [-0, +1, m] */
@@ -298,6 +307,7 @@ void lc_open_stream_types(lua_State *L, struct lc_host *host)
     lc_open_descriptor(L, host);
     lc_open_reader(L, host);
     lc_open_writer(L, host);
+    lc_open_transport(L, host);
     lc_open_socket(L, host);
     lc_open_listener(L, host);
     lc_open_server(L, host);

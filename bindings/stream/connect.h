@@ -31,6 +31,10 @@ void lc_push_address_text(lua_State *L, const struct lc_socket_address *address)
 int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
                      enum lc_stream_kind kind, size_t limit);
 
+/* The same with a transport and a protocol, which the function at `factory` makes. [-0, +2, y] */
+int lc_protocol_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
+                      enum lc_stream_kind kind, int factory);
+
 /* What lucio.streams has in C: pushes the table of functions. [-0, +1, m] */
 int lc_open_streams(lua_State *L);
 
@@ -45,6 +49,7 @@ int lc_stream_serve(lua_State *L);
 /* Makes the types of readers, writers, servers... [-0, +0, m] */
 void lc_open_reader(lua_State *L, struct lc_host *host);
 void lc_open_writer(lua_State *L, struct lc_host *host);
+void lc_open_transport(lua_State *L, struct lc_host *host);
 void lc_open_socket(lua_State *L, struct lc_host *host);
 void lc_open_listener(lua_State *L, struct lc_host *host);
 void lc_open_server(lua_State *L, struct lc_host *host);

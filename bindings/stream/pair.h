@@ -6,6 +6,7 @@
 #ifndef LC_PAIR_H
 #define LC_PAIR_H
 
+#include <lauxlib.h>
 #include <lua.h>
 
 #include "host.h"
@@ -14,7 +15,7 @@
 /* The limit of lines, and half of what is buffered at most (ST1). */
 #define LC_STREAM_LIMIT 65536
 
-extern const struct lc_type lc_reader_type, lc_writer_type;
+extern const struct lc_type lc_reader_type, lc_writer_type, lc_transport_type;
 
 struct lc_reader {
     struct lc_object object;
@@ -28,13 +29,17 @@ struct lc_reader {
     bool paused; /* the stream, because there is too much */
 };
 
+/* A writer, or a protocol's transport. */
 struct lc_writer {
     struct lc_object object;
     struct lc_host *host;
     struct lc_stream *stream;
 };
 
-extern const struct lc_stream_user lc_pair_user;
+extern const struct lc_stream_user lc_pair_user, lc_protocol_user;
+
+/* Methods that writers and transports have. */
+extern const luaL_Reg lc_writer_shared[];
 
 /* Makes a reader and a writer of a stream to come. [-0, +2, m] */
 void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit);
@@ -55,8 +60,11 @@ int lc_raise_loss(lua_State *L, struct lc_host *host, int error) __attribute__((
 
 /* Keeps the names of both ends of a unix socket in the writer on top. [-0, +0, m] */
 void lc_writer_note_names(lua_State *L, struct lc_stream *stream);
-/* writer:get_extra_info(name, default?), see socket.c. */
-int lc_writer_extra_info(lua_State *L);
+/* get_extra_info(name, default?) of the writer or transport at 1, see socket.c. [-0, +1, v] */
+int lc_stream_extra_info(lua_State *L, struct lc_stream *stream);
+
+/* For transport.c: the callback of a server, or its factory of protocols. [-0, +1, -] */
+void lc_server_push_callback(lua_State *L, struct lc_server *server);
 
 /* For server.c: a connection that a server accepted begins, and ends. */
 void lc_server_connected(lua_State *L, struct lc_stream *stream);

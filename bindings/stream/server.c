@@ -30,7 +30,7 @@ struct lc_server {
     unsigned active;
     struct lc_link closers; /* tasks in wait_closed */
     struct lc_link forever; /* the task in serve_forever */
-    size_t limit;
+    size_t limit;           /* 0: the callback makes protocols */
     int anchor;
 };
 
@@ -67,7 +67,8 @@ bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket
     if (peer->any.sa_family != AF_UNIX)
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     /* asyncio has a task of its own there, whose default name is used up, and its first tick */
-    stream = lc_stream_new(server->loop, fd, LC_STREAM_SOCKET, &lc_pair_user, 1);
+    stream = lc_stream_new(server->loop, fd, LC_STREAM_SOCKET,
+                           server->limit > 0 ? &lc_pair_user : &lc_protocol_user, 1);
     if (stream == NULL)
         return false;
     server->host->task_names++;
@@ -119,14 +120,20 @@ void lc_server_exhausted(struct lc_server *server, int error)
         lua_pop(L, 1);
 }
 
+void lc_server_push_callback(lua_State *L, struct lc_server *server)
+{
+    lc_anchor_push(L, server->host, server->anchor);
+    lua_getiuservalue(L, -1, 1);
+    lua_replace(L, -2);
+}
+
 void lc_server_connected(lua_State *L, struct lc_stream *stream)
 {
     struct lc_server *server = stream->server;
     struct lc_host *host = server->host;
     struct lc_task *task;
 
-    lc_anchor_push(L, host, server->anchor);
-    lua_getiuservalue(L, -1, 1);
+    lc_server_push_callback(L, server);
     lc_pair_new(L, host, server->limit);
     lc_stream_retain(stream);
     lc_pair_attach(L, stream);

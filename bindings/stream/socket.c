@@ -56,11 +56,8 @@ static int socket_gc(lua_State *L)
     return 0;
 }
 
-/* writer:get_extra_info(name, default?) (ST18) */
-int lc_writer_extra_info(lua_State *L)
+int lc_stream_extra_info(lua_State *L, struct lc_stream *stream)
 {
-    struct lc_writer *writer = lc_check_self(L, &lc_writer_type, "get_extra_info");
-    struct lc_stream *stream = writer->stream;
     const char *name;
 
     lua_settop(L, 3);

@@ -15,6 +15,7 @@
 #include "pipe.h"
 #include "report.h"
 #include "streams.h"
+#include "waiter.h"
 
 /* The default marks (ST12). */
 #define HIGH_WATER (64 * 1024)
@@ -147,6 +148,7 @@ void lc_streams_abandon(lua_State *L, struct lc_loop *loop)
             lc_stream_release(stream);
         }
         lc_server_abandon_stream(L, stream);
+        lc_anchor_drop(L, loop->host, &stream->transport);
         lc_stream_release(stream);
     }
 }
@@ -365,6 +367,7 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
     lc_list_init(&stream->closers);
     lc_list_init(&stream->peers);
     stream->handler = LC_NO_ANCHOR;
+    stream->transport = LC_NO_ANCHOR;
     stream->fd = fd;
     stream->is_local = kind == LC_STREAM_LOCAL;
     stream->is_socket = kind == LC_STREAM_SOCKET || stream->is_local;
@@ -454,6 +457,12 @@ void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, s
     stream->high = high;
     stream->low = low;
     check_high_water(L, stream);
+}
+
+void lc_stream_wake(struct lc_link *waiters)
+{
+    for (struct lc_link *link = waiters->next; link != waiters; link = link->next)
+        lc_waiter_wake(lc_waiter_of(link));
 }
 
 void lc_stream_pause(struct lc_stream *stream)

@@ -80,6 +80,7 @@ struct lc_stream {
     struct lc_link closers;   /* for the end */
     struct lc_socket_name peer;
     struct lc_socket_name own; /* filled in when the descriptor is closed */
+    int transport;             /* anchor of a protocol's transport */
     int error;
     bool is_socket;
     bool by_message; /* recv and send: a socket, also where it serves as a pipe */
@@ -116,6 +117,9 @@ void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, s
 /* Half-close once all is sent. */
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
 void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
+
+/* Wakes all tasks that wait in the list. */
+void lc_stream_wake(struct lc_link *waiters);
 
 void lc_stream_pause(struct lc_stream *stream);
 void lc_stream_resume(struct lc_stream *stream);

@@ -21,17 +21,11 @@ static const struct lc_wait_type close_wait = {"the end of a stream", NULL};
 /* So many writes to a lost stream are dropped in silence. */
 #define DROPPED_MAX 5
 
-static void wake_all(struct lc_link *list)
-{
-    for (struct lc_link *link = list->next; link != list; link = link->next)
-        lc_waiter_wake(lc_waiter_of(link));
-}
-
 /* ---- what the stream tells ---- */
 
 static void pair_made(lua_State *L, struct lc_stream *stream)
 {
-    wake_all(&stream->drainers);
+    lc_stream_wake(&stream->drainers);
     if (stream->server != NULL)
         lc_server_connected(L, stream);
 }
@@ -59,15 +53,15 @@ static void pair_pause(lua_State *L, struct lc_stream *stream)
 static void pair_resume(lua_State *L, struct lc_stream *stream)
 {
     (void)L;
-    wake_all(&stream->drainers);
+    lc_stream_wake(&stream->drainers);
 }
 
 static void pair_lost(lua_State *L, struct lc_stream *stream)
 {
     if (stream->reader != NULL)
         lc_reader_end(stream->reader, stream->error);
-    wake_all(&stream->drainers);
-    wake_all(&stream->closers);
+    lc_stream_wake(&stream->drainers);
+    lc_stream_wake(&stream->closers);
     if (stream->server != NULL)
         lc_server_disconnected(L, stream);
 }
@@ -105,6 +99,14 @@ static struct lc_stream *check_stream(lua_State *L, const char *what)
     return ((struct lc_writer *)lc_check_self(L, &lc_writer_type, what))->stream;
 }
 
+/* Of a method that transports have, too. */
+static struct lc_writer *check_either(lua_State *L, const char *what)
+{
+    struct lc_writer *writer = lc_to_object(L, 1, &lc_transport_type);
+
+    return writer != NULL ? writer : lc_check_self(L, &lc_writer_type, what);
+}
+
 /* Whether bytes written now go anywhere (ST14). */
 static bool takes_bytes(lua_State *L, struct lc_stream *stream, const char *what)
 {
@@ -124,7 +126,7 @@ static bool takes_bytes(lua_State *L, struct lc_stream *stream, const char *what
 /* writer:write(string). Never suspends. (ST10) */
 static int writer_write(lua_State *L)
 {
-    struct lc_stream *stream = check_stream(L, "write");
+    struct lc_stream *stream = check_either(L, "write")->stream;
     const char *data;
     size_t size;
 
@@ -139,7 +141,7 @@ static int writer_write(lua_State *L)
 /* writer:writelines(list). Never suspends. (ST10) */
 static int writer_writelines(lua_State *L)
 {
-    struct lc_stream *stream = check_stream(L, "writelines");
+    struct lc_stream *stream = check_either(L, "writelines")->stream;
     struct lc_host *host = lc_host_of(L);
     lua_Integer n;
     luaL_Buffer all;
@@ -267,7 +269,7 @@ static int writer_wait_closed(lua_State *L)
 /* writer:close(). (ST15) */
 static int writer_close(lua_State *L)
 {
-    lc_stream_close(check_stream(L, "close"));
+    lc_stream_close(check_either(L, "close")->stream);
     return 0;
 }
 
@@ -303,26 +305,32 @@ static int writer_leave(lua_State *L)
 
 static int writer_abort(lua_State *L)
 {
-    lc_stream_abort(check_stream(L, "abort"), 0);
+    lc_stream_abort(check_either(L, "abort")->stream, 0);
     return 0;
 }
 
 static int writer_is_closing(lua_State *L)
 {
-    lua_pushboolean(L, check_stream(L, "is_closing")->closing);
+    lua_pushboolean(L, check_either(L, "is_closing")->stream->closing);
     return 1;
+}
+
+/* writer:get_extra_info(name, default?) (ST18) */
+static int writer_extra_info(lua_State *L)
+{
+    return lc_stream_extra_info(L, check_either(L, "get_extra_info")->stream);
 }
 
 /* writer:write_eof(). (ST17) */
 static int writer_write_eof(lua_State *L)
 {
-    lc_stream_write_eof(L, check_stream(L, "write_eof"));
+    lc_stream_write_eof(L, check_either(L, "write_eof")->stream);
     return 0;
 }
 
 static int writer_can_write_eof(lua_State *L)
 {
-    lua_pushboolean(L, check_stream(L, "can_write_eof")->can_write);
+    lua_pushboolean(L, check_either(L, "can_write_eof")->stream->can_write);
     return 1;
 }
 
@@ -346,7 +354,7 @@ static double check_mark(lua_State *L, int idx)
 /* writer:set_write_buffer_limits(high?, low?) (ST12) */
 static int writer_set_limits(lua_State *L)
 {
-    struct lc_stream *stream = check_stream(L, "set_write_buffer_limits");
+    struct lc_stream *stream = check_either(L, "set_write_buffer_limits")->stream;
     double high, low;
 
     lua_settop(L, 3);
@@ -365,7 +373,7 @@ static int writer_set_limits(lua_State *L)
 
 static int writer_buffer_size(lua_State *L)
 {
-    struct lc_stream *stream = check_stream(L, "get_write_buffer_size");
+    struct lc_stream *stream = check_either(L, "get_write_buffer_size")->stream;
 
     lua_pushinteger(L, (lua_Integer)lc_buffer_size(&stream->output));
     return 1;
@@ -401,25 +409,30 @@ static int writer_gc(lua_State *L)
     return 0;
 }
 
+const luaL_Reg lc_writer_shared[] = {{"write", writer_write},
+                                     {"writelines", writer_writelines},
+                                     {"close", writer_close},
+                                     {"abort", writer_abort},
+                                     {"is_closing", writer_is_closing},
+                                     {"write_eof", writer_write_eof},
+                                     {"can_write_eof", writer_can_write_eof},
+                                     {"set_write_buffer_limits", writer_set_limits},
+                                     {"get_write_buffer_size", writer_buffer_size},
+                                     {"get_extra_info", writer_extra_info},
+                                     {NULL, NULL}};
+
 void lc_open_writer(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {{"write", writer_write},
-                                       {"writelines", writer_writelines},
-                                       {"drain", writer_drain},
-                                       {"close", writer_close},
-                                       {"abort", writer_abort},
-                                       {"wait_closed", writer_wait_closed},
-                                       {"is_closing", writer_is_closing},
-                                       {"write_eof", writer_write_eof},
-                                       {"can_write_eof", writer_can_write_eof},
-                                       {"set_write_buffer_limits", writer_set_limits},
-                                       {"get_write_buffer_size", writer_buffer_size},
-                                       {"get_extra_info", lc_writer_extra_info},
-                                       {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"drain", writer_drain}, {"wait_closed", writer_wait_closed}, {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", writer_leave},
                                            {"__tostring", writer_tostring},
                                            {"__gc", writer_gc},
                                            {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_WRITER, "lucio.StreamWriter", methods, metamethods);
+    lc_host_push_ref(L, host, LC_REF_WRITER);
+    lua_getfield(L, -1, "__index");
+    lc_set_functions(L, host, lc_writer_shared);
+    lua_pop(L, 2);
 }

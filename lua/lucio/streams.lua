@@ -117,6 +117,11 @@ local function interleave(addresses)
   return mixed
 end
 
+-- What was connected is a reader and its writer, or a transport and its protocol.
+local function abort(first, second)
+  if first.abort then first:abort() else second:abort() end
+end
+
 -- A race: the next address is tried when the one before has failed or `delay` seconds have passed;
 -- the first connection wins and the others are cancelled (RFC 8305, section 5).
 local function connect_in_a_race(addresses, limit, local_address, delay, all_errors)
@@ -124,7 +129,7 @@ local function connect_in_a_race(addresses, limit, local_address, delay, all_err
   local function attempt(i, failed)
     local ok, reader, writer = try(addresses[i], limit, local_address)
     if ok and winner then
-      writer:abort()
+      abort(reader, writer)
     elseif ok then
       winner = {reader, writer}
     else
@@ -153,25 +158,25 @@ local function connect_in_a_race(addresses, limit, local_address, delay, all_err
   end)
   for _, task in ipairs(attempts) do task:cancel() end
   if not ok then
-    if winner then winner[2]:abort() end
+    if winner then abort(winner[1], winner[2]) end
     error(e, 0)
   end
   if winner then return winner[1], winner[2] end
   error(combine(errors, all_errors), 0)
 end
 
-local function connect_host(host, port, options)
+-- `made` is the limit of the reader, or makes the protocol.
+local function connect_host(host, port, options, made)
   local addresses = resolve(host, port, options.family)
-  local limit = options.limit or LIMIT
   local local_address
   if options.local_addr then
     local_address = resolve(options.local_addr[1], options.local_addr[2], options.family)[1]
   end
   if options.happy_eyeballs_delay and #addresses > 1 then
-    return connect_in_a_race(interleave(addresses), limit, local_address,
+    return connect_in_a_race(interleave(addresses), made, local_address,
       options.happy_eyeballs_delay, options.all_errors)
   end
-  return connect_in_turn(addresses, limit, local_address, options.all_errors)
+  return connect_in_turn(addresses, made, local_address, options.all_errors)
 end
 
 -- What a timeout option adds.
@@ -181,21 +186,31 @@ local function within(timeout, fn, ...)
   return fn(...)
 end
 
-function M.open_connection(host, port, options)
-  options = check_options("open_connection", 3, options, OPEN_OPTIONS)
-  if type(host) ~= "string" then bad_argument("open_connection", 1, "host as string", host) end
-  check_port("open_connection", 2, port)
-  if options.ssl then raise(lucio.ValueError, "open_connection: TLS is not there yet") end
+-- `first` is the position of the host in the function's arguments.
+local function open(name, first, host, port, options, factory)
+  options = check_options(name, first + 2, options, OPEN_OPTIONS)
+  if type(host) ~= "string" then bad_argument(name, first, "host as string", host) end
+  check_port(name, first + 1, port)
+  if options.ssl then raise(lucio.ValueError, "%s: TLS is not there yet", name) end
   if options.server_hostname then
     raise(lucio.ValueError, "server_hostname is only meaningful with ssl")
   end
-  return within(options.timeout, connect_host, host, port, options)
+  return within(options.timeout, connect_host, host, port, options,
+    factory or options.limit or LIMIT)
+end
+
+local function open_unix(name, first, path, options, factory)
+  options = check_options(name, first + 1, options, {limit = true, timeout = true})
+  if type(path) ~= "string" then bad_argument(name, first, "path as string", path) end
+  return within(options.timeout, native.connect, path, nil, factory or options.limit or LIMIT)
+end
+
+function M.open_connection(host, port, options)
+  return open("open_connection", 1, host, port, options)
 end
 
 function M.open_unix_connection(path, options)
-  options = check_options("open_unix_connection", 2, options, {limit = true, timeout = true})
-  if type(path) ~= "string" then bad_argument("open_unix_connection", 1, "path as string", path) end
-  return within(options.timeout, native.connect, path, nil, options.limit or LIMIT)
+  return open_unix("open_unix_connection", 1, path, options)
 end
 
 -- ---- serving ----
@@ -256,36 +271,45 @@ local function listen_on(addresses, any, options)
 end
 
 -- A server that serves already has its first tick behind it.
-local function serve(callback, listeners, options)
+local function serve(callback, listeners, options, limit)
   local start = options.start_serving ~= false
-  local server = native.serve(callback, listeners, options.limit or LIMIT, start)
+  local server = native.serve(callback, listeners, limit or options.limit or LIMIT, start)
   if start then lucio.sleep(0) end
   return server
 end
 
-function M.start_server(callback, hosts, port, options)
-  options = check_options("start_server", 4, options, SERVER_OPTIONS)
-  check_callback("start_server", callback)
+-- A limit of 0 says that the callback makes protocols.
+local function start_server(name, callback, hosts, port, options, limit)
+  options = check_options(name, 4, options, SERVER_OPTIONS)
+  check_callback(name, callback)
   if hosts ~= nil and type(hosts) ~= "string" and type(hosts) ~= "table" then
-    bad_argument("start_server", 2, "host, list of hosts or nil", hosts)
+    bad_argument(name, 2, "host, list of hosts or nil", hosts)
   end
-  check_port("start_server", 3, port)
-  if options.ssl then raise(lucio.ValueError, "start_server: TLS is not there yet") end
+  check_port(name, 3, port)
+  if options.ssl then raise(lucio.ValueError, "%s: TLS is not there yet", name) end
   local addresses, any = listen_addresses(hosts, port, options.family)
-  return serve(callback, listen_on(addresses, any, options), options)
+  return serve(callback, listen_on(addresses, any, options), options, limit)
+end
+
+function M.start_server(callback, hosts, port, options)
+  return start_server("start_server", callback, hosts, port, options)
 end
 
 local UNIX_SERVER_OPTIONS = {
   backlog = true, limit = true, start_serving = true, cleanup_socket = true,
 }
 
-function M.start_unix_server(callback, path, options)
-  options = check_options("start_unix_server", 3, options, UNIX_SERVER_OPTIONS)
-  check_callback("start_unix_server", callback)
-  if type(path) ~= "string" then bad_argument("start_unix_server", 2, "path as string", path) end
+local function start_unix_server(name, callback, path, options, limit)
+  options = check_options(name, 3, options, UNIX_SERVER_OPTIONS)
+  check_callback(name, callback)
+  if type(path) ~= "string" then bad_argument(name, 2, "path as string", path) end
   local listener = native.listen(path, nil, options.backlog or BACKLOG, false, false,
     options.cleanup_socket == false)
-  return serve(callback, {listener}, options)
+  return serve(callback, {listener}, options, limit)
+end
+
+function M.start_unix_server(callback, path, options)
+  return start_unix_server("start_unix_server", callback, path, options)
 end
 
 -- ---- pipes ----
@@ -294,6 +318,36 @@ function M.connect_stdin(options)
   options = check_options("connect_stdin", 1, options, {limit = true})
   local reader = native.open(0, "r", options.limit or LIMIT, true)
   return reader
+end
+
+-- ---- protocols: methods of the loop ----
+
+function M.create_connection(factory, host, port, options)
+  check_callback("create_connection", factory)
+  return open("create_connection", 2, host, port, options, factory)
+end
+
+function M.create_unix_connection(factory, path, options)
+  check_callback("create_unix_connection", factory)
+  return open_unix("create_unix_connection", 2, path, options, factory)
+end
+
+function M.create_server(factory, hosts, port, options)
+  return start_server("create_server", factory, hosts, port, options, 0)
+end
+
+function M.create_unix_server(factory, path, options)
+  return start_unix_server("create_unix_server", factory, path, options, 0)
+end
+
+function M.connect_read_pipe(factory, fd)
+  check_callback("connect_read_pipe", factory)
+  return native.open(fd, "r", factory)
+end
+
+function M.connect_write_pipe(factory, fd)
+  check_callback("connect_write_pipe", factory)
+  return native.open(fd, "w", factory)
 end
 
 return M

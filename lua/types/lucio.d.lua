@@ -216,6 +216,12 @@
 ---@field add_signal_handler fun(self: lucio.Loop, signal: lucio.Signal, fn: function, ...: any)
 ---@field remove_signal_handler fun(self: lucio.Loop, signal: lucio.Signal): boolean
 ---@field getaddrinfo fun(self: lucio.Loop, host?: string, port?: integer|string, options?: {family?: lucio.Family, type?: "stream"|"dgram"}): lucio.AddressInfo[] Waits.
+---@field create_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, host: string, port: integer|string, options?: lucio.ConnectionOptions): lucio.Transport, lucio.Protocol Waits.
+---@field create_unix_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: {limit?: integer, timeout?: number}): lucio.Transport, lucio.Protocol Waits.
+---@field create_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, hosts?: string|string[], port: integer|string, options?: lucio.ServerOptions): lucio.Server Waits.
+---@field create_unix_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: lucio.UnixServerOptions): lucio.Server Waits.
+---@field connect_read_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
+---@field connect_write_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
 ---@field set_debug fun(self: lucio.Loop, on: boolean)
 ---@field get_debug fun(self: lucio.Loop): boolean
 ---@field set_exception_handler fun(self: lucio.Loop, fn?: fun(loop: lucio.Loop, context: table))
@@ -258,6 +264,32 @@
 ---@field at_eof fun(self: lucio.StreamReader): boolean
 ---@field feed_data fun(self: lucio.StreamReader, data: string) Of a reader without a connection.
 ---@field feed_eof fun(self: lucio.StreamReader) Of a reader without a connection.
+
+---@class lucio.Transport
+---@field write fun(self: lucio.Transport, data: string)
+---@field writelines fun(self: lucio.Transport, list: string[])
+---@field set_write_buffer_limits fun(self: lucio.Transport, high?: integer, low?: integer)
+---@field get_write_buffer_size fun(self: lucio.Transport): integer
+---@field write_eof fun(self: lucio.Transport)
+---@field can_write_eof fun(self: lucio.Transport): boolean
+---@field close fun(self: lucio.Transport)
+---@field abort fun(self: lucio.Transport)
+---@field is_closing fun(self: lucio.Transport): boolean
+---@field get_extra_info fun(self: lucio.Transport, name: string, default?: any): any
+---@field pause_reading fun(self: lucio.Transport)
+---@field resume_reading fun(self: lucio.Transport)
+---@field is_reading fun(self: lucio.Transport): boolean
+---@field get_write_buffer_limits fun(self: lucio.Transport): integer, integer low, high
+---@field get_protocol fun(self: lucio.Transport): lucio.Protocol
+---@field set_protocol fun(self: lucio.Transport, protocol: lucio.Protocol)
+
+---@class lucio.Protocol
+---@field connection_made? fun(self: lucio.Protocol, transport: lucio.Transport)
+---@field data_received? fun(self: lucio.Protocol, data: string)
+---@field eof_received? fun(self: lucio.Protocol): boolean?
+---@field pause_writing? fun(self: lucio.Protocol)
+---@field resume_writing? fun(self: lucio.Protocol)
+---@field connection_lost? fun(self: lucio.Protocol, error: any)
 
 ---@class lucio.StreamWriter
 ---@field write fun(self: lucio.StreamWriter, data: string)

@@ -29,7 +29,8 @@ M.read_file = read_file
 -- Named fields of it: `script` (text of a file that stands for the word "SCRIPT", else is the first
 -- word), `stdin` (text), `env` (table), `clock` ("virtual" sets LUCIO_CLOCK), `prefix` (a shell
 -- command that goes before, such as a redirection), `input` (a shell command whose output is piped
--- in), `ignore` (signals that are ignored at the start).
+-- in), `output` (a shell command that its output is piped to), `ignore` (signals that are ignored
+-- at the start).
 -- Returns a table with `out`, `err`, `status` (128 + signal; 124 when it took too long), `script`
 -- (the path).
 function M.run(argv)
@@ -63,8 +64,16 @@ function M.run(argv)
 
   local out, err = temporary "", temporary ""
   local stdin = argv.stdin and quote(temporary(argv.stdin)) or "/dev/null"
-  local command = string.format("timeout -k 2 %d %s %s %s >%s 2>%s", SECONDS,
-    table.concat(env, " "), quote(M.path), table.concat(words, " "), quote(out), quote(err))
+  local command = string.format("timeout -k 2 %d %s %s %s", SECONDS,
+    table.concat(env, " "), quote(M.path), table.concat(words, " "))
+  if argv.output then
+    -- the status is the command's, not that of what reads it
+    local status = temporary ""
+    command = string.format("{ { %s; echo $? >%s; } 2>%s | %s >%s; (exit $(cat %s)); }",
+      command, quote(status), quote(err), argv.output, quote(out), quote(status))
+  else
+    command = string.format("%s >%s 2>%s", command, quote(out), quote(err))
+  end
   if argv.input then
     command = string.format("(%s) | %s", argv.input, command)
   else

@@ -63,3 +63,28 @@ describe("connect_stdin", function()
     assert.are.equal("100000\n", r.out)
   end)
 end)
+
+describe("connect_write_pipe", function()
+  -- Writes to standard output until the connection is lost; says on stderr how it ended.
+  local script = [[
+    local lucio = require "lucio"
+    local over, written = lucio.Future(), 0
+    local transport = lucio.get_running_loop():connect_write_pipe(function()
+      return {connection_lost = function(_, e) over:set_result(e and e.name or "clean") end}
+    end, 1)
+    while not over:done() do
+      transport:write(("line\n"):rep(tonumber(arg[1])))
+      lucio.sleep(0.002)
+    end
+    io.stderr:write(over:result())
+  ]]
+
+  it("IO2: a reader that goes away is an error or an end, and no signal", function()
+    for _, size in ipairs {"1", "100000"} do
+      local r = command.run{script = script, "SCRIPT", size, output = "head -1"}
+      assert.are.equal(0, r.status)
+      assert.are.equal("line\n", r.out)
+      assert.is_true(r.err == "BrokenPipeError" or size == "1" and r.err == "clean", r.err)
+    end
+  end)
+end)

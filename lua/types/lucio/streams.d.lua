@@ -38,4 +38,50 @@ function streams.start_unix_server(callback, path, options) end
 ---@return lucio.StreamReader
 function streams.connect_stdin(options) end
 
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param host string
+---@param port integer|string
+---@param options? lucio.ConnectionOptions
+---@return lucio.Transport transport
+---@return lucio.Protocol protocol
+function streams.create_connection(factory, host, port, options) end
+
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param path string
+---@param options? {limit?: integer, timeout?: number}
+---@return lucio.Transport transport
+---@return lucio.Protocol protocol
+function streams.create_unix_connection(factory, path, options) end
+
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param hosts? string|string[]
+---@param port integer|string
+---@param options? lucio.ServerOptions
+---@return lucio.Server
+function streams.create_server(factory, hosts, port, options) end
+
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param path string
+---@param options? lucio.UnixServerOptions
+---@return lucio.Server
+function streams.create_unix_server(factory, path, options) end
+
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param fd integer
+---@return lucio.Transport transport
+---@return lucio.Protocol protocol
+function streams.connect_read_pipe(factory, fd) end
+
+---Waits.
+---@param factory fun(): lucio.Protocol
+---@param fd integer
+---@return lucio.Transport transport
+---@return lucio.Protocol protocol
+function streams.connect_write_pipe(factory, fd) end
+
 return streams
