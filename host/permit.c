@@ -367,6 +367,11 @@ bool lc_permits_has(const struct lc_host *host, enum lc_permission kind, const c
     return has_name(permits, kind, target);
 }
 
+bool lc_permits_has_all(const struct lc_host *host, enum lc_permission kind)
+{
+    return host->permits == NULL || (host->permits->all & 1u << kind);
+}
+
 int lc_permit_refuse(lua_State *L, struct lc_host *host, enum lc_permission kind,
                      const char *target)
 {

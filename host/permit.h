@@ -53,6 +53,9 @@ void lc_permits_free(struct lc_host *host);
 /* Whether the target is allowed. Of a path the link at its end is followed. */
 bool lc_permits_has(const struct lc_host *host, enum lc_permission kind, const char *target);
 
+/* Whether all targets of the kind are allowed. */
+bool lc_permits_has_all(const struct lc_host *host, enum lc_permission kind);
+
 /* What lc_permit and the like do for a host that has permissions. [-0, +0, v] */
 void lc_permit_target(lua_State *L, struct lc_host *host, enum lc_permission kind,
                       const char *target);

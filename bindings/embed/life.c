@@ -225,6 +225,17 @@ static void open_budget(lua_State *L, struct lucio *h, struct lc_host *host)
     lc_sandbox_open(L, host);
 }
 
+/* A sandbox that is told nothing else allows nothing. */
+static void open_permits(lua_State *L, struct lucio *h, struct lc_host *host)
+{
+    const char *allow = h->config.allow;
+
+    if (allow == NULL && h->config.sandbox)
+        allow = "";
+    if (allow != NULL && (!lc_permits_begin(host) || lc_permits_add_text(host, allow) != NULL))
+        luaL_error(L, "not enough memory");
+}
+
 /* (h) */
 static int open_host(lua_State *L)
 {
@@ -247,9 +258,7 @@ static int open_host(lua_State *L)
         open_budget(L, h, host);
     if (h->config.sandbox)
         lc_sandbox_close_in(L, host);
-    if (h->config.allow != NULL &&
-        (!lc_permits_begin(host) || lc_permits_add_text(host, h->config.allow) != NULL))
-        return luaL_error(L, "not enough memory");
+    open_permits(L, h, host);
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     lua_pop(L, 1);
     host->is_module = false;

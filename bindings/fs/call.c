@@ -327,6 +327,8 @@ static int do_call(lua_State *L)
 
     lua_settop(L, (int)strlen(operation->arguments));
     text_size = check_arguments(L, host, operation);
+    if (host->permits != NULL)
+        lc_fs_permit(L, host, operation);
     loop = lc_wait_task(L, host, operation->name)->future.loop;
     lua_pushcfunction(L, make_errand);
     lua_pushlightuserdata(L, loop);

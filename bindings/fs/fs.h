@@ -95,6 +95,12 @@ void lc_fs_push_kind(lua_State *L, char kind);
 const char *lc_fs_check_path(lua_State *L, struct lc_host *host, int idx, const char *what,
                              int pos);
 
+/* ---- access.c ---- */
+
+/* Raises unless the host may do the operation with the arguments, which were checked. For hosts with
+ * permissions. [-0, +0, v] */
+void lc_fs_permit(lua_State *L, struct lc_host *host, const struct lc_fs_operation *operation);
+
 /* ---- file.c ---- */
 
 /* Makes the type of files. [-0, +0, m] */

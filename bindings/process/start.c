@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <lualib.h>
 
 #include "core.h"
+#include "permit.h"
 #include "process.h"
 
 static const char *const stdio_names[] = {"stdin", "stdout", "stderr"};
@@ -135,6 +137,45 @@ static void check_spawn(lua_State *L, struct lc_spawn *spawn)
     spawn->group = lua_isnil(L, -1) ? -1 : (pid_t)lua_tointeger(L, -1);
 }
 
+/* Whether the environment of the child decides what code runs under the name of a program. */
+static bool misleads(const struct lc_spawn *spawn)
+{
+    bool has_path = strchr(spawn->program, '/') != NULL;
+
+    for (char **item = spawn->envp; item != NULL && *item != NULL; item++) {
+        char name[64];
+        size_t length = strcspn(*item, "=");
+        const char *own;
+
+        if (strncmp(*item, "LD_", 3) != 0 && (has_path || strncmp(*item, "PATH=", 5) != 0))
+            continue;
+        if (length >= sizeof name)
+            return true;
+        memcpy(name, *item, length);
+        name[length] = '\0';
+        own = getenv(name);
+        if (own == NULL || strcmp(own, *item + length + ((*item)[length] == '=')) != 0)
+            return true;
+    }
+    return false;
+}
+
+/* Raises unless the host may run the program. [-0, +?, v] */
+static void permit_spawn(lua_State *L, struct lc_host *host, const struct lc_spawn *spawn)
+{
+    const char *program = spawn->program;
+
+    if (lc_permits_has_all(host, LC_PERMIT_RUN))
+        return;
+    if (misleads(spawn))
+        lc_permit_refuse(L, host, LC_PERMIT_RUN, program);
+    if (strcmp(program, "/bin/sh") == 0 && lc_permits_has(host, LC_PERMIT_RUN, "sh"))
+        return;
+    if (program[0] != '/' && strchr(program, '/') != NULL && spawn->cwd != NULL)
+        program = lua_pushfstring(L, "%s/%s", spawn->cwd, program);
+    lc_permit(L, host, LC_PERMIT_RUN, program);
+}
+
 /* Sets the timer of the number of seconds at `idx`, if it is one. False: no memory. */
 static bool set_limit(lua_State *L, struct lc_process *process, int idx)
 {
@@ -157,6 +198,8 @@ int lc_process_spawn(lua_State *L)
     if (host->sandboxed)
         lc_raise(L, host, LC_RUNTIME_ERROR, "a sandbox has no child processes");
     check_spawn(L, &spawn);
+    if (host->permits != NULL)
+        permit_spawn(L, host, &spawn);
     lc_wait_task(L, host,
                  "create_subprocess"); /* nothing may be begun that could not be waited for */
     process = lc_process_new(L, host);

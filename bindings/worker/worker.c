@@ -376,6 +376,8 @@ struct lc_pool *lc_threads_new(lua_State *L, struct lc_host *host, const char *n
     struct settings *settings;
     struct lc_pool *pool;
 
+    if (host->sandboxed) /* workers have no limits, and all the libraries */
+        lc_raise(L, host, LC_RUNTIME_ERROR, "a sandbox has no executors");
     initializer = lua_absindex(L, initializer);
     lua_pushcfunction(L, fill_settings);
     lua_pushstring(L, name);

@@ -194,7 +194,7 @@ struct lucio_config {
      * directories, with all below), net (hosts, with or without a port), run (programs), env (variables)
      * and load (libraries of C); one without a list is allowed as a whole. A backslash takes its meaning
      * from a comma, a semicolon, or a backslash. All that is not named raises PermissionError; "" allows
-     * nothing. NULL: everything is allowed. What functions of the program do is its own business. */
+     * nothing. NULL: everything is allowed, in a sandbox nothing. What functions of the program do is its own business. */
     const char *allow;
 };
 

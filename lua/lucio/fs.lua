@@ -200,7 +200,12 @@ end
 local TEMPORARY = {dir = "string", prefix = "string"}
 
 local function template(options)
-  local directory = options.dir or os and os.getenv and os.getenv("TMPDIR") or "/tmp"
+  local directory = options.dir
+  if not directory then
+    -- the variable may be one that the script may not see
+    local ok, value = lucio.pcall(os and os.getenv or error, "TMPDIR")
+    directory = ok and value or "/tmp"
+  end
   return join(directory, (options.prefix or "lucio-") .. "XXXXXX")
 end
 

@@ -40,6 +40,34 @@ local DOORS = {
   {"run", "os.execute", "os.execute, 'true'", "running 'sh'"},
   {"env", "os.getenv", "os.getenv, 'HOME'", "the variable 'HOME'"},
   {"load", "package.loadlib", "package.loadlib, D .. '/in/file', '*'", "loading 'D/in/file'"},
+  {"read", "fs.read_file", "lucio.fs.read_file, D .. '/in/file'", "reading 'D/in/file'"},
+  {"read", "fs.open", "lucio.fs.open, D .. '/in/file'", "reading 'D/in/file'"},
+  {"read", "fs.stat", "lucio.fs.stat, D .. '/in/file'", "reading 'D/in/file'"},
+  {"read", "fs.lstat", "lucio.fs.lstat, D .. '/in/file'", "reading 'D/in/file'"},
+  {"read", "fs.exists", "lucio.fs.exists, D .. '/in/file'", "reading 'D/in/file'"},
+  {"read", "fs.listdir", "lucio.fs.listdir, D .. '/in'", "reading 'D/in'"},
+  {"read", "fs.readlink", "lucio.fs.readlink, D .. '/in/link'", "reading 'D/in/link'"},
+  {"read", "fs.realpath", "lucio.fs.realpath, D .. '/in/file'", "reading 'D/in/file'"},
+  {"write", "fs.write_file", "lucio.fs.write_file, D .. '/in/f', 'x'", "writing 'D/in/f'"},
+  {"write", "fs.write_file atomic", "lucio.fs.write_file, D .. '/in/f', 'x', {atomic = true}",
+    "writing 'D/in/f'"},
+  {"write", "fs.open w", "lucio.fs.open, D .. '/in/f', 'w'", "writing 'D/in/f'"},
+  {"write", "fs.chmod", "lucio.fs.chmod, D .. '/in/f', 384", "writing 'D/in/f'"},
+  {"write", "fs.copy", "lucio.fs.copy, D .. '/in/f', D .. '/in/g'", "reading 'D/in/f'", "read"},
+  {"write", "fs.rename", "lucio.fs.rename, D .. '/in/g', D .. '/in/f'", "reading 'D/in/g'",
+    "read"},
+  {"write", "fs.remove", "lucio.fs.remove, D .. '/in/f'", "writing 'D/in/f'"},
+  {"write", "fs.mkdir", "lucio.fs.mkdir, D .. '/in/d/e', {parents = true}",
+    "writing 'D/in/d/e'"},
+  {"write", "fs.rmdir", "lucio.fs.rmdir, D .. '/in/d/e'", "writing 'D/in/d/e'"},
+  {"write", "fs.rmtree", "lucio.fs.rmtree, D .. '/in/d'", "writing 'D/in/d'"},
+  {"write", "fs.tempdir", "function() lucio.fs.tempdir{dir = D .. '/in'}:remove() end",
+    "writing 'D/in/lucio-XXXXXX'"},
+  {"write", "fs.tempfile", "function() lucio.fs.tempfile{dir = D .. '/in'}:close() end",
+    "writing 'D/in/lucio-XXXXXX'"},
+  {"run", "create_subprocess_shell",
+    "function() assert(lucio.create_subprocess_shell('true'):wait() == 0) end",
+    "running '/bin/sh'"},
   {"net", "start_server", "function() lucio.start_server(print, '127.0.0.1', 0):close() end",
     "network access to '127.0.0.1:0'"},
   {"net", "start_server, every interface",
@@ -77,6 +105,7 @@ describe("lucio --allow", function()
     write("scripts/module.lua", "return 'module'")
     write("scripts/sub/module.lua", "return 'sub'")
     assert(os.execute(([[cd %s && ln -s ../out in/link && ln -s ../out/new in/dangling &&
+      ln -s ../out/new in/dangling2 &&
       ln -s ../in/file out/back && ln -s scripts/main.lua link.lua]]):format(directory)))
   end)
 
@@ -188,6 +217,55 @@ describe("lucio --allow", function()
       rename = refused("reading", "out/file"),
       ["rename out"] = refused("writing", "out/file"),
     }, results)
+  end)
+
+  it("keeps lucio.fs within its directories too", function()
+    local results = tries(run({"--allow-read=D/in", "--allow-write=D/in"}, [[
+      try("link", lucio.fs.read_file, D .. "/in/link/file")
+      try("dangling", lucio.fs.write_file, D .. "/in/dangling2", "x")
+      try("parents", lucio.fs.mkdir, D .. "/in/../way/../in/d", {parents = true})
+      try("symlink", lucio.fs.symlink, D .. "/out", D .. "/in/new")
+      try("copy", lucio.fs.copy, D .. "/in/file", D .. "/out/copy")
+      try("rename link", lucio.fs.rename, D .. "/out/back", D .. "/in/stolen")
+      try("temporary", function() lucio.fs.tempdir():remove() end)]]))
+    local function refused(doing, path)
+      return ("PermissionError: %s '%s' needs --allow-%s"):format(doing, path,
+        doing == "reading" and "read" or "write")
+    end
+    assert.are.same({
+      link = refused("reading", "D/in/link/file"),
+      dangling = refused("writing", "D/in/dangling2"),
+      parents = refused("writing", "D/in/../way"),
+      symlink = refused("writing", "D/in/new"),
+      copy = refused("writing", "D/out/copy"),
+      ["rename link"] = refused("reading", "D/out/back"),
+      temporary = refused("writing", "/tmp/lucio-XXXXXX"),
+    }, results)
+  end)
+
+  it("runs the programs of the list, by name or by path", function()
+    local function spawn(option)
+      local results = tries(run({option}, [[
+        local function start(name, ...)
+          local options = {stdout = lucio.subprocess.DEVNULL}
+          for k, v in pairs(... or {}) do options[k] = v end
+          lucio.create_subprocess_exec(name, "-c", "true", options):wait()
+        end
+        try("name", start, "sh")
+        try("path", start, "/bin/sh")
+        try("other", start, "true")
+        try("linker", start, "/bin/sh", {env = {LD_PRELOAD = D .. "/in/file"}})
+        try("search", start, "sh", {env = {PATH = D .. "/in"}})
+        try("relative", start, "./sh", {cwd = "/bin"})]]))
+      local names = {}
+      for name, result in pairs(results) do
+        if result == "ok" then names[#names + 1] = name end
+      end
+      table.sort(names)
+      return table.concat(names, ", ")
+    end
+    assert.are.equal("name, path", spawn("--allow-run=sh"))
+    assert.are.equal("path, relative", spawn("--allow-run=/bin/sh"))
   end)
 
   it("compares hosts by name, address and port", function()
