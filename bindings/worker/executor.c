@@ -164,7 +164,11 @@ void lc_executor_cancel_jobs(lua_State *L, struct lc_host *host, struct lc_pool 
 
 static struct executor *check_executor(lua_State *L, const char *what)
 {
-    return lc_check_self(L, &executor_type, what);
+    struct executor *executor = lc_check_self(L, &executor_type, what);
+
+    if (executor->pool == NULL) /* a script has called its finalizer */
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "the executor is finished");
+    return executor;
 }
 
 /* The loop that runs. [-0, +0, v] */

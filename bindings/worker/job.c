@@ -36,7 +36,7 @@ static int complete(lua_State *L)
     if (lc_future_is_done(future))
         return 0;
     if (job->failed && job->result.values == 0) {
-        lua_pushliteral(L, "not enough memory");
+        lua_pushliteral(L, "the error of the job cannot be passed on, or there is no memory");
         lc_future_set_error(L, 1);
         return 0;
     }

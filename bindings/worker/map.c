@@ -204,6 +204,8 @@ static int next_result(lua_State *L)
         return give(L, map);
     if (map->chunk >= map->chunks)
         return 0;
+    if (host->loop != map->loop || map->generation != map->loop->generation)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "map: its event loop is not running");
     lua_getiuservalue(L, 1, 1);
     lua_rawgeti(L, -1, map->chunk + 1);
     lua_replace(L, 2);

@@ -1,9 +1,7 @@
 /*
- * pack: Lua values into a parcel. Goes breadth first, by iteration: a value that is an object gets the
- * next number where it is first seen, and what it contains follows when its turn comes. So the depth of
- * a table is limited by memory alone.
- * What cannot cross makes the packing stop; it is then done again from the start with notes of the way
- * to each object, which the error names. So nobody pays for them who needs none.
+ * pack: Lua values into a parcel. Breadth first, by iteration: an object gets a number where it is first
+ * seen, what it contains follows in turn; so depth is limited by memory alone. What cannot cross stops the
+ * packing, which is done again with notes of the way to each object, for the error.
  */
 #include "parcel.h"
 
@@ -19,6 +17,8 @@
 
 /* From this size on, a string is a block of its own. */
 #define BLOCK_SIZE 65536
+/* More classes below each other are a circle. */
+#define CLASS_DEPTH 200
 
 struct packer {
     lua_State *L;
@@ -64,6 +64,18 @@ static void put_numbered(struct packer *packer, enum lc_parcel_tag tag, size_t n
     put_size(packer, number);
 }
 
+static void put_number(struct packer *packer, int idx)
+{
+    lua_Integer integer = lua_tointeger(packer->L, idx);
+    lua_Number number = lua_tonumber(packer->L, idx);
+
+    put_tag(packer, lua_isinteger(packer->L, idx) ? LC_TAG_INTEGER : LC_TAG_FLOAT);
+    if (lua_isinteger(packer->L, idx))
+        put_bytes(packer, &integer, sizeof integer);
+    else
+        put_bytes(packer, &number, sizeof number);
+}
+
 static void put_string(struct packer *packer, int idx)
 {
     size_t size;
@@ -95,18 +107,13 @@ static void push_path(struct packer *packer)
     lua_replace(L, -2);
 }
 
-static void push_kind(struct packer *packer, int idx)
+static const char *kind_name(lua_State *L, int idx)
 {
-    lua_State *L = packer->L;
-
     if (lua_type(L, idx) == LUA_TTHREAD)
-        lua_pushliteral(L, "coroutine");
-    else if (lua_iscfunction(L, idx))
-        lua_pushliteral(L, "C function that no loaded module has");
-    else if (lua_type(L, idx) == LUA_TTABLE)
-        lua_pushliteral(L, "table with a metatable");
-    else
-        lua_pushstring(L, lc_type_name(L, idx));
+        return "coroutine";
+    if (lua_iscfunction(L, idx))
+        return "C function that no loaded module has";
+    return lua_type(L, idx) == LUA_TTABLE ? "table with a metatable" : lc_type_name(L, idx);
 }
 
 /* The value at `idx` cannot cross. False: the packing has to be done again. */
@@ -127,14 +134,18 @@ static bool refuse(struct packer *packer, int idx)
     push_path(packer);
     lua_pushstring(L, lua_rawlen(L, -1) > 0 ? ": " : "");
     lua_concat(L, 2);
-    push_kind(packer, idx);
     if (what != NULL)
         lc_raise(L, packer->host, LC_TYPE_ERROR,
                  "bad argument #%d to '%s' (%s%s cannot be passed to a worker)",
-                 packer->names->first + packer->root, what, lua_tostring(L, -2),
-                 lua_tostring(L, -1));
+                 packer->names->first + packer->root, what, lua_tostring(L, -1), kind_name(L, idx));
     lc_raise(L, packer->host, LC_TYPE_ERROR, "result #%d of the job (%s%s cannot leave a worker)",
-             packer->names->first + packer->root, lua_tostring(L, -2), lua_tostring(L, -1));
+             packer->names->first + packer->root, lua_tostring(L, -1), kind_name(L, idx));
+}
+
+static void set_step(struct packer *packer)
+{
+    strncpy(packer->step, lua_tostring(packer->L, -1), sizeof packer->step - 1);
+    lua_pop(packer->L, 1);
 }
 
 /* With notes: what is packed next is the parent's field with the key at `idx`. */
@@ -150,8 +161,8 @@ static void note_field(struct packer *packer, int idx)
                     : lua_type(L, idx) == LUA_TSTRING ? "field '%s'"
                                                       : "field [%s]",
                     lua_tostring(L, -1));
-    strncpy(packer->step, lua_tostring(L, -1), sizeof packer->step - 1);
-    lua_pop(L, 2);
+    set_step(packer);
+    lua_pop(L, 1);
 }
 
 static void note_upvalue(struct packer *packer, const char *name)
@@ -159,8 +170,7 @@ static void note_upvalue(struct packer *packer, const char *name)
     if (packer->paths == 0)
         return;
     lua_pushfstring(packer->L, "upvalue '%s'", name);
-    strncpy(packer->step, lua_tostring(packer->L, -1), sizeof packer->step - 1);
-    lua_pop(packer->L, 1);
+    set_step(packer);
 }
 
 /* ---- values that are found again ---- */
@@ -169,20 +179,20 @@ static void note_upvalue(struct packer *packer, const char *name)
 static bool put_module(struct packer *packer, int idx)
 {
     lua_State *L = packer->L;
+    int top = lua_gettop(L);
     bool found = false;
 
     luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
     lua_pushnil(L);
-    while (!found && lua_next(L, -2)) {
+    while (!found && lua_next(L, top + 1)) {
         found = lua_rawequal(L, -1, idx) && lua_type(L, -2) == LUA_TSTRING;
-        if (found) {
-            put_tag(packer, LC_TAG_MODULE);
-            put_string(packer, -2);
-            lua_pop(L, 1);
-        }
         lua_pop(L, 1);
     }
-    lua_pop(L, 1);
+    if (found) {
+        put_tag(packer, LC_TAG_MODULE);
+        put_string(packer, -1);
+    }
+    lua_settop(L, top);
     return found;
 }
 
@@ -223,6 +233,19 @@ static bool put_c_function(struct packer *packer, int idx)
     return found;
 }
 
+/* Replaces the class on top by its parent; one that a script has spoilt raises. [-1, +1, v] */
+static void push_parent(struct packer *packer, size_t depth)
+{
+    lua_State *L = packer->L;
+
+    lua_pushliteral(L, "parent");
+    lua_rawget(L, -2);
+    lua_replace(L, -2);
+    if (!lc_is_class(L, -1) || depth > CLASS_DEPTH)
+        lc_raise(L, packer->host, LC_TYPE_ERROR,
+                 "a class of errors that is below none of lucio's cannot be passed to a worker");
+}
+
 /* A class: how many of its line are no class of lucio's, each with key and name; then one that is. */
 static void put_class(struct packer *packer, int idx)
 {
@@ -233,11 +256,8 @@ static void put_class(struct packer *packer, int idx)
     luaL_checkstack(L, 8, NULL);
     put_tag(packer, LC_TAG_CLASS);
     lua_pushvalue(L, idx);
-    for (; (class = lc_class_number(L, packer->host, -1)) == 0; depth++) {
-        lua_pushliteral(L, "parent");
-        lua_rawget(L, -2);
-        lua_replace(L, -2);
-    }
+    for (; (class = lc_class_number(L, packer->host, -1)) == 0; depth++)
+        push_parent(packer, depth);
     put_size(packer, (size_t) class);
     put_size(packer, depth);
     lua_pushvalue(L, idx);
@@ -247,11 +267,10 @@ static void put_class(struct packer *packer, int idx)
         lua_pop(L, 1);
         lua_pushliteral(L, "name");
         lua_rawget(L, -2);
+        lc_push_text(L, -1);
         put_string(packer, -1);
-        lua_pop(L, 1);
-        lua_pushliteral(L, "parent");
-        lua_rawget(L, -2);
-        lua_replace(L, -2);
+        lua_pop(L, 2);
+        push_parent(packer, 0);
     }
     lua_settop(L, top);
 }
@@ -387,8 +406,6 @@ static bool put_old(struct packer *packer, int idx)
 static bool put_value(struct packer *packer, int idx)
 {
     lua_State *L = packer->L;
-    lua_Integer integer;
-    lua_Number number;
 
     switch (lua_type(L, idx)) {
     case LUA_TNIL:
@@ -398,13 +415,7 @@ static bool put_value(struct packer *packer, int idx)
         put_tag(packer, lua_toboolean(L, idx) ? LC_TAG_TRUE : LC_TAG_FALSE);
         return true;
     case LUA_TNUMBER:
-        put_tag(packer, lua_isinteger(L, idx) ? LC_TAG_INTEGER : LC_TAG_FLOAT);
-        integer = lua_tointeger(L, idx);
-        number = lua_tonumber(L, idx);
-        if (lua_isinteger(L, idx))
-            put_bytes(packer, &integer, sizeof integer);
-        else
-            put_bytes(packer, &number, sizeof number);
+        put_number(packer, idx);
         return true;
     case LUA_TSTRING:
         put_string(packer, idx);
@@ -424,15 +435,6 @@ static bool put_value(struct packer *packer, int idx)
 
 /* ---- contents ---- */
 
-/* Whatever _ENV is here, there it is the globals. */
-static bool put_globals(struct packer *packer)
-{
-    put_tag(packer, LC_TAG_MODULE);
-    put_tag(packer, LC_TAG_STRING);
-    put_text(packer, LUA_GNAME, strlen(LUA_GNAME));
-    return true;
-}
-
 /* Upvalues that several functions share stay shared. */
 static bool put_upvalues(struct packer *packer, int idx)
 {
@@ -450,8 +452,11 @@ static bool put_upvalues(struct packer *packer, int idx)
             lua_pushinteger(L, (lua_Integer)packer->parent * 256 + n);
             lua_rawsetp(L, packer->objects, id);
             note_upvalue(packer, name);
-            good = strcmp(name, "_ENV") == 0 ? put_globals(packer)
-                                             : put_value(packer, lua_gettop(L) - 1);
+            if (strcmp(name, "_ENV") == 0) { /* whatever it is here, there it is the globals */
+                lua_pushglobaltable(L);
+                lua_replace(L, -3);
+            }
+            good = put_value(packer, lua_gettop(L) - 1);
         }
         if (!good)
             return false;

@@ -188,14 +188,23 @@ struct lc_shared *lc_shared_to(lua_State *L, int idx, bool *is_lock)
     return object != NULL ? object->shared : NULL;
 }
 
+static struct lc_shared *check_object(lua_State *L, const struct lc_type *type, const char *what)
+{
+    struct lc_shared *shared = ((struct shared_object *)lc_check_self(L, type, what))->shared;
+
+    if (shared == NULL) /* a script has called its finalizer */
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "the shared memory is finished");
+    return shared;
+}
+
 static struct lc_shared *check_shared(lua_State *L, const char *what)
 {
-    return ((struct shared_object *)lc_check_self(L, &shared_type, what))->shared;
+    return check_object(L, &shared_type, what);
 }
 
 static struct lc_shared *check_lock(lua_State *L, const char *what)
 {
-    return ((struct shared_object *)lc_check_self(L, &lock_type, what))->shared;
+    return check_object(L, &lock_type, what);
 }
 
 static int shared_gc(lua_State *L)

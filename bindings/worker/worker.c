@@ -106,6 +106,21 @@ static void set_worker(lua_State *L, struct state *state)
     lua_setfield(L, -2, "worker");
 }
 
+/* Replaces "module:function" at 2 by that function. [-0, +0, e] */
+static void resolve_name(lua_State *L, struct lc_host *host)
+{
+    const char *name = lua_tostring(L, 2), *colon = strchr(name, ':');
+
+    lua_getglobal(L, "require");
+    lua_pushlstring(L, name, (size_t)(colon - name));
+    lua_call(L, 1, 1);
+    lua_getfield(L, -1, colon + 1);
+    if (!lc_is_callable(L, -1))
+        lc_raise(L, host, LC_TYPE_ERROR, "'%s' is no function (%s)", name, lc_type_name(L, -1));
+    lua_replace(L, 2);
+    lua_pop(L, 1);
+}
+
 /* (state) */
 static int open_state(lua_State *L)
 {
@@ -132,8 +147,11 @@ static int open_state(lua_State *L)
         luaL_error(L, "not enough memory");
     luaL_requiref(L, "lucio", luaopen_lucio, settings->global);
     set_worker(L, state);
+    lua_settop(L, 1);
     if (settings->initializer.values > 0) {
         lc_unpack(L, state->host, &settings->initializer);
+        if (lua_type(L, 2) == LUA_TSTRING)
+            resolve_name(L, state->host);
         lua_call(L, 0, 0);
     }
     return 0;
@@ -178,21 +196,6 @@ static void take_failure(struct state *state, struct lc_parcel *parcel)
         lua_pop(L, 1);
         lc_parcel_clear(parcel);
     }
-}
-
-/* Replaces "module:function" at 2 by that function. [-0, +0, e] */
-static void resolve_name(lua_State *L, struct lc_host *host)
-{
-    const char *name = lua_tostring(L, 2), *colon = strchr(name, ':');
-
-    lua_getglobal(L, "require");
-    lua_pushlstring(L, name, (size_t)(colon - name));
-    lua_call(L, 1, 1);
-    lua_getfield(L, -1, colon + 1);
-    if (!lc_is_callable(L, -1))
-        lc_raise(L, host, LC_TYPE_ERROR, "'%s' is no function (%s)", name, lc_type_name(L, -1));
-    lua_replace(L, 2);
-    lua_pop(L, 1);
 }
 
 static void set_context(lua_State *L, struct lc_host *host, const struct lc_job *job)

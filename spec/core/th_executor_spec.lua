@@ -288,6 +288,24 @@ describe("ThreadPoolExecutor", function()
     assert.are.equal("not today", e.cause.message)
   end)
 
+  case("takes an initializer by its module's name", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1, initializer = "math:random"}
+    assert.are.equal(1, pool:submit(math.abs, -1):await())
+  end)
+
+  case("refuses work when a script has finalized it", function(t)
+    local pool = lucio.ThreadPoolExecutor{max_workers = 1}
+    getmetatable(pool).__gc(pool)
+    t.raises(lucio.RuntimeError, pool.submit, pool, no_op)
+    t.raises(lucio.RuntimeError, pool.shutdown, pool)
+    t.raises(lucio.RuntimeError, tostring, pool)
+    local value = lucio.shared.Value("i64")
+    local add = value.add
+    getmetatable(value).__gc(value)
+    t.raises(lucio.RuntimeError, add, value)
+    t.raises(lucio.TypeError, lucio.to_thread, no_op, value)
+  end)
+
   case("refuses jobs after shutdown", function(t)
     local pool = lucio.ThreadPoolExecutor()
     pool:shutdown()
@@ -401,6 +419,16 @@ describe("map", function()
     go.value = true
     pool:submit(no_op):await()
     assert.is_true(ran.value <= 2)
+  end)
+
+  own_loop("needs the loop that it was called in", function(loop, t)
+    local results
+    loop:run_until_complete(lucio.async(function()
+      local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1}
+      results = pool:map(square, {1, 2})
+    end)())
+    loop:close()
+    t.raises(lucio.RuntimeError, results)
   end)
 
   case("raises TimeoutError at its time limit", function(t)

@@ -207,6 +207,21 @@ describe("what cannot cross", function()
       "cannot be passed to a worker)", function() return inner() end)
   end)
 
+  case("are classes that a script has spoilt", function(t)
+    local Lost, Round = lucio.exception("Lost"), lucio.exception("Round")
+    Lost.parent, Round.parent = nil, Round
+    t.raises(lucio.TypeError, lucio.to_thread, same, Lost)
+    t.raises(lucio.TypeError, lucio.to_thread, same, Round)
+    local Named = lucio.exception("Named")
+    Named.name = {}
+    assert.are.equal(Named, (lucio.to_thread(same, Named)))
+    assert.is_false((pcall(lucio.to_thread, function()
+      local Own = lucio.exception("Own")
+      Own.parent = nil
+      error(Own("x"))
+    end)))
+  end)
+
   case("is refused as a result", function()
     refused("result #2 of the job (field 'x': coroutine cannot leave a worker)", function()
       return 1, {x = coroutine.create(print)}
