@@ -115,7 +115,8 @@ static int make_of(lua_State *L)
     struct lucio *h = args->h;
 
     lc_anchor_push(L, h->host, args->awaitable->anchor);
-    lc_check_awaitable(L, 2, "lucio_future_of", 1);
+    if (!lc_is_awaitable(L, 2))
+        lc_raise_argument(L, h->host, LC_TYPE_ERROR, "lucio_future_of", 1, "awaitable", 2);
     if (lc_to_future(L, 2) == NULL)
         lc_create_task(L, h->host, h->loop, lc_push_body(L, h->host, 2), 0, LC_TASK_PLAIN);
     *args->made = lc_embed_future_new(L, h);

@@ -1,0 +1,382 @@
+/*
+ * The C interface under random calls: any function with any handle that can be defended: of a host that
+ * is open, of one that was closed, of another host, NULL; from the program, and from inside of calls.
+ * Each run ends with everything given back.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lucio.h"
+#include "memory.h"
+
+#define HOSTS   3
+#define HANDLES 12
+#define CALLS   400
+#define RUNS    150
+
+struct world {
+    struct memory memory[HOSTS];
+    lucio *hosts[HOSTS]; /* closed ones stay, by a reference of ours */
+    bool open[HOSTS];
+    lucio_ref *refs[HANDLES];
+    lucio_future *futures[HANDLES];
+    lucio_trigger *triggers[HANDLES];
+    unsigned seed;
+    int depth; /* of calls from inside of calls */
+};
+
+static unsigned pick(struct world *world, unsigned n)
+{
+    world->seed = world->seed * 1103515245u + 12345u;
+    return (world->seed >> 16) % n;
+}
+
+static lucio *any_host(struct world *world)
+{
+    return pick(world, 20) == 0 ? NULL : world->hosts[pick(world, HOSTS)];
+}
+
+static lucio_ref *any_ref(struct world *world)
+{
+    return world->refs[pick(world, HANDLES)];
+}
+
+static lucio_future *any_future(struct world *world)
+{
+    return world->futures[pick(world, HANDLES)];
+}
+
+static void keep_ref(struct world *world, lucio_ref *ref)
+{
+    unsigned i = pick(world, HANDLES);
+
+    lucio_ref_free(world->refs[i]);
+    world->refs[i] = ref;
+}
+
+static void random_call(struct world *world);
+
+/* A future may be in use by the call that is under way: only the program frees it. */
+static void keep_future(struct world *world, lucio_future *future)
+{
+    unsigned i = pick(world, HANDLES);
+
+    if (world->depth > 0) {
+        lucio_future_free(future);
+        return;
+    }
+    lucio_future_free(world->futures[i]);
+    world->futures[i] = future;
+}
+
+static struct lucio_value any_value(struct world *world)
+{
+    switch (pick(world, 8)) {
+    case 0:
+        return lucio_nil();
+    case 1:
+        return lucio_boolean(true);
+    case 2:
+        return lucio_integer((long long)pick(world, 100) - 50);
+    case 3:
+        return lucio_number(pick(world, 3) == 0 ? 0.0 / 0.0 : 1.5);
+    case 4:
+        return lucio_bytes("a\0b", 3);
+    case 5:
+        return lucio_pointer(world);
+    case 6:
+        return lucio_awaitable(any_future(world));
+    default:
+        return lucio_object(any_ref(world));
+    }
+}
+
+/* A value that lucio handed out: its reference is kept or freed. */
+static void take_value(struct world *world, struct lucio_value value)
+{
+    if (value.type == LUCIO_OBJECT)
+        keep_ref(world, value.as.object);
+}
+
+static void inside(struct world *world)
+{
+    if (world->depth > 2)
+        return;
+    world->depth++;
+    for (unsigned n = pick(world, 4); n > 0; n--)
+        random_call(world);
+    world->depth--;
+}
+
+static int c_function(lucio_call *call, void *data)
+{
+    struct world *world = data;
+    struct lucio_value values[2];
+    lucio_future *future;
+    long long integer;
+    int status;
+
+    take_value(world, lucio_call_value(call, pick(world, 3)));
+    lucio_call_integer(call, pick(world, 4), &integer);
+    lucio_call_error(call);
+    inside(world);
+    switch (pick(world, 6)) {
+    case 0:
+        return lucio_bad_argument(call);
+    case 1:
+        return lucio_raise(call, pick(world, 2) ? "ValueError" : "x", "%d", 5);
+    case 2:
+        return lucio_await(call, any_future(world), pick(world, 2) ? c_function : NULL, world);
+    case 3:
+        if (lucio_future_new(lucio_call_host(call), &future) != LUCIO_OK)
+            return lucio_reraise(call);
+        lucio_future_set_result(future, 0, NULL);
+        status = lucio_await(call, future, pick(world, 2) ? c_function : NULL, world);
+        lucio_future_free(future);
+        return status;
+    case 4:
+        return 0;
+    default:
+        values[0] = any_value(world);
+        values[1] = any_value(world);
+        return lucio_return(call, pick(world, 3), values);
+    }
+}
+
+static void on_done(lucio_future *future, void *data)
+{
+    (void)future;
+    inside(data);
+}
+
+static void on_post(lucio *host, void *data)
+{
+    (void)host;
+    inside(data);
+}
+
+static const char *any_code(struct world *world)
+{
+    static const char *const codes[] = {
+        "return 1",
+        "local lucio = require 'lucio' lucio.sleep(1) return 'x', 2",
+        "error('no')",
+        "error(require('lucio').ValueError('no'))",
+        "x = = 1",
+        "local lucio = require 'lucio'\n"
+        "lucio.create_task(function() lucio.sleep(5) end) lucio.sleep(0)",
+        "if c then return c(1, {}) end",
+        "if future then return future:await() end",
+        "local lucio = require 'lucio' queue = queue or lucio.Queue(2) queue:put(1)",
+        "if queue then return queue:get_nowait() end",
+        "local lucio = require 'lucio'\n"
+        "return lucio.gather{c or function() end, lucio.sleep and function() lucio.sleep(0) end,\n"
+        "  return_exceptions = true}",
+        "while true do local t = {} t[1] = t end",
+    };
+
+    /* the last one needs the budget that every host here has */
+    return codes[pick(world, sizeof codes / sizeof codes[0])];
+}
+
+static void random_call(struct world *world)
+{
+    struct lucio_value value, values[3];
+    lucio *host = any_host(world);
+    lucio_future *future = NULL;
+    lucio_ref *ref = NULL;
+    const char *code;
+
+    for (int i = 0; i < 3; i++)
+        values[i] = any_value(world);
+    switch (pick(world, 32)) {
+    case 0:
+        lucio_run_string(host, any_code(world), &future);
+        keep_future(world, future);
+        break;
+    case 1:
+        code = any_code(world);
+        lucio_load_string(host, code, strlen(code), NULL, &ref);
+        keep_ref(world, ref);
+        break;
+    case 2:
+        lucio_spawn(host, any_ref(world), pick(world, 2) ? "name" : NULL, pick(world, 3), values,
+                    &future);
+        keep_future(world, future);
+        break;
+    case 3:
+        lucio_spawn_function(host, "c", c_function, world, NULL, &future);
+        keep_future(world, future);
+        break;
+    case 4:
+        lucio_step(host);
+        break;
+    case 5:
+        lucio_run_idle(host, 0.001);
+        break;
+    case 6:
+        lucio_timeout(host);
+        lucio_fd(host);
+        break;
+    case 7:
+        lucio_future_new(host, &future);
+        keep_future(world, future);
+        break;
+    case 8:
+        lucio_future_set_result(any_future(world), pick(world, 3), values);
+        break;
+    case 9:
+        lucio_future_set_error(any_future(world), "ValueError", "set");
+        break;
+    case 10:
+        lucio_future_cancel(any_future(world), pick(world, 2) ? "why" : NULL);
+        break;
+    case 11:
+        lucio_future_on_done(any_future(world), pick(world, 3) ? on_done : NULL, world);
+        break;
+    case 12:
+        take_value(world, lucio_future_result(any_future(world), pick(world, 3)));
+        break;
+    case 13:
+        lucio_future_error(any_future(world));
+        lucio_task_name(any_future(world));
+        break;
+    case 14:
+        lucio_task_set_name(any_future(world), "renamed");
+        break;
+    case 15:
+        lucio_future_of(any_ref(world), &future);
+        keep_future(world, future);
+        break;
+    case 16:
+        lucio_get_global(host, pick(world, 2) ? "queue" : "c", &value);
+        take_value(world, value);
+        break;
+    case 17:
+        lucio_set_global(host, pick(world, 2) ? "future" : "c", values[0]);
+        break;
+    case 18:
+        lucio_table_new(host, &ref);
+        keep_ref(world, ref);
+        break;
+    case 19:
+        lucio_set_field(any_ref(world), values[0], values[1]);
+        break;
+    case 20:
+        lucio_get_field(any_ref(world), values[0], &value);
+        take_value(world, value);
+        break;
+    case 21:
+        lucio_ref_type(any_ref(world));
+        lucio_length(any_ref(world));
+        keep_ref(world, lucio_ref_copy(any_ref(world)));
+        break;
+    case 22:
+        lucio_call_method(any_ref(world), pick(world, 2) ? "get" : "put", pick(world, 2), values,
+                          &future);
+        keep_future(world, future);
+        break;
+    case 23:
+        lucio_function_new(host, "c", c_function, world, NULL, &ref);
+        lucio_set_global(host, "c", lucio_object(ref));
+        keep_ref(world, ref);
+        break;
+    case 24:
+        lucio_post(host, on_post, world);
+        break;
+    case 25:
+        lucio_trigger_fire(world->triggers[0]);
+        break;
+    case 26:
+        lucio_run(host, any_future(world));
+        break;
+    case 27:
+        lucio_add_lua_module(host, "m", "return {}", 9);
+        break;
+    case 28:
+        lucio_task_count(host);
+        lucio_last_error(host);
+        lucio_state(host);
+        break;
+    default:
+        lucio_future_status(any_future(world));
+    }
+}
+
+static void drop_log(lucio *host, const char *text, size_t length, void *data)
+{
+    (void)host;
+    (void)text;
+    (void)length;
+    (void)data;
+}
+
+static void nothing(lucio *host, void *data)
+{
+    (void)host;
+    (void)data;
+}
+
+static void one_run(unsigned seed)
+{
+    struct world world = {.seed = seed};
+    struct lucio_config config;
+
+    for (int i = 0; i < HOSTS; i++) {
+        lucio_config_init(&config);
+        config.alloc = memory_alloc;
+        config.alloc_data = &world.memory[i];
+        config.libraries = LUCIO_LIB_BASE;
+        config.virtual_clock = true;
+        config.step_instructions = 20000;
+        config.on_log = drop_log;
+        assert_int_equal(lucio_open(&world.hosts[i], &config), LUCIO_OK);
+        lucio_retain(world.hosts[i]);
+        world.open[i] = true;
+    }
+    lucio_trigger_new(world.hosts[0], nothing, NULL, &world.triggers[0]);
+    for (int i = 0; i < CALLS; i++) {
+        random_call(&world);
+        /* one host after the other is closed under its handles */
+        if (i % (CALLS / (HOSTS + 1)) == CALLS / (HOSTS + 1) - 1 &&
+            i / (CALLS / (HOSTS + 1)) < HOSTS) {
+            int which = i / (CALLS / (HOSTS + 1));
+
+            assert_int_equal(lucio_close(world.hosts[which]), LUCIO_OK);
+            world.open[which] = false;
+        }
+    }
+    for (int i = 0; i < HANDLES; i++) {
+        lucio_ref_free(world.refs[i]);
+        lucio_future_free(world.futures[i]);
+        lucio_trigger_free(world.triggers[i]);
+    }
+    for (int i = 0; i < HOSTS; i++) {
+        if (world.open[i])
+            assert_int_equal(lucio_close(world.hosts[i]), LUCIO_OK);
+        lucio_release(world.hosts[i]);
+        assert_int_equal(world.memory[i].balance, 0);
+        assert_int_equal(world.memory[i].wrong_sizes, 0);
+    }
+}
+
+static void random_calls_leave_nothing(void **unused)
+{
+    (void)unused;
+    for (unsigned seed = 1; seed <= RUNS; seed++)
+        one_run(seed);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(random_calls_leave_nothing)};
+
+    return cmocka_run_group_tests_name("embed_fuzz", tests, NULL, NULL);
+}
