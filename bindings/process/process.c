@@ -261,9 +261,9 @@ static int process_tostring(lua_State *L)
 
 static int process_gc(lua_State *L)
 {
-    struct lc_process *process = lua_touserdata(L, 1);
+    struct lc_process *process = lc_to_object(L, 1, &lc_process_type);
 
-    if (process->host == NULL || process->host->closed)
+    if (process == NULL || process->host->closed)
         return 0;
     lc_process_close_pipes(process);
     for (int i = 0; i < 3; i++) {

@@ -440,10 +440,8 @@ static void a_guest_is_driven_by_the_programs_loop(void **unused)
     ev_loop_destroy(loop);
 }
 
-/* libev's default loop reaps all children of the program by itself. */
-static void a_guest_of_the_default_loop_has_its_children_too(void **unused)
+static void run_children_on(struct ev_loop *loop)
 {
-    struct ev_loop *loop = ev_default_loop(0);
     struct lucio_config config;
     lucio_ref *function;
     lucio_future *task;
@@ -463,7 +461,6 @@ static void a_guest_of_the_default_loop_has_its_children_too(void **unused)
                                "assert(run('kill -9 $$') == '-9')\n"
                                "return #results\n";
 
-    (void)unused;
     lucio_config_init(&config);
     config.loop = loop;
     assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
@@ -476,6 +473,18 @@ static void a_guest_of_the_default_loop_has_its_children_too(void **unused)
     assert_int_equal(lucio_future_result(task, 0).as.integer, 10);
     lucio_future_free(task);
     assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
+/* libev's default loop reaps all children of the program by itself. */
+static void a_guest_has_child_processes_on_the_default_loop_too(void **unused)
+{
+    struct ev_loop *loop = ev_loop_new(0);
+
+    (void)unused;
+    run_children_on(loop);
+    ev_loop_destroy(loop);
+    loop = ev_default_loop(0);
+    run_children_on(loop);
     ev_loop_destroy(loop);
 }
 
@@ -974,7 +983,7 @@ int main(void)
         cmocka_unit_test(the_loop_can_be_run_in_steps),
         cmocka_unit_test(what_waits_for_ever_is_an_error_under_the_virtual_clock),
         cmocka_unit_test(a_guest_is_driven_by_the_programs_loop),
-        cmocka_unit_test(a_guest_of_the_default_loop_has_its_children_too),
+        cmocka_unit_test(a_guest_has_child_processes_on_the_default_loop_too),
         cmocka_unit_test(futures_are_completed_from_c),
         cmocka_unit_test(a_tasks_outcome_is_its_own),
         cmocka_unit_test(methods_called_from_c_queue_fairly),
