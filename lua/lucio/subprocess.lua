@@ -112,24 +112,18 @@ end
 
 -- ---- starting ----
 
--- As in asyncio a task of its own, which takes two ticks for each pipe.
-local function connect_pipes(process, limit, ready)
-  local ok, e = pcall(function()
-    for i = 0, 2 do native.connect(process, i, limit) end
-  end)
-  if not ok and lucio.isinstance(e, lucio.CancelledError) then
-    ready:cancel()
-    error(e, 0)
-  end
-  if ready:done() then return end
-  if ok then ready:set_result() else ready:set_exception(e) end
+local function connect_pipes(process, limit)
+  for i = 0, 2 do native.connect(process, i, limit) end
+end
+
+-- As in asyncio by a task of its own, which takes two ticks for each pipe.
+local function connect(process, limit)
+  lucio.create_task(connect_pipes, process, limit):await()
 end
 
 local function start(argv, options, limit)
   local process = native.spawn(argv, options)
-  local ready = lucio.Future()
-  lucio.create_task(connect_pipes, process, limit, ready)
-  local ok, e = pcall(ready.await, ready)
+  local ok, e = pcall(connect, process, limit)
   if ok then return process end
   native.close(process) -- SP2
   process:wait()
