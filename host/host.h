@@ -100,6 +100,7 @@ enum lc_ref {
     LC_REF_PROCESS,
     LC_REF_FILE,
     LC_REF_TRANSPORT,
+    LC_REF_WATCH,
     LC_REF_MODULE,
     LC_REF_COUNT
 };

@@ -22,7 +22,7 @@ static const struct {
     {lc_fs_rmdir, "W", ""}, {lc_fs_rmtree, "W", ""},   {lc_fs_rename, "RW", "W"},
     {lc_fs_copy, "r", "w"}, {lc_fs_symlink, "", "W"},  {lc_fs_readlink, "R", ""},
     {lc_fs_chmod, "w", ""}, {lc_fs_realpath, "r", ""}, {lc_fs_list, "r", ""},
-    {lc_fs_open, "", ""},
+    {lc_fs_open, "", ""},   {lc_fs_watch, "r", ""},
 };
 
 static void permit(lua_State *L, struct lc_host *host, const char *letters, int idx)

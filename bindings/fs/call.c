@@ -141,6 +141,13 @@ static int push_data(lua_State *L, struct lc_host *host, struct lc_fs_call *call
     return 1;
 }
 
+static int push_number(lua_State *L, struct lc_host *host, struct lc_fs_call *call)
+{
+    (void)host;
+    lua_pushinteger(L, call->number[2]);
+    return 1;
+}
+
 /* Two lists: names, kinds. */
 static int push_list(lua_State *L, struct lc_host *host, struct lc_fs_call *call)
 {
@@ -282,6 +289,10 @@ static struct lc_fs_call *call_new(lua_State *L, const struct lc_fs_operation *o
             call->number[numbers++] = *c == 'i' ? lua_tointeger(L, idx) : lua_toboolean(L, idx);
             continue;
         }
+        if (*c == 'w') {
+            call->fd = lc_fs_copy_watch(L, idx);
+            continue;
+        }
         string = lua_tolstring(L, idx, &length);
         if (*c == 'p') {
             if (idx > 1)
@@ -349,23 +360,15 @@ static int do_call(lua_State *L)
 }
 
 static const struct lc_fs_operation operations[] = {
-    {"stat", "pb", lc_fs_stat, push_status},
-    {"read_file", "p", lc_fs_read, push_data},
-    {"write_file", "psi", lc_fs_write, NULL},
-    {"mkdir", "pibb", lc_fs_mkdir, NULL},
-    {"tempdir", "p", lc_fs_mkdtemp, push_data},
-    {"remove", "p", lc_fs_remove, NULL},
-    {"rmdir", "p", lc_fs_rmdir, NULL},
-    {"rmtree", "p", lc_fs_rmtree, NULL},
-    {"rename", "pp", lc_fs_rename, NULL},
-    {"copy", "pp", lc_fs_copy, NULL},
-    {"symlink", "pp", lc_fs_symlink, NULL},
-    {"readlink", "p", lc_fs_readlink, push_data},
-    {"chmod", "pi", lc_fs_chmod, NULL},
-    {"realpath", "p", lc_fs_realpath, push_data},
-    {"list", "p", lc_fs_list, push_list},
-    {"open", "pib", lc_fs_open, lc_fs_push_file},
-    {NULL, NULL, NULL, NULL},
+    {"stat", "pb", lc_fs_stat, push_status},    {"read_file", "p", lc_fs_read, push_data},
+    {"write_file", "psi", lc_fs_write, NULL},   {"mkdir", "pibb", lc_fs_mkdir, NULL},
+    {"tempdir", "p", lc_fs_mkdtemp, push_data}, {"remove", "p", lc_fs_remove, NULL},
+    {"rmdir", "p", lc_fs_rmdir, NULL},          {"rmtree", "p", lc_fs_rmtree, NULL},
+    {"rename", "pp", lc_fs_rename, NULL},       {"copy", "pp", lc_fs_copy, NULL},
+    {"symlink", "pp", lc_fs_symlink, NULL},     {"readlink", "p", lc_fs_readlink, push_data},
+    {"chmod", "pi", lc_fs_chmod, NULL},         {"realpath", "p", lc_fs_realpath, push_data},
+    {"list", "p", lc_fs_list, push_list},       {"open", "pib", lc_fs_open, lc_fs_push_file},
+    {"watch", "pw", lc_fs_watch, push_number},  {NULL, NULL, NULL, NULL},
 };
 
 void lc_fs_add_calls(lua_State *L, struct lc_host *host)

@@ -47,5 +47,6 @@ int lc_open_fs(lua_State *L)
     lua_newtable(L);
     add_flags(L);
     lc_fs_add_calls(L, host);
+    lc_fs_add_watch(L, host);
     return 1;
 }

@@ -21,7 +21,7 @@ struct lc_fs_call;
 
 struct lc_fs_operation {
     const char *name;
-    const char *arguments; /* p: path, s: string, i: integer, b: boolean, each in its turn */
+    const char *arguments; /* p: path, s: string, i: integer, b: boolean, w: watch, in their turn */
     void (*work)(struct lc_fs_call *call);
     /* Pushes the results and returns their number. NULL: none. [-0, +n, m] */
     int (*push)(lua_State *L, struct lc_host *host, struct lc_fs_call *call);
@@ -107,5 +107,14 @@ void lc_fs_permit(lua_State *L, struct lc_host *host, const struct lc_fs_operati
 void lc_fs_open_files(lua_State *L, struct lc_host *host);
 /* Pushes the file of a descriptor that was opened. [-0, +1, m] */
 int lc_fs_push_file(lua_State *L, struct lc_host *host, struct lc_fs_call *call);
+
+/* ---- watch.c ---- */
+
+/* In a thread: has the descriptor tell of the path -> its number. */
+void lc_fs_watch(struct lc_fs_call *call);
+/* A copy of the descriptor of the watch at `idx`; -1: it is none, or closed. [-0, +0, -] */
+int lc_fs_copy_watch(lua_State *L, int idx);
+/* Makes the type of watches, adds inotify() to the table on top. [-0, +0, m] */
+void lc_fs_add_watch(lua_State *L, struct lc_host *host);
 
 #endif

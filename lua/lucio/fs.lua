@@ -1,6 +1,6 @@
 --- lucio.fs: files and directories. Whatever may block is done by threads (bindings/fs); here are
 -- the options, and what consists of several such operations.
-local lucio, native = ...
+local lucio, native, part = ...
 
 local M = {}
 
@@ -236,6 +236,27 @@ end
 function M.tempdir(options)
   options = check_options("tempdir", 1, options, TEMPORARY)
   return setmetatable({path = native.tempdir(template(options)), removed = false}, TempDir)
+end
+
+-- ---- watching ----
+
+local watch
+
+--- Watches a file or a directory: `for event in watch`. May wait.
+function M.watch(path, options)
+  check_path("watch", 1, path)
+  if type(options) == "table" and options.debounce ~= nil then
+    local seconds = options.debounce
+    if math_type(seconds) == nil then
+      bad_argument("watch", 2, "debounce as number", seconds)
+    end
+    if seconds < 0 or seconds ~= seconds then
+      raise(lucio.ValueError, "bad argument #2 to 'watch' (debounce must be 0 or more)")
+    end
+  end
+  options = check_options("watch", 2, options, {recursive = "boolean", debounce = "number"})
+  watch = watch or part("fs.watch", native)
+  return watch(path, options)
 end
 
 return M

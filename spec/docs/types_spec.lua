@@ -7,7 +7,7 @@ local FILES = "lua/types"
 -- modules that programs do not use
 local INTERNAL_MODULES = {repl = true}
 -- types that programs do not get hold of
-local INTERNAL_TYPES = {["lucio.log.output"] = true}
+local INTERNAL_TYPES = {["lucio.log.output"] = true, ["lucio.fs.inotify"] = true}
 
 local function read(path)
   local file <close> = assert(io.open(path))

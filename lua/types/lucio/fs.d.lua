@@ -41,6 +41,16 @@
 ---@field path string
 ---@field remove fun(self: lucio.fs.TemporaryDirectory) Waits.
 
+---@class lucio.fs.Event
+---@field kind "created"|"modified"|"deleted"|"moved"
+---@field path string
+---@field from? string of a move: the old path
+---@field overflow? boolean events were lost
+
+---@class lucio.fs.Watch `for event in watch do`
+---@field close fun(self: lucio.fs.Watch)
+---@overload fun(): lucio.fs.Event? Waits.
+
 ---@class lucio.fs
 local fs = {}
 
@@ -131,5 +141,10 @@ function fs.tempfile(options) end
 ---@param options? {dir?: string, prefix?: string}
 ---@return lucio.fs.TemporaryDirectory
 function fs.tempdir(options) end
+
+---@param path string
+---@param options? {recursive?: boolean, debounce?: number}
+---@return lucio.fs.Watch
+function fs.watch(path, options) end
 
 return fs
