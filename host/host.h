@@ -101,6 +101,8 @@ enum lc_ref {
     LC_REF_FILE,
     LC_REF_TRANSPORT,
     LC_REF_WATCH,
+    LC_REF_OPENSSL,
+    LC_REF_TLS_CONTEXT,
     LC_REF_MODULE,
     LC_REF_COUNT
 };

@@ -65,12 +65,14 @@ missing_packages() {
   have_pkg lua5.4 && have_header lua5.4/lua.h || echo liblua5.4-dev
   have_header ev.h || echo libev-dev
   have_pkg libedit || echo libedit-dev
+  have_pkg openssl || echo libssl-dev
   [ "${1:-}" = test ] || return 0
   busted_script >/dev/null || echo lua-busted
   have luacheck || echo lua-check
   clang_format >/dev/null || echo clang-format-14
   have_pkg cmocka || echo libcmocka-dev
   have_pkg libuv || echo libuv1-dev
+  have openssl || echo openssl
   have mandoc || echo mandoc
   have valgrind || echo valgrind
 }

@@ -26,6 +26,7 @@
     X(log, lc_open_log)                                                                            \
     X(pretty, NULL)                                                                                \
     X(shared, lc_open_shared)                                                                      \
+    X(ssl, lc_open_ssl)                                                                            \
     X(streams, lc_open_streams) X(subprocess, lc_open_subprocess) X(testing, lc_open_testing)
 
 struct submodule {

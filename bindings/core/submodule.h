@@ -25,6 +25,7 @@ extern const struct lc_lua_source lc_lua_sources[];
 /* The functions in C of the modules. [-0, +1, e] */
 int lc_open_fs(lua_State *L);
 int lc_open_log(lua_State *L);
+int lc_open_ssl(lua_State *L);
 int lc_open_shared(lua_State *L);
 int lc_open_testing(lua_State *L);
 

@@ -57,6 +57,8 @@ int lc_stream_leave(lua_State *L, struct lc_stream *stream);
 
 /* Raises the OSError of a stream that ended with that errno. Never returns. [-0, +0, v] */
 int lc_raise_loss(lua_State *L, struct lc_host *host, int error) __attribute__((noreturn));
+/* The same, or the filter's error. [-0, +0, v] */
+int lc_stream_raise(lua_State *L, struct lc_stream *stream, int error) __attribute__((noreturn));
 
 /* Keeps the names of both ends of a unix socket in the writer on top. [-0, +0, m] */
 void lc_writer_note_names(lua_State *L, struct lc_stream *stream);

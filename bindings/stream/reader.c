@@ -10,6 +10,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "filter.h"
 #include "pair.h"
 
 const struct lc_type lc_reader_type = {"StreamReader", sizeof(struct lc_reader)};
@@ -77,6 +78,13 @@ int lc_raise_loss(lua_State *L, struct lc_host *host, int error)
     __builtin_unreachable();
 }
 
+int lc_stream_raise(lua_State *L, struct lc_stream *stream, int error)
+{
+    if (error == LC_FILTER_ERROR)
+        stream->filter->type->raise(L, stream);
+    lc_raise_loss(L, stream->loop->host, error);
+}
+
 /* ---- waiting ---- */
 
 static int read_k(lua_State *L, int status, lua_KContext ctx);
@@ -102,7 +110,7 @@ static int read_on(lua_State *L, struct lc_reader *reader, take_function *take, 
     int n;
 
     if (reader->error != 0)
-        lc_raise_loss(L, host, reader->error);
+        lc_stream_raise(L, reader->stream, reader->error);
     n = take(L, reader, &scanned);
     if (n != MORE) {
         if (lc_buffer_size(&reader->buffer) <= reader->limit)

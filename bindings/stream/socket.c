@@ -7,6 +7,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "filter.h"
 #include "pair.h"
 
 struct socket {
@@ -64,6 +65,8 @@ int lc_stream_extra_info(lua_State *L, struct lc_stream *stream)
     if (lua_type(L, 2) != LUA_TSTRING)
         lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "get_extra_info", 1, "string", 2);
     name = lua_tostring(L, 2);
+    if (stream->filter != NULL && stream->filter->type->info(L, stream, name))
+        return 1;
     if (strcmp(name, stream->is_socket ? "socket" : "pipe") == 0) {
         struct socket *socket =
             lc_new_object(L, lc_host_of(L), &socket_type, LC_REF_SOCKET, sizeof *socket, 0);

@@ -9,6 +9,7 @@
 #include <lauxlib.h>
 
 #include "error.h"
+#include "filter.h"
 #include "host.h"
 #include "loop.h"
 #include "pair.h"
@@ -70,8 +71,8 @@ static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, b
 static void watch_input(struct lc_stream *stream)
 {
     watch(stream, &stream->in, &stream->readable,
-          stream->started && (stream->can_read || stream->tells_end) && !stream->paused &&
-              !stream->got_end && !stream->closing);
+          stream->started && (stream->can_read || stream->tells_end) && !stream->got_end &&
+              (stream->shutting || (!stream->paused && !stream->closing)));
 }
 
 /* ---- the end ---- */
@@ -90,8 +91,15 @@ void lc_stream_close(struct lc_stream *stream)
     if (stream->closing || stream->lost)
         return;
     stream->closing = true;
+    if (stream->filter != NULL)
+        stream->filter->type->close(stream);
+    lc_stream_finish(stream);
+}
+
+void lc_stream_finish(struct lc_stream *stream)
+{
     watch_input(stream);
-    if (lc_buffer_size(&stream->output) == 0)
+    if (!stream->shutting && lc_buffer_size(&stream->output) == 0)
         queue_end(stream);
 }
 
@@ -100,6 +108,7 @@ void lc_stream_abort(struct lc_stream *stream, int error)
     if (stream->end_queued || stream->lost)
         return;
     stream->closing = true;
+    stream->shutting = false;
     stream->error = error;
     watch_input(stream);
     watch(stream, &stream->out, &stream->writable, false);
@@ -114,6 +123,8 @@ static void stream_detach(struct lc_stream *stream)
     socklen_t size = sizeof stream->own;
 
     stream->closing = true;
+    if (stream->filter != NULL)
+        stream->filter->type->detach(stream);
     watch(stream, &stream->in, &stream->readable, false);
     watch(stream, &stream->out, &stream->writable, false);
     lc_list_unlink(&stream->turn.link);
@@ -241,12 +252,30 @@ static void check_reader(struct lc_stream *stream)
     }
 }
 
+static void receive(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
+{
+    if (stream->filter != NULL)
+        stream->filter->type->received(L, stream, data, size);
+    else
+        stream->user->received(L, stream, data, size);
+}
+
+static void input_ended(lua_State *L, struct lc_stream *stream)
+{
+    stream->got_end = true;
+    watch_input(stream);
+    if (stream->filter != NULL)
+        stream->filter->type->ended(L, stream);
+    else if (!stream->user->ended(L, stream) || !stream->can_write)
+        lc_stream_close(stream);
+}
+
 static void read_input(lua_State *L, struct lc_stream *stream)
 {
     char *space = stream->loop->host->space;
     ssize_t size;
 
-    if (stream->closing || stream->paused || stream->got_end)
+    if (stream->got_end || (!stream->shutting && (stream->closing || stream->paused)))
         return;
     if (!stream->can_read) {
         check_reader(stream);
@@ -257,14 +286,15 @@ static void read_input(lua_State *L, struct lc_stream *stream)
     else
         size = read(stream->fd, space, LC_SPACE_SIZE);
     if (size > 0) {
-        stream->user->received(L, stream, space, (size_t)size);
+        receive(L, stream, space, (size_t)size);
     } else if (size == 0) {
-        stream->got_end = true;
-        watch_input(stream);
-        if (!stream->user->ended(L, stream) || !stream->can_write)
-            lc_stream_close(stream);
+        input_ended(L, stream);
     } else if (!is_temporary(errno)) {
-        lc_stream_abort(stream, errno);
+        /* all was sent, and only the peer's last word is missing */
+        if (stream->shutting && lc_buffer_size(&stream->output) == 0)
+            input_ended(L, stream);
+        else
+            lc_stream_abort(stream, errno);
     }
 }
 
@@ -300,7 +330,7 @@ static void write_output(lua_State *L, struct lc_stream *stream)
         return;
     watch(stream, &stream->out, &stream->writable, false);
     if (stream->closing)
-        queue_end(stream);
+        lc_stream_finish(stream);
     else if (stream->end_asked)
         shutdown(stream->fd, SHUT_WR);
 }
@@ -399,8 +429,11 @@ struct lc_stream *lc_stream_retain(struct lc_stream *stream)
 
 void lc_stream_release(struct lc_stream *stream)
 {
-    if (--stream->references == 0)
-        lc_realloc(stream->loop->host, stream, sizeof *stream, 0);
+    if (--stream->references > 0)
+        return;
+    if (stream->filter != NULL)
+        stream->filter->type->free(stream);
+    lc_realloc(stream->loop->host, stream, sizeof *stream, 0);
 }
 
 /* ---- writing ---- */
@@ -414,30 +447,39 @@ static void check_high_water(lua_State *L, struct lc_stream *stream)
     stream->user->pause(L, stream);
 }
 
-void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
+bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
 {
     ssize_t sent = 0;
 
-    if (size == 0)
-        return;
+    if (size == 0 || stream->end_queued || stream->lost)
+        return true;
     if (lc_buffer_size(&stream->output) == 0) {
         sent = stream_send(stream, data, size);
         if (sent < 0 && !is_temporary(errno)) {
             lc_stream_abort(stream, errno);
-            return;
+            return true;
         }
         if (sent < 0)
             sent = 0;
         if ((size_t)sent == size)
-            return;
+            return true;
     }
     if (!lc_buffer_append(stream->loop->host, &stream->output, data + sent, size - (size_t)sent)) {
         /* a part of what was written is gone: the peer must not get the rest */
         lc_stream_abort(stream, ENOMEM);
-        luaL_error(L, "not enough memory");
+        return false;
     }
     watch(stream, &stream->out, &stream->writable, true);
     check_high_water(L, stream);
+    return true;
+}
+
+void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
+{
+    if (stream->filter != NULL)
+        stream->filter->type->write(L, stream, data, size);
+    else if (!lc_stream_send(L, stream, data, size))
+        luaL_error(L, "not enough memory");
 }
 
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream)

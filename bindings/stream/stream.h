@@ -22,6 +22,7 @@
 #include "entry.h"
 #include "list.h"
 
+struct lc_filter;
 struct lc_host;
 struct lc_loop;
 struct lc_reader;
@@ -58,6 +59,7 @@ struct lc_stream {
     uint32_t generation; /* of the loop */
     unsigned references;
     const struct lc_stream_user *user;
+    struct lc_filter *filter; /* between its bytes and its user, or NULL */
     int fd;
     ev_io in;
     ev_io out;
@@ -94,6 +96,7 @@ struct lc_stream {
     bool got_end;     /* the peer sends no more */
     bool end_asked;   /* write_eof: half-close when all is sent */
     bool closing;
+    bool shutting;   /* closing, but the filter still waits for the peer */
     bool end_queued; /* `turn` will be the end */
     bool lost;
 };
@@ -114,6 +117,8 @@ void lc_stream_release(struct lc_stream *stream);
 
 /* Sends what the kernel takes at once and keeps the rest. Raises when there is no memory. [-0, +0, m] */
 void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+/* The same past the filter. False: there was no memory, and the stream ends. */
+bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
 /* Half-close once all is sent. */
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
 void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
@@ -126,6 +131,8 @@ void lc_stream_resume(struct lc_stream *stream);
 
 /* Stops reading, sends what is left, ends. */
 void lc_stream_close(struct lc_stream *stream);
+/* For a filter: the closing stream waits for nothing but what is left to send. */
+void lc_stream_finish(struct lc_stream *stream);
 /* Drops what is left and ends with the error (0: none). */
 void lc_stream_abort(struct lc_stream *stream, int error);
 

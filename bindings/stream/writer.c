@@ -186,7 +186,7 @@ static int drain_on(lua_State *L, struct lc_stream *stream)
     struct lc_task *task;
 
     if (stream->lost && stream->error != 0)
-        lc_raise_loss(L, host, stream->error);
+        lc_stream_raise(L, stream, stream->error);
     if (stream->lost)
         lc_raise(L, host, LC_CONNECTION_RESET_ERROR, "Connection lost");
     if (!stream->output_full)
@@ -210,7 +210,7 @@ static int drain_k(lua_State *L, int status, lua_KContext ctx)
     if (ctx == 0)
         return drain_on(L, stream);
     if (stream->lost && stream->error != 0)
-        lc_raise_loss(L, lc_host_of(L), stream->error);
+        lc_stream_raise(L, stream, stream->error);
     if (stream->lost)
         lc_raise(L, lc_host_of(L), LC_CONNECTION_RESET_ERROR, "Connection lost");
     return 0;
@@ -226,7 +226,7 @@ static int writer_drain(lua_State *L)
     lua_settop(L, 1);
     error = stored_error(L, stream);
     if (error != 0)
-        lc_raise_loss(L, host, error);
+        lc_stream_raise(L, stream, error);
     if (stream->closing)
         return lc_wait_turn(L, lc_wait_task(L, host, "StreamWriter:drain"), 0, drain_k);
     return drain_on(L, stream);
@@ -235,7 +235,7 @@ static int writer_drain(lua_State *L)
 static int wait_closed_on(lua_State *L, struct lc_stream *stream)
 {
     if (stream->error != 0)
-        lc_raise_loss(L, lc_host_of(L), stream->error);
+        lc_stream_raise(L, stream, stream->error);
     return 0;
 }
 
@@ -324,14 +324,41 @@ static int writer_extra_info(lua_State *L)
 /* writer:write_eof(). (ST17) */
 static int writer_write_eof(lua_State *L)
 {
-    lc_stream_write_eof(L, check_either(L, "write_eof")->stream);
+    struct lc_stream *stream = check_either(L, "write_eof")->stream;
+
+    if (stream->filter != NULL)
+        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR,
+                 "write_eof: a TLS connection has no half-close");
+    lc_stream_write_eof(L, stream);
     return 0;
 }
 
 static int writer_can_write_eof(lua_State *L)
 {
-    lua_pushboolean(L, check_either(L, "can_write_eof")->stream->can_write);
+    struct lc_stream *stream = check_either(L, "can_write_eof")->stream;
+
+    lua_pushboolean(L, stream->can_write && stream->filter == NULL);
     return 1;
+}
+
+static int return_all(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    return lua_gettop(L);
+}
+
+/* writer:start_tls(context, options?): that of lucio.ssl, opened by now. Suspends. (ST20) */
+static int writer_start_tls(lua_State *L)
+{
+    check_stream(L, "start_tls");
+    lc_host_push_ref(L, lc_host_of(L), LC_REF_MODULE);
+    lua_getfield(L, -1, "ssl");
+    lua_getfield(L, -1, "start_tls");
+    lua_insert(L, 1);
+    lua_pop(L, 2);
+    lua_callk(L, lua_gettop(L) - 1, LUA_MULTRET, 0, return_all);
+    return lua_gettop(L);
 }
 
 /* A number of bytes, or nil: -1. */
@@ -423,8 +450,10 @@ const luaL_Reg lc_writer_shared[] = {{"write", writer_write},
 
 void lc_open_writer(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {
-        {"drain", writer_drain}, {"wait_closed", writer_wait_closed}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"drain", writer_drain},
+                                       {"start_tls", writer_start_tls},
+                                       {"wait_closed", writer_wait_closed},
+                                       {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", writer_leave},
                                            {"__tostring", writer_tostring},
                                            {"__gc", writer_gc},

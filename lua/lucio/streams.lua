@@ -65,7 +65,8 @@ end
 
 local OPEN_OPTIONS = {
   limit = true, local_addr = true, timeout = true, happy_eyeballs_delay = true, family = true,
-  all_errors = true, ssl = true, server_hostname = true,
+  all_errors = true, ssl = true, server_hostname = true, ssl_handshake_timeout = true,
+  ssl_shutdown_timeout = true,
 }
 
 -- One error for all of them (ST21).
@@ -186,22 +187,47 @@ local function within(timeout, fn, ...)
   return fn(...)
 end
 
+-- What is said about TLS; nil without it. A protocol's factory and TLS do not go together.
+local function tls_settings(what, options, host, is_server, factory)
+  if options.ssl and factory then
+    raise(lucio.ValueError, "%s: there is no TLS for protocols yet", what)
+  end
+  if options.ssl then return lucio.ssl.settings(what, options, host, is_server) end
+  local name = options.server_hostname ~= nil and "server_hostname" or
+    options.ssl_handshake_timeout ~= nil and "ssl_handshake_timeout" or
+    options.ssl_shutdown_timeout ~= nil and "ssl_shutdown_timeout"
+  if name then raise(lucio.ValueError, "%s is only meaningful with ssl", name) end
+end
+
+local OPEN_UNIX_OPTIONS = {
+  limit = true, timeout = true, ssl = true, server_hostname = true, ssl_handshake_timeout = true,
+  ssl_shutdown_timeout = true,
+}
+
 -- `first` is the position of the host in the function's arguments.
 local function open(name, first, host, port, options, factory)
   options = check_options(name, first + 2, options, OPEN_OPTIONS)
   if type(host) ~= "string" then bad_argument(name, first, "host as string", host) end
   check_port(name, first + 1, port)
-  if options.ssl then raise(lucio.ValueError, "%s: TLS is not there yet", name) end
-  if options.server_hostname then
-    raise(lucio.ValueError, "server_hostname is only meaningful with ssl")
+  local tls = tls_settings(name, options, host, false, factory)
+  if tls then
+    return within(options.timeout, function()
+      return lucio.ssl.connect(tls, connect_host(host, port, options, options.limit or LIMIT))
+    end)
   end
   return within(options.timeout, connect_host, host, port, options,
     factory or options.limit or LIMIT)
 end
 
 local function open_unix(name, first, path, options, factory)
-  options = check_options(name, first + 1, options, {limit = true, timeout = true})
+  options = check_options(name, first + 1, options, OPEN_UNIX_OPTIONS)
   if type(path) ~= "string" then bad_argument(name, first, "path as string", path) end
+  local tls = tls_settings(name, options, nil, false, factory)
+  if tls then
+    return within(options.timeout, function()
+      return lucio.ssl.connect(tls, native.connect(path, nil, options.limit or LIMIT))
+    end)
+  end
   return within(options.timeout, native.connect, path, nil, factory or options.limit or LIMIT)
 end
 
@@ -217,7 +243,7 @@ end
 
 local SERVER_OPTIONS = {
   backlog = true, reuse_address = true, reuse_port = true, limit = true, start_serving = true,
-  family = true, ssl = true,
+  family = true, ssl = true, ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
 
 local function check_callback(name, callback)
@@ -286,7 +312,8 @@ local function start_server(name, callback, hosts, port, options, limit)
     bad_argument(name, 2, "host, list of hosts or nil", hosts)
   end
   check_port(name, 3, port)
-  if options.ssl then raise(lucio.ValueError, "%s: TLS is not there yet", name) end
+  local tls = tls_settings(name, options, nil, true, limit ~= nil)
+  if tls then callback = lucio.ssl.serve(callback, tls) end
   local addresses, any = listen_addresses(hosts, port, options.family)
   return serve(callback, listen_on(addresses, any, options), options, limit)
 end
@@ -296,13 +323,16 @@ function M.start_server(callback, hosts, port, options)
 end
 
 local UNIX_SERVER_OPTIONS = {
-  backlog = true, limit = true, start_serving = true, cleanup_socket = true,
+  backlog = true, limit = true, start_serving = true, cleanup_socket = true, ssl = true,
+  ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
 
 local function start_unix_server(name, callback, path, options, limit)
   options = check_options(name, 3, options, UNIX_SERVER_OPTIONS)
   check_callback(name, callback)
   if type(path) ~= "string" then bad_argument(name, 2, "path as string", path) end
+  local tls = tls_settings(name, options, nil, true, limit ~= nil)
+  if tls then callback = lucio.ssl.serve(callback, tls) end
   local listener = native.listen(path, nil, options.backlog or BACKLOG, false, false,
     options.cleanup_socket == false)
   return serve(callback, {listener}, options, limit)

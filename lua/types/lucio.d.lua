@@ -299,6 +299,7 @@
 ---@field get_write_buffer_size fun(self: lucio.StreamWriter): integer
 ---@field write_eof fun(self: lucio.StreamWriter)
 ---@field can_write_eof fun(self: lucio.StreamWriter): boolean
+---@field start_tls fun(self: lucio.StreamWriter, context: lucio.ssl.SSLContext, options?: lucio.ssl.StartOptions) Waits.
 ---@field close fun(self: lucio.StreamWriter)
 ---@field abort fun(self: lucio.StreamWriter)
 ---@field is_closing fun(self: lucio.StreamWriter): boolean
@@ -389,6 +390,7 @@
 ---@field log lucio.log
 ---@field pretty lucio.pretty
 ---@field shared lucio.shared
+---@field ssl lucio.ssl
 ---@field streams lucio.streams
 ---@field subprocess lucio.subprocess
 ---@field testing lucio.testing
@@ -427,6 +429,8 @@
 ---@field TypeError lucio.ErrorClass
 ---@field ValueError lucio.ErrorClass
 ---@field gaierror lucio.ErrorClass
+---@field SSLError lucio.ErrorClass
+---@field SSLCertVerificationError lucio.ErrorClass
 local lucio = {}
 
 -- running

@@ -42,6 +42,8 @@ local PARENTS = {
   {"NotADirectoryError", "OSError"},
   {"ProcessLookupError", "OSError"},
   {"gaierror", "OSError"},
+  {"SSLError", "OSError"},
+  {"SSLCertVerificationError", "SSLError"},
   {"ConnectionResetError", "ConnectionError"},
   {"ConnectionRefusedError", "ConnectionError"},
   {"ConnectionAbortedError", "ConnectionError"},

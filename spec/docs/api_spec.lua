@@ -5,7 +5,8 @@ local lucio = require "lucio"
 
 local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "fs",
   "futures", "generators", "groups", "log", "loop", "processes", "queues", "repl", "running",
-  "stdlib", "synchronisation", "tasks", "testing", "timeouts"}
+  "stdlib", "synchronisation", "tasks", "testing", "timeouts",
+  "tls"}
 
 -- The text of the first block of that language.
 local function block(page, language)

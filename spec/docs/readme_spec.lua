@@ -55,7 +55,7 @@ describe("README.md", function()
   for _, directory in ipairs {
     "host/", "bindings/core/", "bindings/embed/", "bindings/process/", "bindings/sandbox/",
     "bindings/stream/",
-    "bindings/log/", "bindings/repl/", "bindings/testing/", "lua/",
+    "bindings/log/", "bindings/repl/", "bindings/testing/", "bindings/tls/", "lua/",
   } do
     it("names every file of " .. directory, function()
       assert.are.same(sources(directory), named(section(read("README.md"), directory)))

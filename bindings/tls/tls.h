@@ -1,0 +1,145 @@
+/*
+ * tls: contexts, and the filter that makes a stream a TLS connection (SEMANTICS ST15, ST17, ST18, ST20).
+ * Invariant: OpenSSL has memory BIOs alone and calls nothing of ours that may raise. What it is given to
+ *            read it takes whole, what it writes goes to the stream as soon as it has returned: between
+ *            two calls both BIOs are empty.
+ * Owner:     a context is counted, by its Lua object and by its connections; a connection is its
+ *            stream's filter.
+ * Context:   loop thread.
+ */
+#ifndef LC_TLS_H
+#define LC_TLS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <lua.h>
+
+#include "../stream/filter.h"
+#include "buffer.h"
+#include "error.h"
+#include "list.h"
+#include "openssl.h"
+#include "timer.h"
+
+struct lc_host;
+struct lc_stream;
+
+/* Sessions that a context keeps, for the hosts that it connected to last. */
+#define LC_TLS_SESSIONS 32
+
+struct lc_tls_session {
+    char *host; /* NULL: free */
+    SSL_SESSION *session;
+};
+
+struct lc_tls_context {
+    unsigned references;
+    struct lc_host *host;
+    const struct lc_openssl *o;
+    SSL_CTX *ctx;
+    void *object; /* the Lua object while it is alive */
+    bool for_server;
+    bool check_hostname;
+    bool has_certificate;
+    int verify_mode;
+    int minimum; /* versions */
+    int maximum;
+    unsigned char *alpn; /* as it stands in the protocol */
+    size_t alpn_size;
+    struct lc_tls_session sessions[LC_TLS_SESSIONS];
+    unsigned next_session;
+    unsigned rules; /* changes with what is trusted */
+};
+
+enum lc_tls_state { LC_TLS_HANDSHAKE, LC_TLS_OPEN, LC_TLS_CLOSING, LC_TLS_ENDED };
+
+/* Why a connection ended. */
+struct lc_tls_failure {
+    enum lc_class class;
+    long verify_code;
+    char reason[128];  /* OpenSSL's words, or "" */
+    char verify[256];  /* of a certificate that was refused */
+    char message[640]; /* "": there is no failure */
+};
+
+struct lc_tls {
+    struct lc_filter filter;
+    struct lc_stream *stream;
+    struct lc_tls_context *context;
+    const struct lc_openssl *o;
+    SSL *ssl;
+    BIO *out;               /* the SSL's */
+    struct lc_buffer early; /* what had been received before */
+    struct lc_timer timer;  /* of the handshake, then of the end */
+    double handshake_limit;
+    double shutdown_limit;
+    char *server_hostname; /* NULL: none */
+    enum lc_tls_state state;
+    unsigned rules; /* the context's, when it began */
+    bool server_side;
+    bool established; /* the handshake was done */
+    bool truncated;   /* the peer ended without saying so */
+    struct lc_tls_failure failure;
+};
+
+/* ---- context.c ---- */
+
+/* create_default_context(purpose, options?) -> context */
+int lc_tls_create_context(lua_State *L);
+struct lc_tls_context *lc_tls_check_context(lua_State *L, int idx, const char *what, int pos);
+void lc_tls_push_context(lua_State *L, struct lc_tls_context *context);
+void lc_tls_context_release(struct lc_tls_context *context);
+/* is_context(value) -> boolean */
+int lc_tls_is_context(lua_State *L);
+void lc_tls_open_context(lua_State *L, struct lc_host *host);
+
+/* ---- verify.c: what contexts trust ---- */
+
+/* context:load_verify_locations{cafile=, capath=, cadata=} */
+int lc_tls_load_verify_locations(lua_State *L);
+/* Loads what the options at `idx` name; false: they name nothing. [-0, +0, v] */
+bool lc_tls_load_trusted(lua_State *L, struct lc_tls_context *context, int idx, const char *what);
+
+/* ---- session.c ---- */
+
+void lc_tls_sessions_clear(struct lc_tls_context *context);
+/* Keeps the connection's session. */
+void lc_tls_session_keep(struct lc_tls *tls);
+/* Offers the session of the last connection to that host. */
+void lc_tls_session_offer(struct lc_tls *tls);
+
+/* ---- failure.c ---- */
+
+/* Raises SSLError with OpenSSL's reason. [-0, +0, v] */
+int lc_tls_raise(lua_State *L, const struct lc_openssl *o, const char *what)
+    __attribute__((noreturn));
+/* Notes why the connection fails: an error of OpenSSL, or a text. */
+void lc_tls_note_failure(struct lc_tls *tls);
+void lc_tls_note(struct lc_tls *tls, enum lc_class class, const char *text);
+/* lc_filter_type.raise */
+int lc_tls_raise_failure(lua_State *L, struct lc_stream *stream);
+
+/* ---- connection.c ---- */
+
+/* A connection in its handshake over that stream, which does not have it yet; NULL: no memory. */
+struct lc_tls *lc_tls_new(struct lc_tls_context *context, struct lc_stream *stream,
+                          bool server_side, const char *server_hostname);
+/* Gives it to its stream and begins, with what `early` has. [-0, +0, m] */
+void lc_tls_begin(lua_State *L, struct lc_tls *tls);
+void lc_tls_free(struct lc_tls *tls);
+
+/* The stream's TLS connection, or NULL. */
+struct lc_tls *lc_tls_of(struct lc_stream *stream);
+
+/* ---- info.c ---- */
+
+/* lc_filter_type.info */
+bool lc_tls_info(lua_State *L, struct lc_stream *stream, const char *name);
+
+/* ---- upgrade.c ---- */
+
+/* start_tls(writer, context, server_side or nil, hostname or nil, handshake limit, shutdown limit) */
+int lc_tls_start(lua_State *L);
+
+#endif
