@@ -74,7 +74,11 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
     struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
     int count;
 
-    (void)ar;
+    /* an error out of a call or a return would reach C code of ours that is past its protected call */
+    if (ar->event != LUA_HOOKCOUNT) {
+        lua_sethook(L, interrupt_hook, LUA_MASKCOUNT, 1);
+        return;
+    }
     lua_sethook(L, NULL, 0, 0);
     if (interrupt == NULL)
         return;
