@@ -418,6 +418,19 @@ static int writer_tostring(lua_State *L)
     return 1;
 }
 
+/* The task of a server's connection has ended: the connection will be closed in the next tick. */
+static bool handler_has_ended(lua_State *L, struct lc_stream *stream)
+{
+    bool ended;
+
+    if (stream->handler == LC_NO_ANCHOR)
+        return false;
+    lc_anchor_push(L, stream->loop->host, stream->handler);
+    ended = lc_future_is_done(lc_to_future(L, -1));
+    lua_pop(L, 1);
+    return ended;
+}
+
 /* ST19: nobody can close it any more. */
 static int writer_gc(lua_State *L)
 {
@@ -427,7 +440,7 @@ static int writer_gc(lua_State *L)
     if (stream == NULL || writer->host->closed)
         return 0;
     stream->writer = NULL;
-    if (!stream->closing) {
+    if (!stream->closing && !handler_has_ended(L, stream)) {
         lc_host_log(writer->host, "ResourceWarning: unclosed stream\n");
         lc_stream_close(stream);
     }

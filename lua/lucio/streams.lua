@@ -183,8 +183,17 @@ end
 -- What a timeout option adds.
 local function within(timeout, fn, ...)
   if timeout == nil then return fn(...) end
-  local _ <close> = lucio.timeout(timeout)
-  return fn(...)
+  local first, second
+  local args = table.pack(...)
+  local ok, e = pcall(function()
+    local _ <close> = lucio.timeout(timeout)
+    first, second = fn(table.unpack(args, 1, args.n))
+  end)
+  if ok then return first, second end
+  -- the time was over in the very tick in which the connection began
+  local connection = type(second) == "userdata" and second or first
+  if connection then connection:abort() end
+  error(e, 0)
 end
 
 -- What is said about TLS; nil without it. A protocol's factory and TLS do not go together.

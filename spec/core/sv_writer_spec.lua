@@ -1,0 +1,28 @@
+-- SV1: what becomes of a connection whose handler has ended.
+local assert = require "luassert"
+local child = require "spec.support.child"
+
+describe("a connection's writer", function()
+  it("SV1: collected as its handler ends, it is closed without a warning", function()
+    local r = child.run([[
+      local lucio = require "lucio"
+      lucio.run(function()
+        local server = lucio.start_server(function(reader)
+          reader:read(1)
+          lucio.get_running_loop():call_soon(collectgarbage)
+        end, "127.0.0.1", 0)
+        for _ = 1, 3 do
+          local reader, writer = lucio.open_connection("127.0.0.1",
+            server.sockets[1]:getsockname().port)
+          writer:write("x")
+          print(#reader:read())
+          writer:close()
+          writer:wait_closed()
+        end
+        server:close()
+        server:wait_closed()
+      end)
+    ]])
+    assert.are.same({"0\n0\n0\n", "", 0}, {r.stdout, r.stderr, r.status})
+  end)
+end)
