@@ -188,7 +188,7 @@ describe("Busted with the helper lucio.testing", function()
       it("leaves a task", function() lucio.create_task {lucio.sleep, 9, name = "left"} end)
       it("leaves a timer", function() lucio.get_running_loop():call_later(9, function() end) end)
       it("leaves a server", function() lucio.start_server(print, "127.0.0.1", 0) end)
-      it("leaves streams", function() testing.stream_pair() end)
+      it("leaves streams", function() held = {testing.stream_pair()} end) -- not yet collected
       it("leaves a reader", function()
         lucio.get_running_loop():add_reader(0, function() end)
         lucio.get_running_loop():add_reader(0, function() end)
@@ -200,7 +200,7 @@ describe("Busted with the helper lucio.testing", function()
         testing.ticks(3)
       end)]],
       "x_spec.lua:4: the case 'leaves a task' leaves something behind:",
-      "task 'left', waiting for sleep (9.000 s more)", "created at x_spec.lua:4",
+      "task 'left', waiting for sleep (", "created at x_spec.lua:4",
       "a timer: <TimerHandle function at x_spec.lua:5>", "a server on 127.0.0.1:",
       "an end of a stream pair", "a reader or writer: <Handle function at x_spec.lua:10>",
       "loops: 1 more than before", "never retrieved: ValueError: lost")
