@@ -7,8 +7,9 @@ describe("a connection's writer", function()
     local r = child.run([[
       local lucio = require "lucio"
       lucio.run(function()
-        local server = lucio.start_server(function(reader)
+        local server = lucio.start_server(function(reader, writer)
           reader:read(1)
+          writer:get_write_buffer_size() -- held until here
           lucio.get_running_loop():call_soon(collectgarbage)
         end, "127.0.0.1", 0)
         for _ = 1, 3 do

@@ -195,6 +195,8 @@ describe("cancelling", function()
     local second = pool:submit(function() ran.value = true end)
     second:cancel()
     t.raises(lucio.CancelledError, second.await, second)
+    -- the pool hears of it by a callback, as in asyncio
+    for _ = 1, 2 do lucio.sleep(0) end
     go.value = true
     assert.are.equal("held", first:await())
     pool:submit(no_op):await()
