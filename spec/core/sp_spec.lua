@@ -1,6 +1,7 @@
 -- SP1 to SP4, SP6, SP7, SP10: child processes, their arguments and options, exit and signals.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local descriptors = require "spec.support.descriptors"
 local lucio = require "lucio"
 
 local PIPE, DEVNULL, STDOUT =
@@ -331,19 +332,12 @@ describe("Process", function()
   end)
 
   case("nothing is left of 300 children", function()
-    local function descriptors()
-      local n = 0
-      collectgarbage()
-      collectgarbage()
-      local list <close> = assert(io.popen("ls /proc/$PPID/fd"))
-      for _ in list:lines() do n = n + 1 end
-      return n
-    end
     local function zombies()
       local list = output("sh", "-c", "ps -o stat= --ppid $PPID | grep -c Z")
       return tonumber(list)
     end
-    local before = descriptors()
+    collectgarbage()
+    local before = descriptors.count()
     for _ = 1, 20 do
       local tasks = {}
       for i = 1, 15 do tasks[i] = function() return (output("echo", tostring(i))) end end
@@ -351,7 +345,9 @@ describe("Process", function()
       for i = 1, 15 do assert.are.equal(i .. "\n", results[i]) end
     end
     lucio.sleep(0.01) -- the last pipe is closed a tick after its end was read
-    assert.are.equal(before, descriptors())
+    collectgarbage()
+    collectgarbage()
+    assert.are.equal(before, descriptors.count())
     assert.are.equal(0, zombies())
   end)
 end)
