@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 
@@ -23,18 +24,18 @@ static void make_table(lua_State *L, struct lc_host *host, enum lc_ref ref, cons
     lc_host_set_ref(L, host, ref);
 }
 
-/* Pushes a key that no other state of the process makes. [-0, +1, m] */
+/* Pushes a key that no other state makes, in this process or another one. [-0, +1, m] */
 static void push_new_key(lua_State *L, struct lc_host *host)
 {
-    char key[80];
+    char key[96];
     struct timespec now = {0, 0};
 
     if (host->crossed == 0) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         host->crossing_id = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
     }
-    snprintf(key, sizeof key, "%p:%llx:%llx", (void *)host, (unsigned long long)host->crossing_id,
-             (unsigned long long)++host->crossed);
+    snprintf(key, sizeof key, "%lx:%p:%llx:%llx", (unsigned long)getpid(), (void *)host,
+             (unsigned long long)host->crossing_id, (unsigned long long)++host->crossed);
     lua_pushstring(L, key);
 }
 

@@ -54,12 +54,12 @@ size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_sh
 
 void lc_parcel_clear(struct lc_parcel *parcel)
 {
-    for (size_t i = 0; i < parcel->block_count; i++)
+    for (size_t i = 0; parcel->message == NULL && i < parcel->block_count; i++)
         free(parcel->blocks[i].data);
     for (size_t i = 0; i < parcel->shared_count; i++)
         lc_shared_release(parcel->shared[i]);
     free(parcel->blocks);
     free(parcel->shared);
-    free(parcel->data);
+    free(parcel->message != NULL ? parcel->message : parcel->data);
     memset(parcel, 0, sizeof *parcel);
 }

@@ -53,6 +53,7 @@ struct lc_parcel {
     struct lc_shared **shared; /* held */
     size_t shared_count;
     int values;
+    char *message; /* NULL, or where data and blocks are: it has come from another process */
 };
 
 /* How errors name what cannot be packed. */
