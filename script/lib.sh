@@ -121,17 +121,23 @@ install_packages() {
   [ "${#packages[@]}" -eq 0 ] || die "still missing after the installation: ${packages[*]}"
 }
 
-# build_project DIR [MESON OPTION...]: configures once, with the options, then brings it up to date.
+# build_project DIR [MESON OPTION...]: configures with the options, then brings the build up to date.
+# Configures again when packages have come or gone since: meson itself would not look for them.
 # One build at a time for each directory.
 build_project() {
-  local dir=$1 status=0
+  local dir=$1 status=0 packages
   shift
+  packages=$(pkg-config --list-package-names | sort | cksum)
   exec 9>"$dir.lock"
   flock 9
   if [ ! -f "$dir/build.ninja" ]; then
     quietly "meson setup" meson setup "$dir" "$root" "$@" 9>&- || status=$?
+  elif [ "$packages" != "$(cat "$dir/packages" 2>/dev/null)" ]; then
+    quietly "meson setup" meson configure "$dir" --clearcache 9>&- || status=$?
+    quietly "meson setup" meson setup --reconfigure "$dir" "$root" 9>&- || status=$?
   fi
   if [ "$status" -eq 0 ]; then
+    echo "$packages" >"$dir/packages"
     quietly "the build" ninja -C "$dir" 9>&- || status=$?
   fi
   exec 9>&-
