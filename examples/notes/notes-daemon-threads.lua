@@ -4,7 +4,8 @@
 -- In Python: threads keep the program alive unless they are daemons.
 local lucio = require "lucio"
 
-local function background()
+local function background(started)
+  started.value = true
   while not lucio.worker.cancelled() do os.execute("sleep 0.01") end
   print("фоновый поток: больше не нужен")
 end
@@ -18,13 +19,14 @@ end
 lucio.run(function()
   local loop = lucio.get_running_loop()
   local daemon = lucio.ThreadPoolExecutor{max_workers = 1}
-  local job = daemon:submit(background)
+  local running = lucio.shared.Value("bool")
+  local job = daemon:submit(background, running)
   local never = daemon:submit(print, "этого никто не увидит")
   never:cancel()
 
   local started, ended = lucio.shared.Value("bool"), lucio.shared.Value("bool")
   loop:run_in_executor(nil, important, started, ended)
-  while not started.value do lucio.to_thread(type, nil) end
+  while not (running.value and started.value) do lucio.to_thread(type, nil) end
   job:cancel()
   daemon:shutdown()
   print("главная задача кончилась")
