@@ -185,7 +185,8 @@ struct lc_host {
     struct lc_permits *permits;   /* NULL: scripts may do anything; see permit.h */
     char *space;                  /* where descriptors are read to; NULL until something is */
     struct lc_link pools;         /* worker threads, see pool.h */
-    struct lc_worker *worker;     /* the one whose state this is, or NULL */
+    bool is_worker;               /* the state of a thread that runs jobs */
+    bool warns;                   /* warnings are printed: so they are in workers */
     bool confined;        /* by the embedding program: no state without its limits is made */
     uint64_t crossing_id; /* of the keys that this state makes, see crossing.h */
     uint64_t crossed;     /* how many it made */

@@ -231,8 +231,10 @@ static int run_command(lua_State *L)
     lua_gc(L, LUA_GCINC, 0, 0, 0);
     push_arg_table(L, command->argc, command->argv, args->script);
     lua_setglobal(L, "arg");
-    if (args->warnings)
+    if (args->warnings) {
+        lc_host_open(L)->warns = true;
         lua_warning(L, "@on", 0);
+    }
     lua_settop(L, 1);
     lua_newtable(L);
     list = lua_gettop(L);

@@ -309,6 +309,11 @@ bool lc_permits_inherit(struct lc_host *host, const struct lc_permits *permits)
     return host->permits != NULL;
 }
 
+size_t lc_permits_size(const struct lc_permits *permits)
+{
+    return sizeof *permits + permits->size;
+}
+
 void lc_permits_free(struct lc_host *host)
 {
     if (host->permits != NULL)

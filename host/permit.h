@@ -46,6 +46,9 @@ bool lc_permits_add_path(struct lc_host *host, enum lc_permission kind, const ch
 struct lc_permits *lc_permits_copy(const struct lc_permits *permits);
 bool lc_permits_inherit(struct lc_host *host, const struct lc_permits *permits);
 
+/* How many bytes they are: a copy of these is a copy of them. */
+size_t lc_permits_size(const struct lc_permits *permits);
+
 void lc_permits_free(struct lc_host *host);
 
 /* ---- deciding ---- */

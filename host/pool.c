@@ -67,11 +67,22 @@ unsigned lc_pool_max(const struct lc_pool *pool)
 
 /* ---- the threads ---- */
 
-/* Waits for a job; NULL: the pool is closed and there is none. The mutex is held. */
-static struct lc_pool_job *take_job(struct lc_pool *pool)
+/* The first job of the queue, or NULL. The mutex is held. */
+static struct lc_pool_job *pop_job(struct lc_pool *pool)
 {
     struct lc_pool_job *job;
 
+    if (lc_list_empty(&pool->queue))
+        return NULL;
+    job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
+    job->queued = false;
+    pool->queued--;
+    return job;
+}
+
+/* Waits for a job; NULL: the pool is closed and there is none. The mutex is held. */
+static struct lc_pool_job *wait_job(struct lc_pool *pool)
+{
     while (lc_list_empty(&pool->queue)) {
         if (pool->closed)
             return NULL;
@@ -79,9 +90,17 @@ static struct lc_pool_job *take_job(struct lc_pool *pool)
         pthread_cond_wait(&pool->changed, &pool->mutex);
         pool->idle--;
     }
-    job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
-    job->queued = false;
-    pool->queued--;
+    return pop_job(pool);
+}
+
+struct lc_pool_job *lc_pool_take(struct lc_pool *pool, bool *closed)
+{
+    struct lc_pool_job *job;
+
+    pthread_mutex_lock(&pool->mutex);
+    job = pop_job(pool);
+    *closed = pool->closed;
+    pthread_mutex_unlock(&pool->mutex);
     return job;
 }
 
@@ -97,23 +116,34 @@ static void post_ends(struct lc_pool_end *end)
     }
 }
 
-static void *work(void *arg)
+/* One job after the other until the pool is closed. */
+static void run_jobs(struct lc_worker *worker)
 {
-    struct lc_worker *worker = arg;
     struct lc_pool *pool = worker->pool;
-    struct lc_pool_end *ends = NULL;
     struct lc_pool_job *job;
 
     pool->type->open(worker);
     for (;;) {
         pthread_mutex_lock(&pool->mutex);
-        job = take_job(pool);
+        job = wait_job(pool);
         pthread_mutex_unlock(&pool->mutex);
         if (job == NULL)
             break;
         pool->type->run(worker, job);
     }
     pool->type->close(worker);
+}
+
+static void *work(void *arg)
+{
+    struct lc_worker *worker = arg;
+    struct lc_pool *pool = worker->pool;
+    struct lc_pool_end *ends = NULL;
+
+    if (pool->type->serve != NULL)
+        pool->type->serve(worker);
+    else
+        run_jobs(worker);
     pthread_mutex_lock(&pool->mutex);
     if (--pool->alive == 0) {
         ends = pool->ends;
@@ -238,6 +268,7 @@ int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job)
     if (pool->idle > 0)
         pthread_cond_signal(&pool->changed);
     pthread_mutex_unlock(&pool->mutex);
+    lc_pool_nudge(pool);
     if (!start)
         return 0;
     error = start_worker(pool);
@@ -280,16 +311,15 @@ bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job)
 
 struct lc_pool_job *lc_pool_pop(struct lc_pool *pool)
 {
-    struct lc_pool_job *job = NULL;
+    bool closed;
 
-    pthread_mutex_lock(&pool->mutex);
-    if (!lc_list_empty(&pool->queue)) {
-        job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
-        job->queued = false;
-        pool->queued--;
-    }
-    pthread_mutex_unlock(&pool->mutex);
-    return job;
+    return lc_pool_take(pool, &closed);
+}
+
+void lc_pool_nudge(struct lc_pool *pool)
+{
+    if (pool->type->wake != NULL)
+        pool->type->wake(pool);
 }
 
 void lc_pool_close(struct lc_pool *pool)
@@ -298,6 +328,7 @@ void lc_pool_close(struct lc_pool *pool)
     pool->closed = true;
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->mutex);
+    lc_pool_nudge(pool);
 }
 
 bool lc_pool_watch_end(struct lc_pool *pool, struct lc_pool_end *end)

@@ -26,9 +26,14 @@ struct lc_pool_job {
 };
 
 struct lc_pool_type {
+    /* Either of a pool whose threads do the jobs... */
     void (*open)(struct lc_worker *worker); /* in its thread, before its first job */
     void (*run)(struct lc_worker *worker, struct lc_pool_job *job);
     void (*close)(struct lc_worker *worker);
+    /* ...or of one with a single thread that has others do them: all that it does, with lc_pool_take; and
+     * what tells it that there may be something to do. Any thread. */
+    void (*serve)(struct lc_worker *worker);
+    void (*wake)(struct lc_pool *pool);
     void (*free)(void *data); /* of the pool; no thread is left */
 };
 
@@ -61,6 +66,9 @@ bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job);
 /* Takes back the first job of the queue, or NULL. */
 struct lc_pool_job *lc_pool_pop(struct lc_pool *pool);
 
+/* A job that a thread has is wanted no more. */
+void lc_pool_nudge(struct lc_pool *pool);
+
 /* No more jobs; threads end when the queue is empty. */
 void lc_pool_close(struct lc_pool *pool);
 
@@ -74,6 +82,9 @@ void lc_pool_leave(struct lc_pool *pool);
 void lc_pools_close(struct lc_host *host);
 
 /* ---- for the type ---- */
+
+/* Takes the first job of the queue, or NULL; then *closed says whether there will be none any more. */
+struct lc_pool_job *lc_pool_take(struct lc_pool *pool, bool *closed);
 
 struct lc_pool *lc_worker_pool(const struct lc_worker *worker);
 /* 1 for the first thread of its pool. */

@@ -26,7 +26,7 @@ static int os_exit(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
-    if (host->loop == NULL && host->worker == NULL) {
+    if (host->loop == NULL && !host->is_worker) {
         lc_sinks_flush(host);
         lua_pushvalue(L, lua_upvalueindex(2));
         lua_insert(L, 1);

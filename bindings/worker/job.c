@@ -101,6 +101,7 @@ static bool job_abandon(struct lc_errand *errand)
     lc_pool_forget(pool);
     if (!lc_pool_withdraw(pool, &job->queued)) {
         atomic_store(&job->cancelled, true);
+        lc_pool_nudge(pool);
         return false;
     }
     lc_job_free(job);
@@ -123,10 +124,12 @@ static void watch_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_job *job = lc_container_of(entry, struct lc_job, watch);
 
-    if (lc_pool_withdraw(job->pool, &job->queued))
+    if (lc_pool_withdraw(job->pool, &job->queued)) {
         drop(loop->L, loop, job);
-    else
+    } else {
         atomic_store(&job->cancelled, true);
+        lc_pool_nudge(job->pool);
+    }
 }
 
 static const struct lc_entry_type watch_entry = {watch_run, NULL, NULL, NULL};

@@ -1,0 +1,261 @@
+#include "settings.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "core.h"
+#include "permit.h"
+
+static const luaL_Reg libraries[] = {
+    {LUA_GNAME, luaopen_base},
+    {LUA_LOADLIBNAME, luaopen_package},
+    {LUA_COLIBNAME, luaopen_coroutine},
+    {LUA_TABLIBNAME, luaopen_table},
+    {LUA_IOLIBNAME, luaopen_io},
+    {LUA_OSLIBNAME, luaopen_os},
+    {LUA_STRLIBNAME, luaopen_string},
+    {LUA_MATHLIBNAME, luaopen_math},
+    {LUA_UTF8LIBNAME, luaopen_utf8},
+    {LUA_DBLIBNAME, luaopen_debug},
+    {NULL, NULL},
+};
+
+void lc_settings_open_libraries(lua_State *L, const struct lc_settings *settings)
+{
+    for (int i = 0; libraries[i].name != NULL; i++) {
+        if (settings->libraries & (1u << i)) {
+            luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
+            lua_pop(L, 1);
+        }
+    }
+}
+
+/* ---- making them ---- */
+
+void lc_settings_free(struct lc_settings *settings)
+{
+    if (settings == NULL)
+        return;
+    lc_parcel_clear(&settings->initializer);
+    free(settings->name);
+    free(settings->path);
+    free(settings->cpath);
+    free(settings->backend);
+    free(settings->permits);
+    free(settings);
+}
+
+static char *copy_path(lua_State *L, const char *field)
+{
+    char *copy = NULL;
+
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    if (lua_getfield(L, -1, LUA_LOADLIBNAME) == LUA_TTABLE) {
+        lua_pushstring(L, field);
+        if (lua_rawget(L, -2) == LUA_TSTRING)
+            copy = strdup(lua_tostring(L, -1));
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 2);
+    return copy;
+}
+
+static void copy_options(lua_State *L, struct lc_host *host, struct lc_settings *settings)
+{
+    settings->is_virtual = host->clock.is_virtual;
+    settings->warns = host->warns;
+    settings->options = host->options;
+    settings->options.bad_variable = NULL;
+    if (host->options.backend != NULL)
+        settings->options.backend = settings->backend = strdup(host->options.backend);
+    if (host->permits != NULL)
+        settings->permits = lc_permits_copy(host->permits);
+    if ((host->options.backend != NULL && settings->backend == NULL) ||
+        (host->permits != NULL && settings->permits == NULL))
+        luaL_error(L, "not enough memory");
+}
+
+/* (name, initializer, settings, what) */
+static int fill(lua_State *L)
+{
+    struct lc_settings *settings = lua_touserdata(L, 3);
+    struct lc_pack_names names = {lua_touserdata(L, 4), 1, false};
+    struct lc_host *host = lc_host_open(L);
+
+    settings->name = strdup(lua_tostring(L, 1));
+    settings->path = copy_path(L, "path");
+    settings->cpath = copy_path(L, "cpath");
+    if (settings->name == NULL)
+        luaL_error(L, "not enough memory");
+    copy_options(L, host, settings);
+    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+    for (int i = 0; libraries[i].name != NULL; i++) {
+        if (lua_getfield(L, -1, libraries[i].name) != LUA_TNIL)
+            settings->libraries |= 1u << i;
+        lua_pop(L, 1);
+    }
+    lua_pushglobaltable(L);
+    lua_pushliteral(L, "lucio");
+    lua_rawget(L, -2);
+    lc_host_push_ref(L, host, LC_REF_MODULE);
+    settings->global = lua_rawequal(L, -1, -2);
+    lua_settop(L, 4);
+    if (!lua_isnil(L, 2))
+        lc_pack(L, host, &settings->initializer, 2, 1, &names);
+    return 0;
+}
+
+struct lc_settings *lc_settings_new(lua_State *L, struct lc_host *host, const char *what,
+                                    const char *name, int initializer)
+{
+    struct lc_settings *settings;
+
+    if (host->sandboxed) /* workers have no limits, and all the libraries */
+        lc_raise(L, host, LC_RUNTIME_ERROR, "a sandbox has no executors");
+    initializer = lua_absindex(L, initializer);
+    lua_pushcfunction(L, fill);
+    lua_pushstring(L, name);
+    lua_pushvalue(L, initializer);
+    settings = calloc(1, sizeof *settings);
+    if (settings == NULL)
+        luaL_error(L, "not enough memory");
+    lua_pushlightuserdata(L, settings);
+    lua_pushlightuserdata(L, (void *)what);
+    if (lua_pcall(L, 4, 0, 0) != LUA_OK) {
+        lc_settings_free(settings);
+        lua_error(L);
+    }
+    return settings;
+}
+
+/* ---- as bytes ---- */
+
+/* What has no pointers; texts and permissions follow. */
+struct fixed {
+    uint32_t size; /* of this, and the version behind it, tell a program that is not ours */
+    uint32_t libraries;
+    double shutdown_timeout;
+    uint64_t permits_size;
+    bool global, is_virtual, warns, debug, virtual_clock, no_control;
+};
+
+static const char version[] = LUCIO_VERSION;
+
+/* Appends; with `at` NULL it only counts. */
+static size_t put(char *at, size_t size, const void *bytes, size_t count)
+{
+    if (at != NULL && count > 0)
+        memcpy(at + size, bytes, count);
+    return size + count;
+}
+
+/* A byte says whether there is a text. */
+static size_t put_text(char *at, size_t size, const char *text)
+{
+    char is_there = text != NULL;
+
+    size = put(at, size, &is_there, 1);
+    return text != NULL ? put(at, size, text, strlen(text) + 1) : size;
+}
+
+static size_t put_all(char *at, const struct lc_settings *settings)
+{
+    struct fixed fixed;
+    size_t size;
+
+    memset(&fixed, 0, sizeof fixed);
+    fixed.size = sizeof fixed;
+    fixed.libraries = settings->libraries;
+    fixed.shutdown_timeout = settings->options.shutdown_timeout;
+    fixed.permits_size = settings->permits != NULL ? lc_permits_size(settings->permits) : 0;
+    fixed.global = settings->global;
+    fixed.is_virtual = settings->is_virtual;
+    fixed.warns = settings->warns;
+    fixed.debug = settings->options.debug;
+    fixed.virtual_clock = settings->options.virtual_clock;
+    fixed.no_control = settings->options.no_control;
+    size = put(at, 0, &fixed, sizeof fixed);
+    size = put_text(at, size, version);
+    size = put_text(at, size, settings->name);
+    size = put_text(at, size, settings->path);
+    size = put_text(at, size, settings->cpath);
+    size = put_text(at, size, settings->backend);
+    return put(at, size, settings->permits, fixed.permits_size);
+}
+
+bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel)
+{
+    size_t size = put_all(NULL, settings);
+
+    parcel->data = malloc(size);
+    if (parcel->data == NULL)
+        return false;
+    parcel->size = parcel->capacity = put_all(parcel->data, settings);
+    return true;
+}
+
+/* The bytes come from lc_settings_write of the same version, and are trusted. */
+static char *get_text(const char **at)
+{
+    const char *text = *at + 1;
+
+    if (*(*at)++ == 0)
+        return NULL;
+    *at += strlen(text) + 1;
+    return strdup(text);
+}
+
+static bool get_permits(struct lc_settings *settings, const char *at, size_t size)
+{
+    if (size == 0)
+        return true;
+    settings->permits = malloc(size);
+    if (settings->permits == NULL)
+        return false;
+    memcpy(settings->permits, at, size);
+    return true;
+}
+
+static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
+{
+    return fixed->size == sizeof *fixed && parcel->size > sizeof *fixed + sizeof version &&
+           memcmp(parcel->data + sizeof *fixed + 1, version, sizeof version) == 0;
+}
+
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel)
+{
+    struct fixed fixed;
+    struct lc_settings *settings;
+    const char *at;
+
+    if (parcel->size < sizeof fixed)
+        return NULL;
+    memcpy(&fixed, parcel->data, sizeof fixed);
+    if (!is_ours(parcel, &fixed))
+        return NULL;
+    settings = calloc(1, sizeof *settings);
+    if (settings == NULL)
+        return NULL;
+    settings->libraries = fixed.libraries;
+    settings->options.shutdown_timeout = fixed.shutdown_timeout;
+    settings->global = fixed.global;
+    settings->is_virtual = fixed.is_virtual;
+    settings->warns = fixed.warns;
+    settings->options.debug = fixed.debug;
+    settings->options.virtual_clock = fixed.virtual_clock;
+    settings->options.no_control = fixed.no_control;
+    at = parcel->data + sizeof fixed + 1 + sizeof version;
+    settings->name = get_text(&at);
+    settings->path = get_text(&at);
+    settings->cpath = get_text(&at);
+    settings->options.backend = settings->backend = get_text(&at);
+    if (settings->name == NULL || !get_permits(settings, at, fixed.permits_size)) {
+        lc_settings_free(settings);
+        return NULL;
+    }
+    return settings;
+}

@@ -1,0 +1,50 @@
+/*
+ * settings: what the Lua state of a worker is made of: libraries, paths, options and permissions of the
+ * state whose executor it is.
+ * Invariant: written once, before the first worker starts.
+ * Owner:     the executor's pool; a worker process has a copy, out of bytes.
+ * Context:   the memory is malloc's, since workers read it.
+ */
+#ifndef LC_SETTINGS_H
+#define LC_SETTINGS_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+
+#include "host.h"
+#include "parcel.h"
+
+struct lc_permits;
+
+struct lc_settings {
+    char *name; /* of the executor */
+    char *path; /* package.path and package.cpath, or NULL */
+    char *cpath;
+    unsigned libraries; /* bits, see lc_settings_open_libraries */
+    bool global;        /* lucio is a global */
+    bool is_virtual;
+    bool warns; /* warnings are printed */
+    struct lc_options options;
+    char *backend;              /* that the options name, or NULL */
+    struct lc_permits *permits; /* NULL: everything is allowed */
+    struct lc_parcel initializer;
+};
+
+/* Those of L's state; `what` makes the executor, the initializer, a function or nil, is at `initializer`.
+ * [-0, +0, v] */
+struct lc_settings *lc_settings_new(lua_State *L, struct lc_host *host, const char *what,
+                                    const char *name, int initializer);
+
+void lc_settings_free(struct lc_settings *settings);
+
+/* Opens the libraries in a new state. [-0, +0, e] */
+void lc_settings_open_libraries(lua_State *L, const struct lc_settings *settings);
+
+/* All but the initializer, as bytes, in an empty parcel. False: no memory. */
+bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel);
+
+/* New settings out of such bytes. NULL: no memory, or the bytes are another version's. */
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel);
+
+#endif

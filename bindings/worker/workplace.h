@@ -1,0 +1,41 @@
+/*
+ * workplace: the Lua state and the host in which a worker's jobs run, one after the other.
+ * Invariant: globals, loaded modules and thread-local tables stay from job to job, context variables and
+ *            the stack do not.
+ * Owner:     a worker's thread, or the worker process; nobody else sees it.
+ */
+#ifndef LC_WORKPLACE_H
+#define LC_WORKPLACE_H
+
+#include <stdbool.h>
+
+#include <lua.h>
+
+#include "parcel.h"
+
+struct lc_host;
+struct lc_job;
+struct lc_settings;
+
+struct lc_workplace {
+    lua_State *L; /* NULL: there was no memory for one */
+    struct lc_host *host;
+    const struct lc_settings *settings;
+    int index; /* from 1 */
+    bool is_thread;
+    void (*look)(
+        struct lc_workplace *place); /* sets whether the job is cancelled; NULL: others do */
+    struct lc_job *job;              /* that runs now, or NULL */
+    struct lc_parcel failure;        /* of the initializer; no values: it did not fail */
+};
+
+/* Makes the state and calls the initializer. What fails there fails the jobs. */
+void lc_workplace_open(struct lc_workplace *place);
+
+/* Runs the job. True: the result is what it returned; false: its error and the traceback of that, or
+ * nothing if there was no memory. */
+bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job);
+
+void lc_workplace_close(struct lc_workplace *place);
+
+#endif
