@@ -70,6 +70,7 @@ struct lc_loop {
     struct lc_errand_box *errand_box; /* through which that comes back; NULL: nothing ever did */
     struct lc_link streams;           /* open streams */
     struct lc_link listeners;         /* sockets that accept */
+    unsigned starving;                /* those that lack a descriptor */
     struct lc_link descriptors;       /* descriptors that tasks wait for */
     struct lc_link processes;         /* child processes */
     ev_timer alarm;

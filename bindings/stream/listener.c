@@ -21,6 +21,8 @@
 
 /* Seconds of pause after running out of descriptors. */
 #define RETRY_DELAY 1.0
+/* No more are accepted in a row, however long the queue may be. */
+#define MOST_ACCEPTS 256
 
 const struct lc_type lc_listener_type = {"Listener", sizeof(struct lc_listener)};
 
@@ -36,9 +38,11 @@ static void on_connection(struct ev_loop *ev, ev_io *io, int events)
         lc_loop_ready(listener->loop, &listener->entry);
 }
 
-static void watch(struct lc_listener *listener, bool on)
+/* Accepts while the server has room, and nothing was missing lately. */
+static void update(struct lc_listener *listener)
 {
     struct lc_loop *loop = listener->loop;
+    bool on = listener->server != NULL && !listener->paused && !lc_server_is_full(listener->server);
 
     if (on == (bool)ev_is_active(&listener->io))
         return;
@@ -53,43 +57,105 @@ static void watch(struct lc_listener *listener, bool on)
     }
 }
 
+static struct lc_listener *listener_of(struct lc_link *link)
+{
+    return lc_container_of(link, struct lc_listener, link);
+}
+
+void lc_listeners_update(struct lc_loop *loop, struct lc_server *server)
+{
+    for (struct lc_link *link = loop->listeners.next; link != &loop->listeners; link = link->next) {
+        if (listener_of(link)->server == server)
+            update(listener_of(link));
+    }
+}
+
+static void end_pause(struct lc_listener *listener)
+{
+    if (!listener->paused)
+        return;
+    listener->paused = false;
+    listener->loop->starving--;
+    lc_loop_unset_timer(listener->loop, &listener->retry);
+}
+
+void lc_listeners_retry(struct lc_loop *loop)
+{
+    for (struct lc_link *link = loop->listeners.next; link != &loop->listeners; link = link->next) {
+        end_pause(listener_of(link));
+        update(listener_of(link));
+    }
+}
+
 static int set_retry(lua_State *L)
 {
     struct lc_listener *listener = lua_touserdata(L, 1);
 
     lc_loop_set_timer(L, listener->loop, &listener->retry,
                       lc_loop_time(listener->loop) + RETRY_DELAY);
+    listener->paused = true;
+    listener->loop->starving++;
     return 0;
 }
 
-/* No descriptor or no memory is left: others may give some back. */
+/* No descriptor or no memory is left: others may give some back. Where it is one of this loop's that was
+ * given back and taken at once, that is not said again each time. */
 static void pause_accepting(struct lc_listener *listener, int error)
 {
     lua_State *L = listener->loop->L;
+    double now = lc_loop_time(listener->loop);
 
-    watch(listener, false);
     lua_pushcfunction(L, set_retry);
     lua_pushlightuserdata(L, listener);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        /* without a timer it goes on trying */
+    /* without a timer it goes on trying */
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
         lua_pop(L, 1);
-        watch(listener, true);
-    }
+    update(listener);
+    if (listener->reported != 0 && now - listener->reported < RETRY_DELAY)
+        return;
+    listener->reported = now;
     lc_server_exhausted(listener->server, error);
+}
+
+/* An error of the connection that would have come, which accept(2) tells in its place. */
+static bool is_connections(int error)
+{
+    switch (error) {
+    case ECONNABORTED:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+    case EINTR:
+    case ENETDOWN:
+    case ENETUNREACH:
+    case ENONET:
+    case ENOPROTOOPT:
+    case EOPNOTSUPP:
+    case EPERM:
+    case EPROTO:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static void accept_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_listener *listener = lc_container_of(entry, struct lc_listener, entry);
+    int most = listener->backlog < MOST_ACCEPTS ? listener->backlog : MOST_ACCEPTS;
 
     (void)loop;
-    for (int i = 0; i <= listener->backlog && listener->server != NULL; i++) {
+    for (int i = 0; i <= most && listener->server != NULL; i++) {
         struct lc_socket_name peer = {.any.sa_family = AF_UNIX};
         socklen_t size = sizeof peer;
-        int fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd;
 
+        if (lc_server_is_full(listener->server))
+            return;
+        fd = accept4(listener->fd, &peer.any, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && is_connections(errno))
+            continue;
         if (fd < 0) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+            if (errno != EAGAIN && errno != EWOULDBLOCK)
                 pause_accepting(listener, errno);
             return;
         }
@@ -106,8 +172,8 @@ static void retry_run(struct lc_loop *loop, struct lc_entry *entry)
     struct lc_listener *listener = lc_container_of(entry, struct lc_listener, retry.entry);
 
     (void)loop;
-    if (listener->server != NULL)
-        watch(listener, true);
+    end_pause(listener);
+    update(listener);
 }
 
 static const struct lc_entry_type accept_entry = {accept_run, NULL, NULL, NULL};
@@ -124,7 +190,7 @@ void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_ser
     listener->loop = loop;
     ev_io_init(&listener->io, on_connection, listener->fd, EV_READ);
     lc_list_append(&loop->listeners, &listener->link);
-    watch(listener, true);
+    update(listener);
 }
 
 /* A unix socket's file goes with it, unless another one has taken its place. */
@@ -143,11 +209,11 @@ static void remove_path(struct lc_listener *listener)
 void lc_listener_close(struct lc_listener *listener)
 {
     if (listener->server != NULL) {
-        watch(listener, false);
-        lc_loop_unset_timer(listener->loop, &listener->retry);
+        listener->server = NULL;
+        update(listener);
+        end_pause(listener);
         lc_list_unlink(&listener->entry.link);
         lc_list_unlink(&listener->link);
-        listener->server = NULL;
     }
     if (listener->fd >= 0) {
         remove_path(listener);

@@ -27,8 +27,10 @@ struct lc_listener {
     struct lc_loop *loop;     /* the same */
     struct lc_link link;      /* loop->listeners */
     ev_io io;
-    struct lc_timer retry; /* after running out of descriptors; its entry also accepts */
-    struct lc_entry entry;
+    struct lc_entry entry; /* it accepts */
+    struct lc_timer retry; /* the end of a pause */
+    double reported;       /* when a pause was last reported */
+    bool paused;           /* a descriptor or memory was missing */
     int fd;
     int backlog;
     bool has_path; /* of a unix socket, to be removed at the end if it is still this one */
@@ -42,6 +44,11 @@ void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_ser
 /* Stops accepting and closes. [-0, +0, -] */
 void lc_listener_close(struct lc_listener *listener);
 
+/* The server may have become full, or have room again. */
+void lc_listeners_update(struct lc_loop *loop, struct lc_server *server);
+
+/* For server.c: whether it has as many connections as it may. */
+bool lc_server_is_full(const struct lc_server *server);
 /* For server.c: takes an accepted descriptor, which is the server's from then on. False: no memory. */
 bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer);
 /* The server cannot accept for now, for that errno. [-0, +0, -] */

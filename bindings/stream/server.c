@@ -5,6 +5,7 @@
  * Phases:    made, serving, closed; closed is for ever, its connections may go on.
  */
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -31,6 +32,10 @@ struct lc_server {
     struct lc_link closers; /* tasks in wait_closed */
     struct lc_link forever; /* the task in serve_forever */
     size_t limit;           /* 0: the callback makes protocols */
+    unsigned most;          /* connections at a time; 0: as many as come */
+    double grace; /* seconds for the connections at the end; infinite: as long as they take */
+    struct lc_timer deadline; /* the end of that time */
+    bool aborted;             /* some did not end in time */
     int anchor;
 };
 
@@ -46,11 +51,17 @@ static void wake_closers(struct lc_server *server)
         lc_waiter_wake(lc_waiter_of(link));
 }
 
+bool lc_server_is_full(const struct lc_server *server)
+{
+    return server->most > 0 && server->active >= server->most;
+}
+
 /* Lets the collector have a server that does nothing any more. */
 static void settle(lua_State *L, struct lc_server *server)
 {
     if (server->state != SERVER_CLOSED || server->active > 0)
         return;
+    lc_loop_unset_timer(server->loop, &server->deadline);
     wake_closers(server);
     lc_anchor_drop(L, server->host, &server->anchor);
 }
@@ -77,6 +88,8 @@ bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket
     lc_entry_init(&stream->handled, &handled_entry);
     lc_list_append(&server->connections, &stream->peers);
     server->active++;
+    if (lc_server_is_full(server))
+        lc_listeners_update(server->loop, server);
     lc_stream_release(stream); /* it is held by its being open */
     return true;
 }
@@ -203,6 +216,7 @@ void lc_server_abandon(lua_State *L, struct lc_server *server)
 
         stream->server = NULL;
     }
+    lc_loop_unset_timer(server->loop, &server->deadline);
     server->active = 0;
     server->state = SERVER_CLOSED;
     lc_anchor_drop(L, server->host, &server->anchor);
@@ -211,10 +225,13 @@ void lc_server_abandon(lua_State *L, struct lc_server *server)
 void lc_server_disconnected(lua_State *L, struct lc_stream *stream)
 {
     struct lc_server *server = stream->server;
+    bool was_full = lc_server_is_full(server);
 
     stream->server = NULL;
     lc_list_unlink(&stream->peers);
     server->active--;
+    if (was_full)
+        lc_listeners_update(server->loop, server);
     settle(L, server);
 }
 
@@ -273,6 +290,35 @@ static int server_start_serving(lua_State *L)
     return 0;
 }
 
+static void abort_connections(struct lc_server *server)
+{
+    for (struct lc_link *link = server->connections.next; link != &server->connections;
+         link = link->next)
+        lc_stream_abort(lc_container_of(link, struct lc_stream, peers), 0);
+}
+
+/* The time for the connections is over. */
+static void deadline_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct lc_server *server = lc_container_of(entry, struct lc_server, deadline.entry);
+
+    (void)loop;
+    server->aborted = true;
+    abort_connections(server);
+}
+
+static const struct lc_entry_type deadline_entry = {deadline_run, NULL, NULL, NULL};
+
+/* The connections of the closed server have so many seconds from now on. [-0, +0, m] */
+static void limit_connections(lua_State *L, struct lc_server *server, double seconds)
+{
+    if (server->active == 0)
+        return;
+    lc_loop_unset_timer(server->loop, &server->deadline);
+    if (seconds < HUGE_VAL)
+        lc_loop_set_timer(L, server->loop, &server->deadline, lc_loop_time(server->loop) + seconds);
+}
+
 /* (SV4) */
 static void close_server(lua_State *L, struct lc_server *server)
 {
@@ -283,6 +329,7 @@ static void close_server(lua_State *L, struct lc_server *server)
     if (!lc_list_empty(&server->forever))
         lc_waiter_cancel(L, lc_waiter_of(server->forever.next), 0);
     settle(L, server);
+    limit_connections(L, server, server->grace);
 }
 
 /* server:close(). Idempotent. */
@@ -293,15 +340,29 @@ static int server_close(lua_State *L)
     return 0;
 }
 
+/* What a wait for the end is followed by. */
+enum after {
+    AFTER_RETURN,
+    AFTER_RAISE /* the error at 2 */,
+    AFTER_TELL /* whether none was aborted */
+};
+
 static int wait_closed_k(lua_State *L, int status, lua_KContext ctx);
 
-/* Waits for the end; `ctx` 1: then raises the error at 2. */
+static int after_end(lua_State *L, const struct lc_server *server, lua_KContext ctx)
+{
+    if (ctx == AFTER_RAISE)
+        return lua_error(L);
+    lua_pushboolean(L, !server->aborted);
+    return ctx == AFTER_TELL;
+}
+
 static int wait_closed_on(lua_State *L, struct lc_server *server, lua_KContext ctx)
 {
     struct lc_task *task;
 
     if (server->state == SERVER_CLOSED && server->active == 0)
-        return ctx == 1 ? lua_error(L) : 0;
+        return after_end(L, server, ctx);
     task = lc_wait_task(L, server->host, "Server:wait_closed");
     lc_list_append(&server->closers, &task->waiter.link);
     lc_wait_begin(L, task, &closed_wait, 1);
@@ -314,16 +375,29 @@ static int wait_closed_k(lua_State *L, int status, lua_KContext ctx)
 
     (void)status;
     lc_list_unlink(&task->waiter.link);
-    if (lc_wait_end(L, task))
-        return lua_error(L);
-    return ctx == 1 ? lua_error(L) : 0;
+    return lc_wait_end(L, task) ? lua_error(L) : after_end(L, lua_touserdata(L, 1), ctx);
 }
 
 /* server:wait_closed(). May suspend. (SV5) */
 static int server_wait_closed(lua_State *L)
 {
     lua_settop(L, 1);
-    return wait_closed_on(L, check(L, "wait_closed"), 0);
+    return wait_closed_on(L, check(L, "wait_closed"), AFTER_RETURN);
+}
+
+/* server:drain(seconds) -> boolean: closes and waits for the connections; those that go on for longer are
+ * aborted, and the result is false. Without a number it is the server's own. May suspend. */
+static int server_drain(lua_State *L)
+{
+    struct lc_server *server = check(L, "drain");
+    double seconds = server->grace;
+
+    lua_settop(L, 2);
+    if (!lua_isnil(L, 2))
+        seconds = lc_check_limit(L, 2, "drain", 1);
+    close_server(L, server);
+    limit_connections(L, server, seconds);
+    return wait_closed_on(L, server, AFTER_TELL);
 }
 
 /* __close: the block form closes and waits. */
@@ -335,7 +409,7 @@ static int server_leave(lua_State *L)
     close_server(L, server);
     if (server->host->current == NULL || !server->host->can_await)
         return 0;
-    return wait_closed_on(L, server, 0);
+    return wait_closed_on(L, server, AFTER_RETURN);
 }
 
 static int forever_k(lua_State *L, int status, lua_KContext ctx)
@@ -351,7 +425,7 @@ static int forever_k(lua_State *L, int status, lua_KContext ctx)
     if (lc_error_kind(L, -1) != LC_KIND_CANCELLED)
         return lua_error(L);
     close_server(L, server);
-    return wait_closed_on(L, server, 1);
+    return wait_closed_on(L, server, AFTER_RAISE);
 }
 
 /* server:serve_forever(). Suspends until it is cancelled. (SV6) */
@@ -393,9 +467,7 @@ static int server_abort_clients(lua_State *L)
 {
     struct lc_server *server = check(L, "abort_clients");
 
-    for (struct lc_link *link = server->connections.next; link != &server->connections;
-         link = link->next)
-        lc_stream_abort(lc_container_of(link, struct lc_stream, peers), 0);
+    abort_connections(server);
     return 0;
 }
 
@@ -443,13 +515,13 @@ static int server_gc(lua_State *L)
     return 0;
 }
 
-/* serve(callback, listeners, limit, start) -> Server */
+/* serve(callback, listeners, limit, start, max_connections?, drain_timeout?) -> Server */
 int lc_stream_serve(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct lc_server *server;
 
-    lua_settop(L, 4);
+    lua_settop(L, 6);
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "start_server: no running event loop");
     server = lc_new_object(L, host, &server_type, LC_REF_SERVER, sizeof *server, 2);
@@ -458,13 +530,16 @@ int lc_stream_serve(lua_State *L)
     server->generation = host->loop->generation;
     server->limit = (size_t)luaL_checkinteger(L, 3);
     server->anchor = LC_NO_ANCHOR;
+    server->most = (unsigned)lua_tointeger(L, 5);
+    server->grace = lua_isnil(L, 6) ? HUGE_VAL : lua_tonumber(L, 6);
+    lc_entry_init(&server->deadline.entry, &deadline_entry);
     lc_list_init(&server->connections);
     lc_list_init(&server->closers);
     lc_list_init(&server->forever);
     lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 5, 1);
+    lua_setiuservalue(L, 7, 1);
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 5, 2);
+    lua_setiuservalue(L, 7, 2);
     if (lua_toboolean(L, 4)) {
         lua_replace(L, 1);
         lua_settop(L, 1);
@@ -479,6 +554,7 @@ void lc_open_server(lua_State *L, struct lc_host *host)
                                        {"serve_forever", server_serve_forever},
                                        {"close", server_close},
                                        {"wait_closed", server_wait_closed},
+                                       {"drain", server_drain},
                                        {"is_serving", server_is_serving},
                                        {"close_clients", server_close_clients},
                                        {"abort_clients", server_abort_clients},

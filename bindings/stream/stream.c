@@ -135,6 +135,8 @@ static void stream_detach(struct lc_stream *stream)
     close(stream->fd);
     stream->fd = -1;
     stream->lost = true;
+    if (stream->loop->starving > 0)
+        lc_listeners_retry(stream->loop);
 }
 
 static void stream_end(lua_State *L, struct lc_stream *stream)

@@ -6,6 +6,8 @@ local M = {}
 
 local LIMIT = 65536
 local BACKLOG = 100
+-- The integers among a server's options, from 1 to these.
+local MOST = {backlog = 65535, max_connections = 1000000}
 
 -- the program may give the globals other values
 local error, ipairs, math_type, pairs, pcall, tostring, type =
@@ -180,6 +182,20 @@ local function connect_host(host, port, options, made)
   return connect_in_turn(addresses, made, local_address, options.all_errors)
 end
 
+-- The kernel has no room for the connection in the server's queue, and cannot tell when it has.
+local FIRST_DELAY, LAST_DELAY = 0.001, 0.1
+
+local function connect_path(path, made)
+  local delay = FIRST_DELAY
+  while true do
+    local ok, first, second = lucio.pcall(native.connect, path, nil, made)
+    if ok then return first, second end
+    if not lucio.isinstance(first, lucio.OSError) or first.code ~= "EAGAIN" then error(first, 0) end
+    lucio.sleep(delay)
+    delay = delay * 2 < LAST_DELAY and delay * 2 or LAST_DELAY
+  end
+end
+
 -- What a timeout option adds.
 local function within(timeout, fn, ...)
   if timeout == nil then return fn(...) end
@@ -234,10 +250,10 @@ local function open_unix(name, first, path, options, factory)
   local tls = tls_settings(name, options, nil, false, factory)
   if tls then
     return within(options.timeout, function()
-      return lucio.ssl.connect(tls, native.connect(path, nil, options.limit or LIMIT))
+      return lucio.ssl.connect(tls, connect_path(path, options.limit or LIMIT))
     end)
   end
-  return within(options.timeout, native.connect, path, nil, factory or options.limit or LIMIT)
+  return within(options.timeout, connect_path, path, factory or options.limit or LIMIT)
 end
 
 function M.open_connection(host, port, options)
@@ -253,7 +269,32 @@ end
 local SERVER_OPTIONS = {
   backlog = true, reuse_address = true, reuse_port = true, limit = true, start_serving = true,
   family = true, ssl = true, ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
+  max_connections = true, drain_timeout = true,
 }
+
+-- What a server may be told about its connections.
+local function check_server_options(name, position, options)
+  for key, most in pairs(MOST) do
+    local value = options[key]
+    if value ~= nil and math_type(value) ~= "integer" then
+      raise(lucio.TypeError, "bad argument #%d to '%s' (%s as integer expected, got %s)", position,
+        name, key, type(value))
+    end
+    if value ~= nil and (value < 1 or value > most) then
+      raise(lucio.ValueError, "bad argument #%d to '%s' (%s must be in 1..%d)", position, name, key,
+        most)
+    end
+  end
+  local timeout = options.drain_timeout
+  if timeout ~= nil and type(timeout) ~= "number" then
+    raise(lucio.TypeError, "bad argument #%d to '%s' (drain_timeout in seconds expected, got %s)",
+      position, name, type(timeout))
+  end
+  if timeout ~= nil and (timeout < 0 or timeout ~= timeout) then
+    raise(lucio.ValueError, "bad argument #%d to '%s' (drain_timeout must be 0 or more seconds)",
+      position, name)
+  end
+end
 
 local function check_callback(name, callback)
   local meta = type(callback) ~= "function" and debug and debug.getmetatable(callback)
@@ -308,7 +349,8 @@ end
 -- A server that serves already has its first tick behind it.
 local function serve(callback, listeners, options, limit)
   local start = options.start_serving ~= false
-  local server = native.serve(callback, listeners, limit or options.limit or LIMIT, start)
+  local server = native.serve(callback, listeners, limit or options.limit or LIMIT, start,
+    options.max_connections, options.drain_timeout)
   if start then lucio.sleep(0) end
   return server
 end
@@ -316,6 +358,7 @@ end
 -- A limit of 0 says that the callback makes protocols.
 local function start_server(name, callback, hosts, port, options, limit)
   options = check_options(name, 4, options, SERVER_OPTIONS)
+  check_server_options(name, 4, options)
   check_callback(name, callback)
   if hosts ~= nil and type(hosts) ~= "string" and type(hosts) ~= "table" then
     bad_argument(name, 2, "host, list of hosts or nil", hosts)
@@ -333,11 +376,13 @@ end
 
 local UNIX_SERVER_OPTIONS = {
   backlog = true, limit = true, start_serving = true, cleanup_socket = true, ssl = true,
-  ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
+  ssl_handshake_timeout = true, ssl_shutdown_timeout = true, max_connections = true,
+  drain_timeout = true,
 }
 
 local function start_unix_server(name, callback, path, options, limit)
   options = check_options(name, 3, options, UNIX_SERVER_OPTIONS)
+  check_server_options(name, 3, options)
   check_callback(name, callback)
   if type(path) ~= "string" then bad_argument(name, 2, "path as string", path) end
   local tls = tls_settings(name, options, nil, true, limit ~= nil)

@@ -313,6 +313,7 @@
 ---@field is_serving fun(self: lucio.Server): boolean
 ---@field close fun(self: lucio.Server)
 ---@field wait_closed fun(self: lucio.Server) Waits.
+---@field drain fun(self: lucio.Server, seconds?: number): boolean Waits; false: some were aborted.
 ---@field close_clients fun(self: lucio.Server)
 ---@field abort_clients fun(self: lucio.Server)
 
@@ -341,12 +342,16 @@
 ---@field limit? integer
 ---@field start_serving? boolean
 ---@field family? lucio.Family
+---@field max_connections? integer
+---@field drain_timeout? number Seconds.
 
 ---@class lucio.UnixServerOptions
 ---@field backlog? integer
 ---@field limit? integer
 ---@field start_serving? boolean
 ---@field cleanup_socket? boolean
+---@field max_connections? integer
+---@field drain_timeout? number Seconds.
 
 -- ---- processes ----
 

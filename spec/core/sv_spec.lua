@@ -156,12 +156,113 @@ describe("start_server", function()
     end_all(server)
   end)
 
+  case("with reuse_port several servers have one port", function()
+    local first, port = start(hold, {reuse_port = true})
+    local second = lucio.start_server(hold, "127.0.0.1", port, {reuse_port = true})
+    local _, writer = connect(port)
+    end_all(first, writer)
+    end_all(second)
+  end)
+
   case("bad arguments", function(t)
     t.raises(lucio.TypeError, lucio.start_server, nil, "127.0.0.1", 0)
     t.raises(lucio.TypeError, lucio.start_server, hold, 5, 0)
     t.raises(lucio.TypeError, lucio.start_server, hold, "127.0.0.1", {})
     t.raises(lucio.TypeError, lucio.start_server, hold, "127.0.0.1", 0, {nope = true})
     t.raises(lucio.ValueError, lucio.start_server, hold, "127.0.0.1", 70000)
+    local wrong = {
+      {"max_connections", 0, lucio.ValueError}, {"max_connections", 1.5, lucio.TypeError},
+      {"max_connections", 1 << 40, lucio.ValueError}, {"backlog", "9", lucio.TypeError},
+      {"backlog", 1 << 33, lucio.ValueError}, {"drain_timeout", -1, lucio.ValueError},
+      {"drain_timeout", 0 / 0, lucio.ValueError}, {"drain_timeout", true, lucio.TypeError},
+    }
+    for _, row in ipairs(wrong) do
+      local e = t.raises(row[3], lucio.start_server, hold, "127.0.0.1", 0, {[row[1]] = row[2]})
+      assert.matches("bad argument #4 to 'start_server' (" .. row[1], e.message, 1, true)
+    end
+  end)
+end)
+
+describe("max_connections", function()
+  -- A server that says hello and waits for the end; gives the count of those that it has.
+  local function start_limited(hosts, most)
+    local has = {count = 0, most = 0}
+    local server = lucio.start_server(function(reader, writer)
+      has.count = has.count + 1
+      has.most = math.max(has.most, has.count)
+      writer:write("hello\n")
+      pcall(reader.read, reader)
+      has.count = has.count - 1
+    end, hosts, 0, {max_connections = most})
+    return server, has
+  end
+
+  local function port_of(server, i) return server.sockets[i]:getsockname().port end
+
+  case("accepts no more, and goes on when a connection has ended", function()
+    local server, has = start_limited("127.0.0.1", 2)
+    local readers, writers = {}, {}
+    for i = 1, 5 do readers[i], writers[i] = connect(port_of(server, 1)) end
+    for i = 1, 5 do
+      -- those before it have to go first
+      assert.are.equal("hello\n", readers[i]:readline())
+      if i < 3 then lucio.sleep(0.01) end
+      assert.is_true(has.count <= 2)
+      if i >= 2 then
+        writers[i - 1]:close()
+        writers[i - 1]:wait_closed()
+      end
+    end
+    assert.are.equal(2, has.most)
+    end_all(server, writers[5])
+  end)
+
+  case("counts over all sockets of the server", function()
+    local server, has = start_limited({"127.0.0.1", "127.0.0.2"}, 1)
+    local first, first_writer = connect(port_of(server, 1))
+    assert.are.equal("hello\n", first:readline())
+    local second, second_writer = lucio.open_connection("127.0.0.2", port_of(server, 2))
+    local greeting = lucio.create_task(second.readline, second)
+    for _ = 1, 5 do lucio.sleep(0.002) end
+    assert.is_false(greeting:done())
+    first_writer:close()
+    assert.are.equal("hello\n", greeting:await())
+    assert.are.equal(1, has.most)
+    end_all(server, first_writer, second_writer)
+  end)
+
+  case("a server that is full closes like any other", function()
+    local server, has = start_limited("127.0.0.1", 1)
+    local reader, writer = connect(port_of(server, 1))
+    local _, other = connect(port_of(server, 1))
+    assert.are.equal("hello\n", reader:readline())
+    server:close()
+    writer:close()
+    server:wait_closed()
+    assert.are.equal(1, has.most)
+    end_all(server, writer, other)
+  end)
+
+  case("protocols and unix sockets have it too", function()
+    local path = os.tmpname()
+    local made, over = 0, lucio.Event()
+    local server = lucio.get_running_loop():create_unix_server(function()
+      return {
+        connection_made = function(_, transport)
+          made = made + 1
+          transport:write("hello\n")
+        end,
+        connection_lost = function() over:set() end,
+      }
+    end, os.remove(path) and path, {max_connections = 1})
+    local reader, writer = lucio.open_unix_connection(path)
+    local later, other = lucio.open_unix_connection(path)
+    assert.are.equal("hello\n", reader:readline())
+    assert.are.equal(1, made)
+    writer:close()
+    over:wait()
+    assert.are.equal("hello\n", later:readline())
+    end_all(server, writer, other)
   end)
 end)
 
@@ -274,6 +375,67 @@ describe("Server", function()
     writer:wait_closed()
   end)
 
+  case("drain: waits for connections that end by themselves", function(t)
+    local server, port = start(hold)
+    local _, writer = connect(port)
+    lucio.sleep(0.01)
+    lucio.get_running_loop():call_later(0.01, function() writer:close() end)
+    assert.is_true(server:drain(60))
+    assert.are.equal(0, #server.sockets)
+    assert.is_true(server:drain())
+    t.raises(lucio.ConnectionRefusedError, connect, port)
+    writer:wait_closed()
+  end)
+
+  case("drain: aborts those that go on for longer", function(t)
+    local server, port = start(hold)
+    local reader, writer = connect(port)
+    lucio.sleep(0.01)
+    assert.is_false(server:drain(0.02))
+    pcall(reader.read, reader)
+    assert.is_true(reader:at_eof())
+    assert.is_false(server:drain(0))
+    t.raises(lucio.ValueError, server.drain, server, -1)
+    t.raises(lucio.TypeError, server.drain, server, "1")
+    end_all(server, writer)
+  end)
+
+  case("drain: a cancelled one leaves the time as it is", function()
+    local server, port = start(hold)
+    local reader, writer = connect(port)
+    lucio.sleep(0.01)
+    local draining = lucio.create_task(server.drain, server, 0.03)
+    lucio.sleep(0.01)
+    draining:cancel()
+    pcall(reader.read, reader)
+    server:wait_closed()
+    assert.is_true(draining:cancelled())
+    end_all(server, writer)
+  end)
+
+  case("drain_timeout: bounds every way of closing", function()
+    local ways = {
+      function(server) server:close() end,
+      function(server) local _ <close> = server end,
+      function(server) server:drain() end,
+      function(server)
+        local serving = lucio.create_task(server.serve_forever, server)
+        lucio.sleep(0)
+        serving:cancel()
+        lucio.wait {serving}
+      end,
+    }
+    for _, way in ipairs(ways) do
+      local server, port = start(hold, {drain_timeout = 0.01})
+      local reader, writer = connect(port)
+      lucio.sleep(0.01)
+      way(server)
+      server:wait_closed()
+      pcall(reader.read, reader)
+      end_all(server, writer)
+    end
+  end)
+
   case("its text says what it does", function()
     local server, port = start(hold)
     assert.are.equal("<Server serving 127.0.0.1:" .. port .. ">", tostring(server))
@@ -334,6 +496,36 @@ describe("start_unix_server", function()
     writer:write("x\n")
     assert.are.equal("x\n", reader:read())
     end_all(server, writer)
+  end)
+
+  case("connecting waits while the queue is full", function()
+    local server = lucio.start_unix_server(echo, path, {backlog = 1, start_serving = false})
+    server:start_serving()
+    local answers = {}
+    for i = 1, 20 do
+      answers[i] = function()
+        local reader, writer <close> = lucio.open_unix_connection(path)
+        writer:write(i .. "\n")
+        return reader:readline()
+      end
+    end
+    for i, answer in ipairs(lucio.gather(answers)) do assert.are.equal(i .. "\n", answer) end
+    end_all(server)
+  end)
+
+  case("connecting to a full queue may be given up", function(t)
+    local server = lucio.start_unix_server(hold, path, {backlog = 1, max_connections = 1})
+    local writers = {}
+    local e = t.raises(lucio.TimeoutError, function()
+      for i = 1, 10 do
+        local _, writer = lucio.open_unix_connection(path, {timeout = 0.05})
+        writers[i] = writer
+      end
+    end)
+    assert.is_not_nil(e)
+    assert.is_true(#writers >= 2)
+    for _, writer in ipairs(writers) do writer:close() end
+    end_all(server, table.unpack(writers))
   end)
 
   case("nobody there is an OSError", function(t)
