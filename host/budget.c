@@ -145,6 +145,12 @@ void lc_budget_open(lua_State *L, struct lc_host *host, long long step, long lon
     lc_budget_hook(host->L, host);
 }
 
+void lc_budget_read(const struct lc_host *host, long long *step, long long *task)
+{
+    *step = host->budget != NULL ? host->budget->step : 0;
+    *task = host->budget != NULL ? host->budget->task : 0;
+}
+
 void lc_budget_free(struct lc_host *host)
 {
     struct lc_budget *budget = host->budget;

@@ -23,6 +23,9 @@ struct lc_task;
 void lc_budget_open(lua_State *L, struct lc_host *host, long long step, long long task);
 void lc_budget_free(struct lc_host *host);
 
+/* The limits of a host; 0: none. */
+void lc_budget_read(const struct lc_host *host, long long *step, long long *task);
+
 /* A step of the task (NULL: a callback) begins. `is_new`: the task's first one. */
 void lc_budget_begin(struct lc_host *host, struct lc_task *task, bool is_new);
 

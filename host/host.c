@@ -11,6 +11,7 @@
 #include "loop.h"
 #include "permit.h"
 #include "pool.h"
+#include "quota.h"
 #include "report.h"
 #include "sink.h"
 #include "task.h"
@@ -117,6 +118,8 @@ static int host_gc(lua_State *L)
         host->on_close(host);
     lc_watchdog_free(host);
     lc_budget_free(host);
+    lc_quota_release(host->quota);
+    host->quota = NULL;
     lc_permits_free(host);
     if (host->space != NULL)
         lc_realloc(host, host->space, LC_SPACE_SIZE, 0);

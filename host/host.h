@@ -27,6 +27,7 @@
 struct lc_budget;
 struct lc_loop;
 struct lc_permits;
+struct lc_quota;
 struct lc_task;
 struct lucio;
 
@@ -183,6 +184,8 @@ struct lc_host {
     struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
     struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
     struct lc_permits *permits;   /* NULL: scripts may do anything; see permit.h */
+    struct lc_quota *quota;       /* NULL: the state's memory has no limit */
+    unsigned libraries;           /* LUCIO_LIB_...: those that the state had when this was made */
     char *space;                  /* where descriptors are read to; NULL until something is */
     struct lc_link pools;         /* worker threads, see pool.h */
     bool is_worker;               /* the state of a thread that runs jobs */

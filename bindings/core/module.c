@@ -11,6 +11,7 @@
 #include "debug.h"
 #include "sandbox.h"
 #include "standard.h"
+#include "state_limits.h"
 #include "submodule.h"
 #include "subprocess.h"
 #include "timeout.h"
@@ -93,6 +94,8 @@ int luaopen_lucio(lua_State *L)
     lc_open_stream_types(L, host);
     lc_open_process(L, host);
     lc_open_submodules(L, host);
+    if (host->libraries == 0)
+        host->libraries = lc_limits_find_libraries(L);
     if (host->permits != NULL)
         lc_doors_open(L, host);
     lc_set_functions(L, host, functions);

@@ -20,6 +20,8 @@
 #include "loop.h"
 #include "lucio.h"
 
+struct lc_quota;
+
 /* The texts of an error in C's hands, in one block. */
 struct lc_error_texts {
     struct lucio_error error;
@@ -37,8 +39,8 @@ struct lucio {
     bool owns_state; /* the host made the state */
     bool closing;
     int exit_code;
-    size_t memory_used; /* by a state that the host made */
-    lua_State *caller;  /* the thread that called a C function which is under way, or NULL */
+    struct lc_quota *quota; /* of a state that the host made, or NULL */
+    lua_State *caller;      /* the thread that called a C function which is under way, or NULL */
     struct lucio_config config;
     struct lc_link refs; /* all references and futures */
     struct lc_link triggers;

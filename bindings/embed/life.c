@@ -8,17 +8,16 @@
 #include <string.h>
 
 #include <lauxlib.h>
-#include <lualib.h>
 
-#include "budget.h"
 #include "embed.h"
 #include "guest.h"
 #include "loop_object.h"
 #include "module.h"
 #include "permit.h"
+#include "quota.h"
 #include "report.h"
 #include "run.h"
-#include "sandbox.h"
+#include "state_limits.h"
 #include "task.h"
 
 void lucio_config_init_sized(struct lucio_config *config, size_t size)
@@ -47,20 +46,18 @@ void *lc_embed_realloc(struct lucio *h, void *block, size_t old_size, size_t new
     return h->config.alloc(h->config.alloc_data, block, old_size, new_size);
 }
 
-/* lua_Alloc of a state that the host made: counts, and refuses more than the limit. */
+/* lua_Alloc of a state that the host made: no more than its quota. */
 static void *state_alloc(void *data, void *block, size_t old_size, size_t new_size)
 {
     struct lucio *h = data;
     size_t old = block != NULL ? old_size : 0;
     void *fresh;
 
-    if (h->config.memory_limit > 0 && new_size > old &&
-        (new_size - old > h->config.memory_limit ||
-         h->memory_used > h->config.memory_limit - (new_size - old)))
+    if (!lc_quota_change(h->quota, old, new_size))
         return NULL;
     fresh = h->config.alloc(h->config.alloc_data, block, old_size, new_size);
-    if (fresh != NULL || new_size == 0)
-        h->memory_used += new_size - old;
+    if (fresh == NULL && new_size > 0)
+        lc_quota_change(h->quota, new_size, old);
     return fresh;
 }
 
@@ -96,55 +93,6 @@ int lc_embed_protect(struct lucio *h, lua_CFunction fn, void *args)
 }
 
 /* ---- opening ---- */
-
-/* require without files: only what the program has registered. */
-static void restrict_package(lua_State *L)
-{
-    static const char *const gone[] = {"loadlib", "searchpath", "path", "cpath", "config", NULL};
-
-    lua_getfield(L, -1, "searchers");
-    lua_createtable(L, 1, 0);
-    lua_rawgeti(L, -2, 1);
-    lua_rawseti(L, -2, 1);
-    lua_setfield(L, -3, "searchers");
-    lua_pop(L, 1);
-    for (size_t i = 0; gone[i] != NULL; i++) {
-        lua_pushnil(L);
-        lua_setfield(L, -2, gone[i]);
-    }
-}
-
-static void open_libraries(lua_State *L, unsigned libraries)
-{
-    static const struct {
-        unsigned library;
-        const char *name;
-        lua_CFunction open;
-    } all[] = {
-        {LUCIO_LIB_BASE, LUA_GNAME, luaopen_base},
-        {LUCIO_LIB_BASE, LUA_COLIBNAME, luaopen_coroutine},
-        {LUCIO_LIB_TABLE, LUA_TABLIBNAME, luaopen_table},
-        {LUCIO_LIB_STRING, LUA_STRLIBNAME, luaopen_string},
-        {LUCIO_LIB_STRING, LUA_UTF8LIBNAME, luaopen_utf8},
-        {LUCIO_LIB_MATH, LUA_MATHLIBNAME, luaopen_math},
-        {LUCIO_LIB_IO, LUA_IOLIBNAME, luaopen_io},
-        {LUCIO_LIB_OS, LUA_OSLIBNAME, luaopen_os},
-        {LUCIO_LIB_DEBUG, LUA_DBLIBNAME, luaopen_debug},
-    };
-
-    if (libraries & (LUCIO_LIB_BASE | LUCIO_LIB_PACKAGE)) {
-        luaL_requiref(L, LUA_LOADLIBNAME, luaopen_package, 1);
-        if (!(libraries & LUCIO_LIB_PACKAGE))
-            restrict_package(L);
-        lua_pop(L, 1);
-    }
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        if (!(libraries & all[i].library))
-            continue;
-        luaL_requiref(L, all[i].name, all[i].open, 1);
-        lua_pop(L, 1);
-    }
-}
 
 /* (loop, context): what reaches the exception handler of a host with on_error. */
 static int on_exception(lua_State *L)
@@ -212,17 +160,23 @@ static void open_loop(lua_State *L, struct lucio *h, struct lc_host *host)
 /* The libraries of a sandbox: nothing that reaches out of the state. */
 #define SAFE_LIBRARIES (LUCIO_LIB_BASE | LUCIO_LIB_TABLE | LUCIO_LIB_STRING | LUCIO_LIB_MATH)
 
-/* A script must not take the hook away. */
-static void open_budget(lua_State *L, struct lucio *h, struct lc_host *host)
+/* Which libraries a state that the host makes has. */
+static unsigned state_libraries(const struct lucio *h)
 {
-    lc_budget_open(L, host, h->config.step_instructions, h->config.task_instructions);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    if (lua_getfield(L, -1, LUA_DBLIBNAME) == LUA_TTABLE) {
-        lua_pushnil(L);
-        lua_setfield(L, -2, "sethook");
-    }
-    lua_pop(L, 2);
-    lc_sandbox_open(L, host);
+    return h->config.libraries & (h->config.sandbox ? SAFE_LIBRARIES : ~0u);
+}
+
+/* What the configuration limits, of a state that the host made and of one of the program's. */
+static void open_limits(lua_State *L, struct lucio *h, struct lc_host *host)
+{
+    const struct lc_limits limits = {.libraries = h->owns_state ? state_libraries(h)
+                                                                : lc_limits_find_libraries(L),
+                                     .sandbox = h->config.sandbox,
+                                     .step = h->config.step_instructions,
+                                     .task = h->config.task_instructions,
+                                     .quota = h->quota};
+
+    lc_limits_set(L, host, &limits);
 }
 
 /* A sandbox that is told nothing else allows nothing. */
@@ -244,7 +198,7 @@ static int open_host(lua_State *L)
 
     if (h->owns_state) {
         luaL_checkversion(L);
-        open_libraries(L, h->config.libraries & (h->config.sandbox ? SAFE_LIBRARIES : ~0u));
+        lc_limits_open_libraries(L, state_libraries(h));
     }
     host = lc_host_open(L);
     h->L = host->L;
@@ -254,10 +208,7 @@ static int open_host(lua_State *L)
         host->options.debug = h->config.debug;
     host->options.backend = h->config.backend;
     host->clock.is_virtual = h->config.virtual_clock;
-    if (h->config.step_instructions > 0 || h->config.task_instructions > 0)
-        open_budget(L, h, host);
-    if (h->config.sandbox)
-        lc_sandbox_close_in(L, host);
+    open_limits(L, h, host);
     open_permits(L, h, host);
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     lua_pop(L, 1);
@@ -267,7 +218,7 @@ static int open_host(lua_State *L)
     open_loop(L, h, host);
     host->confined = h->config.sandbox || h->config.step_instructions > 0 ||
                      h->config.task_instructions > 0 || h->config.memory_limit > 0 ||
-                     (h->owns_state && !(h->config.libraries & LUCIO_LIB_PACKAGE));
+                     (h->owns_state && state_libraries(h) != LUCIO_LIB_ALL);
     if (h->config.on_log != NULL)
         host->log = on_log;
     lc_embed_open_posts(h);
@@ -349,6 +300,11 @@ int lucio_open(lucio **out, const struct lucio_config *config)
         return LUCIO_NO_MEMORY;
     L = h->config.state;
     h->owns_state = L == NULL;
+    if (h->owns_state && h->config.memory_limit > 0) {
+        h->quota = lc_quota_new(h->config.memory_limit);
+        if (h->quota == NULL)
+            return open_failed(h, LUCIO_NO_MEMORY);
+    }
     if (h->owns_state)
         L = lua_newstate(state_alloc, h);
     if (L == NULL)
@@ -473,6 +429,7 @@ void lucio_release(lucio *h)
     if (h == NULL || atomic_fetch_sub(&h->references, 1) != 1)
         return;
     lc_embed_free_texts(h, &h->failure);
+    lc_quota_release(h->quota);
     pthread_mutex_destroy(&h->mutex);
     free(h);
 }

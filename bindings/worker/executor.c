@@ -61,9 +61,6 @@ static struct lc_pool *executor_new(lua_State *L, struct lc_host *host, unsigned
     struct executor *executor;
     int name = lua_gettop(L);
 
-    if (host->confined)
-        lc_raise(L, host, LC_RUNTIME_ERROR,
-                 "a host with limits has no worker threads, which would be without them");
     executor = lc_new_object(L, host, &executor_type, LC_REF_EXECUTOR, sizeof *executor, 1);
     lua_pushvalue(L, name);
     lua_setiuservalue(L, -2, 1);

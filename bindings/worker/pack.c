@@ -13,6 +13,7 @@
 #include "core.h"
 #include "crossing.h"
 #include "exception_group.h"
+#include "quota.h"
 #include "shared.h"
 
 /* From this size on, a string is a block of its own. */
@@ -590,10 +591,12 @@ void lc_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel, int f
     int top = lua_gettop(L);
 
     first = lua_absindex(L, first);
+    parcel->quota = lc_quota_hold(host->quota);
     if (pack_all(&packer, first, n))
         return;
     lua_settop(L, top);
     lc_parcel_clear(parcel);
+    parcel->quota = lc_quota_hold(host->quota);
     packer.paths = 1;
     pack_all(&packer, first, n);
 }

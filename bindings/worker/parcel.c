@@ -5,12 +5,14 @@
 
 #include <lauxlib.h>
 
+#include "quota.h"
 #include "shared.h"
 
-/* realloc that raises. */
-static void *resize(lua_State *L, void *block, size_t size)
+/* realloc that raises. What is under way between two states counts as their memory. */
+static void *resize(lua_State *L, struct lc_parcel *parcel, void *block, size_t old_size,
+                    size_t size)
 {
-    void *fresh = realloc(block, size);
+    void *fresh = lc_quota_realloc(parcel->quota, block, old_size, size);
 
     if (fresh == NULL)
         luaL_error(L, "not enough memory");
@@ -24,29 +26,37 @@ void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, si
 
         while (capacity - parcel->size < size)
             capacity *= 2;
-        parcel->data = resize(L, parcel->data, capacity);
+        parcel->data = resize(L, parcel, parcel->data, parcel->capacity, capacity);
         parcel->capacity = capacity;
     }
     memcpy(parcel->data + parcel->size, bytes, size);
     parcel->size += size;
 }
 
+/* Room for one item more in an array of n. */
+static void *add_item(lua_State *L, struct lc_parcel *parcel, void *array, size_t n, size_t size)
+{
+    return resize(L, parcel, array, n * size, (n + 1) * size);
+}
+
 size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size)
 {
     struct lc_block *block;
 
-    parcel->blocks = resize(L, parcel->blocks, (parcel->block_count + 1) * sizeof *block);
-    block = &parcel->blocks[parcel->block_count];
-    block->data = resize(L, NULL, size);
+    parcel->blocks = add_item(L, parcel, parcel->blocks, parcel->block_count, sizeof *block);
+    block = &parcel->blocks[parcel->block_count++];
+    block->size = 0;
+    block->data = NULL;
+    block->data = resize(L, parcel, NULL, 0, size);
     memcpy(block->data, text, size);
     block->size = size;
-    return parcel->block_count++;
+    return parcel->block_count - 1;
 }
 
 size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_shared *shared)
 {
     parcel->shared =
-        resize(L, parcel->shared, (parcel->shared_count + 1) * sizeof(*parcel->shared));
+        add_item(L, parcel, parcel->shared, parcel->shared_count, sizeof(*parcel->shared));
     lc_shared_hold(shared);
     parcel->shared[parcel->shared_count] = shared;
     return parcel->shared_count++;
@@ -54,12 +64,18 @@ size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_sh
 
 void lc_parcel_clear(struct lc_parcel *parcel)
 {
+    struct lc_quota *quota = parcel->quota;
+
     for (size_t i = 0; parcel->message == NULL && i < parcel->block_count; i++)
-        free(parcel->blocks[i].data);
+        lc_quota_realloc(quota, parcel->blocks[i].data, parcel->blocks[i].size, 0);
     for (size_t i = 0; i < parcel->shared_count; i++)
         lc_shared_release(parcel->shared[i]);
-    free(parcel->blocks);
-    free(parcel->shared);
-    free(parcel->message != NULL ? parcel->message : parcel->data);
+    lc_quota_realloc(quota, parcel->blocks, parcel->block_count * sizeof *parcel->blocks, 0);
+    lc_quota_realloc(quota, parcel->shared, parcel->shared_count * sizeof(*parcel->shared), 0);
+    if (parcel->message != NULL)
+        free(parcel->message);
+    else
+        lc_quota_realloc(quota, parcel->data, parcel->capacity, 0);
+    lc_quota_release(quota);
     memset(parcel, 0, sizeof *parcel);
 }

@@ -15,6 +15,7 @@
 #include <lua.h>
 
 struct lc_host;
+struct lc_quota;
 struct lc_shared;
 
 /* What stands for each value. */
@@ -53,6 +54,7 @@ struct lc_parcel {
     struct lc_shared **shared; /* held */
     size_t shared_count;
     int values;
+    struct lc_quota *quota; /* held; NULL: of a state without a limit of memory */
     char *message; /* NULL, or where data and blocks are: it has come from another process */
 };
 

@@ -9,30 +9,7 @@
 
 #include "core.h"
 #include "permit.h"
-
-static const luaL_Reg libraries[] = {
-    {LUA_GNAME, luaopen_base},
-    {LUA_LOADLIBNAME, luaopen_package},
-    {LUA_COLIBNAME, luaopen_coroutine},
-    {LUA_TABLIBNAME, luaopen_table},
-    {LUA_IOLIBNAME, luaopen_io},
-    {LUA_OSLIBNAME, luaopen_os},
-    {LUA_STRLIBNAME, luaopen_string},
-    {LUA_MATHLIBNAME, luaopen_math},
-    {LUA_UTF8LIBNAME, luaopen_utf8},
-    {LUA_DBLIBNAME, luaopen_debug},
-    {NULL, NULL},
-};
-
-void lc_settings_open_libraries(lua_State *L, const struct lc_settings *settings)
-{
-    for (int i = 0; libraries[i].name != NULL; i++) {
-        if (settings->libraries & (1u << i)) {
-            luaL_requiref(L, libraries[i].name, libraries[i].func, 1);
-            lua_pop(L, 1);
-        }
-    }
-}
+#include "quota.h"
 
 /* ---- making them ---- */
 
@@ -41,6 +18,7 @@ void lc_settings_free(struct lc_settings *settings)
     if (settings == NULL)
         return;
     lc_parcel_clear(&settings->initializer);
+    lc_quota_release(settings->limits.quota);
     free(settings->name);
     free(settings->path);
     free(settings->cpath);
@@ -62,6 +40,15 @@ static char *copy_path(lua_State *L, const char *field)
     }
     lua_pop(L, 2);
     return copy;
+}
+
+/* What a job does outside of tasks is one step. */
+static void copy_limits(const struct lc_host *host, struct lc_settings *settings)
+{
+    lc_limits_read(host, &settings->limits);
+    if (settings->limits.step == 0)
+        settings->limits.step = settings->limits.task;
+    settings->confined = host->confined;
 }
 
 static void copy_options(lua_State *L, struct lc_host *host, struct lc_settings *settings)
@@ -91,13 +78,8 @@ static int fill(lua_State *L)
     settings->cpath = copy_path(L, "cpath");
     if (settings->name == NULL)
         luaL_error(L, "not enough memory");
+    copy_limits(host, settings);
     copy_options(L, host, settings);
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    for (int i = 0; libraries[i].name != NULL; i++) {
-        if (lua_getfield(L, -1, libraries[i].name) != LUA_TNIL)
-            settings->libraries |= 1u << i;
-        lua_pop(L, 1);
-    }
     lua_pushglobaltable(L);
     lua_pushliteral(L, "lucio");
     lua_rawget(L, -2);
@@ -114,7 +96,7 @@ struct lc_settings *lc_settings_new(lua_State *L, struct lc_host *host, const ch
 {
     struct lc_settings *settings;
 
-    if (host->sandboxed) /* workers have no limits, and all the libraries */
+    if (host->sandboxed) /* a job that never ends would keep the host from closing */
         lc_raise(L, host, LC_RUNTIME_ERROR, "a sandbox has no executors");
     initializer = lua_absindex(L, initializer);
     lua_pushcfunction(L, fill);
@@ -140,6 +122,9 @@ struct fixed {
     uint32_t libraries;
     double shutdown_timeout;
     uint64_t permits_size;
+    int64_t step, task;
+    uint64_t memory; /* 0: no limit */
+    bool sandbox, confined;
     bool global, is_virtual, warns, debug, virtual_clock, no_control;
 };
 
@@ -169,7 +154,12 @@ static size_t put_all(char *at, const struct lc_settings *settings)
 
     memset(&fixed, 0, sizeof fixed);
     fixed.size = sizeof fixed;
-    fixed.libraries = settings->libraries;
+    fixed.libraries = settings->limits.libraries;
+    fixed.step = settings->limits.step;
+    fixed.task = settings->limits.task;
+    fixed.memory = lc_quota_limit(settings->limits.quota);
+    fixed.sandbox = settings->limits.sandbox;
+    fixed.confined = settings->confined;
     fixed.shutdown_timeout = settings->options.shutdown_timeout;
     fixed.permits_size = settings->permits != NULL ? lc_permits_size(settings->permits) : 0;
     fixed.global = settings->global;
@@ -220,6 +210,20 @@ static bool get_permits(struct lc_settings *settings, const char *at, size_t siz
     return true;
 }
 
+/* A process counts its memory by itself. */
+static bool get_limits(struct lc_settings *settings, const struct fixed *fixed)
+{
+    settings->limits = (struct lc_limits){.libraries = fixed->libraries,
+                                          .sandbox = fixed->sandbox,
+                                          .step = fixed->step,
+                                          .task = fixed->task};
+    settings->confined = fixed->confined;
+    if (fixed->memory == 0)
+        return true;
+    settings->limits.quota = lc_quota_new(fixed->memory);
+    return settings->limits.quota != NULL;
+}
+
 static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
 {
     return fixed->size == sizeof *fixed && parcel->size > sizeof *fixed + sizeof version &&
@@ -240,7 +244,6 @@ struct lc_settings *lc_settings_read(const struct lc_parcel *parcel)
     settings = calloc(1, sizeof *settings);
     if (settings == NULL)
         return NULL;
-    settings->libraries = fixed.libraries;
     settings->options.shutdown_timeout = fixed.shutdown_timeout;
     settings->global = fixed.global;
     settings->is_virtual = fixed.is_virtual;
@@ -253,7 +256,8 @@ struct lc_settings *lc_settings_read(const struct lc_parcel *parcel)
     settings->path = get_text(&at);
     settings->cpath = get_text(&at);
     settings->options.backend = settings->backend = get_text(&at);
-    if (settings->name == NULL || !get_permits(settings, at, fixed.permits_size)) {
+    if (settings->name == NULL || !get_permits(settings, at, fixed.permits_size) ||
+        !get_limits(settings, &fixed)) {
         lc_settings_free(settings);
         return NULL;
     }

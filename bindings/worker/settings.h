@@ -1,5 +1,5 @@
 /*
- * settings: what the Lua state of a worker is made of: libraries, paths, options and permissions of the
+ * settings: what the Lua state of a worker is made of: limits, paths, options and permissions of the
  * state whose executor it is.
  * Invariant: written once, before the first worker starts.
  * Owner:     the executor's pool; a worker process has a copy, out of bytes.
@@ -14,6 +14,7 @@
 
 #include "host.h"
 #include "parcel.h"
+#include "state_limits.h"
 
 struct lc_permits;
 
@@ -21,8 +22,9 @@ struct lc_settings {
     char *name; /* of the executor */
     char *path; /* package.path and package.cpath, or NULL */
     char *cpath;
-    unsigned libraries; /* bits, see lc_settings_open_libraries */
-    bool global;        /* lucio is a global */
+    struct lc_limits limits;
+    bool confined; /* see struct lc_host */
+    bool global;   /* lucio is a global */
     bool is_virtual;
     bool warns; /* warnings are printed */
     struct lc_options options;
@@ -37,9 +39,6 @@ struct lc_settings *lc_settings_new(lua_State *L, struct lc_host *host, const ch
                                     const char *name, int initializer);
 
 void lc_settings_free(struct lc_settings *settings);
-
-/* Opens the libraries in a new state. [-0, +0, e] */
-void lc_settings_open_libraries(lua_State *L, const struct lc_settings *settings);
 
 /* All but the initializer, as bytes, in an empty parcel. False: no memory. */
 bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel);

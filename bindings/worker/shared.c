@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "quota.h"
 #include "submodule.h"
 
 const struct lc_shared_type *const lc_shared_types[LC_SHARED_TYPES] = {&lc_region_type};
@@ -23,8 +24,22 @@ void lc_shared_hold(struct lc_shared *shared)
 
 void lc_shared_release(struct lc_shared *shared)
 {
-    if (shared != NULL && atomic_fetch_sub(&shared->users, 1) == 1)
-        shared->type->free(shared);
+    struct lc_quota *quota;
+
+    if (shared == NULL || atomic_fetch_sub(&shared->users, 1) != 1)
+        return;
+    quota = shared->quota;
+    lc_quota_change(quota, shared->charged, 0);
+    shared->type->free(shared);
+    lc_quota_release(quota);
+}
+
+void lc_shared_charge(lua_State *L, struct lc_host *host, struct lc_shared *shared, size_t size)
+{
+    if (!lc_quota_change(host->quota, 0, size))
+        luaL_error(L, "not enough memory");
+    shared->quota = lc_quota_hold(host->quota);
+    shared->charged = size;
 }
 
 /* ---- objects ---- */

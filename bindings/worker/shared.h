@@ -14,6 +14,7 @@
 
 #include "host.h"
 
+struct lc_quota;
 struct lc_shared;
 
 /* The most that a thing is made of. */
@@ -35,6 +36,8 @@ struct lc_shared_type {
 struct lc_shared {
     const struct lc_shared_type *type;
     atomic_uint users;
+    struct lc_quota *quota; /* in which its memory counts, or NULL */
+    size_t charged;
 };
 
 /* What stands for it in Lua. */
@@ -57,6 +60,8 @@ static inline void lc_shared_init(struct lc_shared *shared, const struct lc_shar
 {
     shared->type = type;
     atomic_init(&shared->users, 1);
+    shared->quota = NULL;
+    shared->charged = 0;
 }
 
 /* The thing that the object at `idx` stands for, or whose lock it is; or NULL. [-0, +0, -] */
@@ -82,6 +87,10 @@ struct lc_shared_object *lc_shared_object_new(lua_State *L, struct lc_host *host
 
 /* The thing of a method's self. [-0, +0, v] */
 struct lc_shared *lc_shared_check(lua_State *L, const struct lc_type *type, const char *what);
+
+/* Counts the memory of a new thing, whose object owns it already, as the host's. Raises "not enough memory"
+ * where the host has a limit. [-0, +0, m] */
+void lc_shared_charge(lua_State *L, struct lc_host *host, struct lc_shared *shared, size_t size);
 
 /* __gc of all objects. */
 int lc_shared_gc(lua_State *L);

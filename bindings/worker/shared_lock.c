@@ -69,6 +69,7 @@ static int lock_new(lua_State *L, bool recursive)
     if (region == NULL)
         lc_raise_errno(L, host, errno, NULL);
     object->shared = &region->shared;
+    lc_shared_charge(L, host, &region->shared, region->size);
     return 1;
 }
 

@@ -248,6 +248,7 @@ static struct lc_region *push_new(lua_State *L, enum lc_region_shape shape,
     if (region == NULL)
         lc_raise_errno(L, host, errno, NULL);
     object->shared = &region->shared;
+    lc_shared_charge(L, host, &region->shared, region->size);
     return region;
 }
 

@@ -6,12 +6,16 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "budget.h"
 #include "context.h"
 #include "core.h"
 #include "job.h"
+#include "lucio.h"
 #include "module.h"
 #include "permit.h"
+#include "quota.h"
 #include "settings.h"
+#include "state_limits.h"
 #include "traceback.h"
 
 /* ---- opening a state ---- */
@@ -91,12 +95,14 @@ static int open_state(lua_State *L)
     struct lc_workplace *place = lua_touserdata(L, 1);
     const struct lc_settings *settings = place->settings;
 
-    lc_settings_open_libraries(L, settings);
+    lc_limits_open_libraries(L, settings->limits.libraries);
     if (settings->warns)
         lua_warning(L, "@on", 0);
-    set_path(L, "path", settings->path);
-    set_path(L, "cpath", settings->cpath);
-    if (settings->libraries & 1u) {
+    if (settings->limits.libraries & LUCIO_LIB_PACKAGE) {
+        set_path(L, "path", settings->path);
+        set_path(L, "cpath", settings->cpath);
+    }
+    if (settings->limits.libraries & LUCIO_LIB_BASE) {
         lua_pushcfunction(L, worker_print);
         lua_setglobal(L, "print");
     }
@@ -105,6 +111,8 @@ static int open_state(lua_State *L)
     place->host->warns = settings->warns;
     place->host->options = settings->options;
     place->host->clock.is_virtual = settings->is_virtual;
+    place->host->confined = settings->confined;
+    lc_limits_set(L, place->host, &settings->limits);
     if (settings->permits != NULL && !lc_permits_inherit(place->host, settings->permits))
         luaL_error(L, "not enough memory");
     luaL_requiref(L, "lucio", luaopen_lucio, settings->global);
@@ -181,6 +189,12 @@ static void raise_broken(lua_State *L, struct lc_workplace *place)
     lua_error(L);
 }
 
+static void begin_step(struct lc_host *host)
+{
+    if (host->budget != NULL)
+        lc_budget_begin(host, NULL, false);
+}
+
 /* (place): runs the job and packs what it returns. */
 static int run_job(lua_State *L)
 {
@@ -189,6 +203,7 @@ static int run_job(lua_State *L)
     struct lc_job *job = place->job;
     int n;
 
+    begin_step(place->host);
     if (place->failure.values > 0)
         raise_broken(L, place);
     n = lc_unpack(L, place->host, &job->call);
@@ -198,6 +213,7 @@ static int run_job(lua_State *L)
         resolve_name(L, place->host);
     if (job->options & LC_JOB_EACH) {
         for (int i = 3; i <= n + 1; i++) {
+            begin_step(place->host);
             lua_pushvalue(L, 2);
             lua_pushvalue(L, i);
             lua_call(L, 1, 1);
@@ -229,9 +245,17 @@ bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job)
     return ok;
 }
 
+/* A new state, with no more memory than the host whose executor it is has left. */
+static lua_State *new_state(const struct lc_settings *settings)
+{
+    if (settings->limits.quota == NULL)
+        return luaL_newstate();
+    return lua_newstate(lc_quota_realloc, settings->limits.quota);
+}
+
 void lc_workplace_open(struct lc_workplace *place)
 {
-    place->L = luaL_newstate();
+    place->L = new_state(place->settings);
     if (place->L == NULL)
         return;
     lua_pushcfunction(place->L, open_state);

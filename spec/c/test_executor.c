@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -80,7 +81,7 @@ static int run_with(const struct lucio_config *config, const char *code)
     return status;
 }
 
-static void a_host_with_limits_has_none(void **unused)
+static void a_sandbox_has_none(void **unused)
 {
     static const char refused[] = "local lucio = require 'lucio'\n"
                                   "local ok, e = pcall(lucio.to_thread, function() end)\n"
@@ -90,32 +91,159 @@ static void a_host_with_limits_has_none(void **unused)
 
     (void)unused;
     lucio_config_init(&config);
-    config.memory_limit = 64 << 20;
-    assert_int_equal(run_with(&config, refused), LUCIO_OK);
-    lucio_config_init(&config);
-    config.step_instructions = 10000000;
-    assert_int_equal(run_with(&config, refused), LUCIO_OK);
-    lucio_config_init(&config);
     config.sandbox = true;
-    assert_int_equal(run_with(&config, refused), LUCIO_OK);
-    lucio_config_init(&config);
-    config.libraries = LUCIO_LIB_BASE;
     assert_int_equal(run_with(&config, refused), LUCIO_OK);
 }
 
+/* ---- what a script may not do itself it may not do in a worker ---- */
+
 static void a_worker_has_the_libraries_of_its_host(void **unused)
 {
+    /* a script can put anything into package.loaded and into the globals */
+    static const char forged[] =
+        "local lucio = require 'lucio'\n"
+        "for _, name in ipairs{'io', 'os', 'debug', 'string'} do\n"
+        "  package.loaded[name] = {}\n"
+        "  _G[name] = {}\n"
+        "end\n"
+        "local function job()\n"
+        "  assert(not (io or os or debug or string or table) and print)\n"
+        "  assert(not pcall(function() return ('x').rep end))\n"
+        "  return package.loadlib == nil, package.path == nil, #package.searchers\n"
+        "end\n"
+        "local no_loadlib, no_path, searchers = lucio.to_thread(job)\n"
+        "assert(no_loadlib == no_library and no_path == no_library)\n"
+        "assert(searchers == (no_library and 1 or 4))\n"
+        "package.loaded.package = nil\n"
+        "package.path, package.searchers = '/?.lua', {}\n"
+        "local pool <close> = lucio.ThreadPoolExecutor(1)\n"
+        "assert(pool:submit(job):await() == no_library)\n";
+    struct lucio_config config;
+
+    (void)unused;
+    for (int files = 0; files < 2; files++) {
+        char code[sizeof forged + 40];
+
+        lucio_config_init(&config);
+        config.libraries = LUCIO_LIB_BASE | (files ? LUCIO_LIB_PACKAGE : 0);
+        snprintf(code, sizeof code, "local no_library = %s\n%s", files ? "false" : "true", forged);
+        assert_int_equal(run_with(&config, code), LUCIO_OK);
+    }
+}
+
+static void a_worker_has_the_permissions_of_its_host(void **unused)
+{
+    static const char code[] =
+        "local lucio = require 'lucio'\n"
+        "local doors = {\n"
+        "  function() return io.open('/etc/passwd') end,\n"
+        "  function() return io.popen('true') end,\n"
+        "  function() return os.execute('true') end,\n"
+        "  function() return os.getenv('PATH') end,\n"
+        "  function() return os.remove('/tmp/nothing') end,\n"
+        "  function() return dofile('/etc/passwd') end,\n"
+        "  function() return package.loadlib('/nothing.so', '*') end,\n"
+        "  function() return debug.getregistry() end,\n"
+        "  function() return require('lucio').fs.read_file('/etc/passwd') end,\n"
+        "  function() return require('lucio').run(function()\n"
+        "    return require('lucio').open_connection('127.0.0.1', 9)\n"
+        "  end) end,\n"
+        "  function() return require('lucio').run(function()\n"
+        "    return require('lucio').create_subprocess_exec('true')\n"
+        "  end) end,\n"
+        "  function() return require('lucio').run(function()\n"
+        "    return require('lucio').to_thread(function() return os.getenv('PATH') end)\n"
+        "  end) end,\n"
+        "}\n"
+        "for i, door in ipairs(doors) do\n"
+        "  assert(not pcall(lucio.to_thread, door), i)\n"
+        "end\n";
     struct lucio_config config;
 
     (void)unused;
     lucio_config_init(&config);
-    config.libraries = LUCIO_LIB_BASE | LUCIO_LIB_PACKAGE;
-    assert_int_equal(
-        run_with(&config, "local lucio = require 'lucio'\n"
-                          "assert(lucio.to_thread(function()\n"
-                          "  return io == nil and os == nil and string == nil and print ~= nil\n"
-                          "end))\n"),
-        LUCIO_OK);
+    config.allow = "";
+    assert_int_equal(run_with(&config, code), LUCIO_OK);
+}
+
+static void a_worker_has_the_instruction_budget_of_its_host(void **unused)
+{
+    static const char code[] =
+        "local lucio = require 'lucio'\n"
+        "local function fails(job, ...)\n"
+        "  local ok, e = pcall(lucio.to_thread, job, ...)\n"
+        "  return not ok and lucio.isinstance(e, lucio.BudgetError)\n"
+        "end\n"
+        "assert(fails(function() while true do end end))\n"
+        "assert(fails(function() while true do pcall(function() while true do end end) end end))\n"
+        "assert(fails(function() return ('a'):rep(1 << 16):find(('.-'):rep(20) .. 'b') end))\n"
+        "assert(fails(function() return coroutine.wrap(function() while true do end end)() end))\n"
+        "assert(fails(function()\n"
+        "  return require('lucio').run(function() while true do end end)\n"
+        "end))\n"
+        "assert(fails(function()\n"
+        "  if debug.sethook then debug.sethook() end\n"
+        "  while true do end\n"
+        "end))\n"
+        "for i = 1, 20 do\n"
+        "  assert(lucio.to_thread(function() for i = 1, 1000 do end return true end))\n"
+        "end\n"
+        "local pool <close> = lucio.ThreadPoolExecutor(1)\n"
+        "local n = 0\n"
+        "for _, y in pool:map(function(x) for i = 1, 5000 do end return x end,\n"
+        "                     {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16},\n"
+        "                     {chunksize = 16}) do n = n + y end\n"
+        "assert(n == 136)\n";
+    struct lucio_config config;
+
+    (void)unused;
+    for (int of_task = 0; of_task < 2; of_task++) {
+        lucio_config_init(&config);
+        *(of_task ? &config.task_instructions : &config.step_instructions) = 50000;
+        assert_int_equal(run_with(&config, code), LUCIO_OK);
+    }
+}
+
+static void a_worker_takes_its_memory_from_its_hosts(void **unused)
+{
+    static const char code[] =
+        "local lucio = require 'lucio'\n"
+        "local function fails(fn, ...)\n"
+        "  local ok, e = pcall(fn, ...)\n"
+        "  collectgarbage()\n"
+        "  return not ok and tostring(e):find('not enough memory', 1, true) ~= nil\n"
+        "end\n"
+        "assert(fails(lucio.to_thread, function() return #('x'):rep(20 << 20) end))\n"
+        "assert(fails(lucio.to_thread, function()\n"
+        "  local list = {}\n"
+        "  while true do list[#list + 1] = {} end\n"
+        "end))\n"
+        /* what is queued, what comes back, and what is shared counts too */
+        "local text = ('x'):rep(1 << 20)\n"
+        "local pool, lock = lucio.ThreadPoolExecutor(1), lucio.shared.Lock()\n"
+        "lock:acquire()\n"
+        "pool:submit(function() lock:acquire() lock:release() end)\n"
+        "assert(fails(function()\n"
+        "  local futures = {}\n"
+        "  for i = 1, 100 do futures[i] = pool:submit(string.len, text) end\n"
+        "end))\n"
+        "lock:release()\n"
+        "pool:shutdown()\n"
+        "assert(fails(lucio.shared.Array, 'd', 1 << 33))\n"
+        "assert(fails(lucio.shared.Array, 'd', 4 << 20))\n"
+        "for i = 1, 50 do lucio.shared.Array('d', 1 << 16) collectgarbage() end\n"
+        "assert(lucio.to_thread(function() return 1 end) == 1)\n";
+    struct memory memory = {0};
+    struct lucio_config config;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.memory_limit = 16 << 20;
+    config.alloc = memory_alloc;
+    config.alloc_data = &memory;
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(run_with(&config, code), LUCIO_OK);
+    assert_int_equal(memory.balance, 0);
 }
 
 static void closing_waits_for_jobs_and_leaves_no_memory(void **unused)
@@ -144,8 +272,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_on_several_threads_have_executors),
-        cmocka_unit_test(a_host_with_limits_has_none),
+        cmocka_unit_test(a_sandbox_has_none),
         cmocka_unit_test(a_worker_has_the_libraries_of_its_host),
+        cmocka_unit_test(a_worker_has_the_permissions_of_its_host),
+        cmocka_unit_test(a_worker_has_the_instruction_budget_of_its_host),
+        cmocka_unit_test(a_worker_takes_its_memory_from_its_hosts),
         cmocka_unit_test(closing_waits_for_jobs_and_leaves_no_memory),
     };
 
