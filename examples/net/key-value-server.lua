@@ -44,7 +44,7 @@ local function serve_store()
 end
 
 -- Ten questions are always on their way when the next ten are asked: wherever the client is killed,
--- some are lost. If it did not read the answers, it would flood the server, and all others would wait.
+-- some are lost. If it read no answers, it would flood the server, and all others would wait.
 local function count_for_ever(port)
   local reader, writer = lucio.open_connection("127.0.0.1", port)
   local questions = "INCR visits\n" .. ("INCR work\n"):rep(9)
