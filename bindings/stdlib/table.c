@@ -15,6 +15,9 @@ _Static_assert(sizeof(lua_KContext) >= sizeof(lua_Integer), "an index fits into 
 /* What insert and remove do with their object. */
 #define CHANGES (LC_CAN_READ | LC_CAN_WRITE | LC_HAS_LENGTH)
 
+/* The argument that remove's error names; Lua 5.4.4 and before blame the table. */
+#define REMOVE_POSITION (LUA_VERSION_RELEASE_NUM <= 50404 ? 1 : 2)
+
 /* So many items fit into the stack that every function has. */
 #define RAW_MAX 16
 
@@ -160,7 +163,7 @@ static int remove_length_k(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     (void)ctx;
     if (pos != length)
-        luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)length, 1,
+        luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)length, REMOVE_POSITION,
                       "position out of bounds");
     lua_settop(L, 1);
     lua_pushinteger(L, length);

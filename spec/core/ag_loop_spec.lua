@@ -22,6 +22,17 @@ local function settle()
   for _ = 1, 5 do lucio.sleep(0) end
 end
 
+-- Whether this Lua's `for` closes its fourth value at a break out of a body that captures the loop's
+-- variable: 5.4.4 does not.
+local function for_closes()
+  local closed, kept = false, {}
+  for v in next, {1}, nil, setmetatable({}, {__close = function() closed = true end}) do
+    kept[1] = function() return v end
+    if v == 1 then break end
+  end
+  return closed and kept[1]() == 1
+end
+
 describe("a loop over generator() whose body captures a loop variable", function()
   case("AG1: break closes the generator", function(t)
     local generator, kept = counting(t), {}
@@ -125,7 +136,9 @@ describe("a loop over generator() whose body captures a loop variable", function
     local loop = load(string.dump(load(text), true))
     lucio.create_task(loop, counting(t), lucio.sleep, t.log):await()
     settle()
-    t.same_lines {"1", "2", "left", "closed GeneratorExit"}
+    local last = {"left", "closed GeneratorExit"}
+    if for_closes() then last = {last[2], last[1]} end
+    t.same_lines {"1", "2", last[1], last[2]}
   end)
 
   case("AG2: one that ends by itself is not closed again", function(t)
@@ -167,22 +180,30 @@ describe("a loop over generator() whose body captures a loop variable", function
       "outer GeneratorExit"}
   end)
 
-  case("AG7: an error of the clean-up is reported like that of any task", function(t)
-    local kept
-    for v in lucio.generator(function()
-      local _ <close> = setmetatable({}, {__close = function() error("broken clean-up", 0) end})
-      coroutine.yield(1)
-    end)() do
-      kept = function() return v end
-      if v == 1 then break end
-    end
-    assert.are.equal(1, kept())
-    for _ = 1, 6 do
-      collectgarbage()
-      lucio.sleep(0)
-    end
-    assert.are.equal(1, #t.reports)
-  end)
+  case("AG7: an error of the clean-up is raised by the loop, or reported like that of any task",
+    function(t)
+      local kept
+      local function loop()
+        for v in lucio.generator(function()
+          local _ <close> = setmetatable({}, {__close = function() error("broken clean-up", 0) end})
+          coroutine.yield(1)
+        end)() do
+          kept = function() return v end
+          if v == 1 then break end
+        end
+      end
+      if for_closes() then
+        t.raises("broken clean-up", loop)
+      else
+        loop()
+      end
+      assert.are.equal(1, kept())
+      for _ = 1, 6 do
+        collectgarbage()
+        lucio.sleep(0)
+      end
+      assert.are.equal(for_closes() and 0 or 1, #t.reports)
+    end)
 end)
 
 describe("a loop over generator() without captured variables", function()

@@ -3,7 +3,12 @@ local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
 
-local BIG = ("x"):rep(4 << 20) -- more than the kernel keeps for a socket
+-- More than the kernel keeps for a socket whose peer does not read.
+local BIG = ("x"):rep(4 << 20)
+do
+  local file <close> = assert(io.open("/proc/sys/net/ipv4/tcp_wmem"))
+  BIG = BIG .. ("x"):rep(tonumber(file:read("a"):match("(%d+)%s*$")))
+end
 
 -- Calls body(reader, writer) with a connection whose other end is serve(reader, writer), of a
 -- server with those options. All is closed afterwards, and the errors of both sides come out.
