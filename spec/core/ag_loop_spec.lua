@@ -22,8 +22,8 @@ local function settle()
   for _ = 1, 5 do lucio.sleep(0) end
 end
 
--- Whether this Lua's `for` closes its fourth value at a break out of a body that captures the loop's
--- variable: 5.4.4 does not.
+-- Whether this Lua closes the fourth value of `for` at a break out of a body that captures the
+-- loop's variable: 5.4.4 does not.
 local function for_closes()
   local closed, kept = false, {}
   for v in next, {1}, nil, setmetatable({}, {__close = function() closed = true end}) do
