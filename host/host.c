@@ -8,6 +8,7 @@
 #include "budget.h"
 #include "context.h"
 #include "error.h"
+#include "held_lock.h"
 #include "loop.h"
 #include "permit.h"
 #include "pool.h"
@@ -112,6 +113,8 @@ static int host_gc(lua_State *L)
         lc_loop_close(L, loop);
     }
     lc_pools_close(host);
+    lc_lock_waits_free(host);
+    lc_held_locks_abandon(host);
     host->closed = true;
     lc_sinks_close(host);
     if (host->on_close != NULL)
@@ -216,6 +219,8 @@ struct lc_host *lc_host_open(lua_State *L)
     lc_list_init(&host->old_loops);
     lc_list_init(&host->sinks);
     lc_list_init(&host->pools);
+    lc_list_init(&host->held_locks);
+    lc_list_init(&host->lock_waits);
     lua_createtable(L, 0, 1);
     lua_pushcfunction(L, host_gc);
     lua_setfield(L, -2, "__gc");

@@ -7,6 +7,7 @@
 #ifndef LC_HOST_H
 #define LC_HOST_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,7 +86,10 @@ enum lc_ref {
     LC_REF_EXECUTOR,
     LC_REF_MAP,
     LC_REF_SHARED,
+    LC_REF_SHARED_BYTES,
     LC_REF_SHARED_LOCK,
+    LC_REF_SHARED_QUEUE,
+    LC_REF_SHARED_SEMAPHORE,
     LC_REF_CROSSED, /* see crossing.h */
     LC_REF_LOCALS,  /* table: key -> thread-local table */
     LC_REF_DUMPS,   /* table with weak keys: function -> bytecode */
@@ -190,10 +194,15 @@ struct lc_host {
     struct lc_link pools;         /* worker threads, see pool.h */
     bool is_worker;               /* the state of a thread that runs jobs */
     bool warns;                   /* warnings are printed: so they are in workers */
-    bool confined;        /* by the embedding program: no state without its limits is made */
-    uint64_t crossing_id; /* of the keys that this state makes, see crossing.h */
-    uint64_t crossed;     /* how many it made */
-    unsigned executors;   /* how many default names of executors were given */
+    bool confined;              /* by the embedding program: no state without its limits is made */
+    uint64_t crossing_id;       /* of the keys that this state makes, see crossing.h */
+    uint64_t crossed;           /* how many it made */
+    unsigned executors;         /* how many default names of executors were given */
+    uint64_t shared_id;         /* its number as a holder of shared locks; 0: none yet */
+    struct lc_link held_locks;  /* those that it holds, see held_lock.h */
+    struct lc_link lock_waits;  /* and those that tasks wait for */
+    struct lc_pool *lock_pool;  /* threads that wait for locks in their place; NULL: none did yet */
+    const atomic_bool *stopped; /* of a worker: whether its job is to end; NULL: no job runs */
     int refs[LC_REF_COUNT];
 };
 

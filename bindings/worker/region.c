@@ -4,18 +4,29 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* Of this layout; another build may have another one. */
 #define LC_REGION_MARK (UINT64_C(0x6c7563696f000000) + sizeof(struct lc_region_head))
 
-static void init_mutex(pthread_mutex_t *mutex, int type)
+uint64_t lc_shared_random(void)
+{
+    uint64_t number = 0;
+
+    /* so few bytes come at once */
+    while (number == 0 && getrandom(&number, sizeof number, 0) < 0 && errno == EINTR)
+        continue;
+    return number | 1;
+}
+
+void lc_mutex_init(pthread_mutex_t *mutex)
 {
     pthread_mutexattr_t attr;
 
     pthread_mutexattr_init(&attr);
-    pthread_mutexattr_settype(&attr, type);
+    pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_ERRORCHECK);
     pthread_mutexattr_setpshared(&attr, PTHREAD_PROCESS_SHARED);
     pthread_mutexattr_setrobust(&attr, PTHREAD_MUTEX_ROBUST);
     pthread_mutex_init(mutex, &attr);
@@ -41,11 +52,11 @@ static struct lc_region *region_map(int fd, size_t size)
     region->size = size;
     region->fd = fd;
     region->head = memory;
+    lc_list_init(&region->held);
     return region;
 }
 
-/* A descriptor of new memory whose size cannot change, or -1. */
-static int create(size_t size)
+int lc_memory_new(size_t size)
 {
     int fd = memfd_create("lucio.shared", MFD_CLOEXEC | MFD_ALLOW_SEALING), error;
 
@@ -64,7 +75,7 @@ struct lc_region *lc_region_new(enum lc_region_shape shape, enum lc_region_kind 
                                 bool recursive)
 {
     size_t size = sizeof(struct lc_region_head) + count * lc_region_element_size(kind);
-    int fd = create(size), error;
+    int fd = lc_memory_new(size), error;
     struct lc_region *region = fd >= 0 ? region_map(fd, size) : NULL;
 
     if (region == NULL) {
@@ -79,8 +90,8 @@ struct lc_region *lc_region_new(enum lc_region_shape shape, enum lc_region_kind 
     region->head->shape = shape;
     region->head->count = count;
     region->head->recursive = recursive;
-    init_mutex(&region->head->mutex,
-               recursive ? PTHREAD_MUTEX_RECURSIVE : PTHREAD_MUTEX_ERRORCHECK);
+    region->head->id = lc_shared_random();
+    lc_mutex_init(&region->head->mutex);
     return region;
 }
 
@@ -139,10 +150,14 @@ static void region_push(lua_State *L, struct lc_host *host, struct lc_shared *sh
 {
     struct lc_shared_object *object;
 
-    if (lc_region_of(shared)->head->shape == LC_REGION_LOCK)
-        is_lock = true;
-    object = lc_shared_object_new(L, host, is_lock ? &lc_shared_lock_type : &lc_shared_value_type,
-                                  is_lock ? LC_REF_SHARED_LOCK : LC_REF_SHARED);
+    uint32_t shape = lc_region_of(shared)->head->shape;
+
+    if (is_lock || shape == LC_REGION_LOCK)
+        object = lc_shared_object_new(L, host, &lc_shared_lock_type, LC_REF_SHARED_LOCK);
+    else if (shape == LC_REGION_BYTES)
+        object = lc_shared_object_new(L, host, &lc_shared_bytes_type, LC_REF_SHARED_BYTES);
+    else
+        object = lc_shared_object_new(L, host, &lc_shared_value_type, LC_REF_SHARED);
     lc_shared_hold(shared);
     object->shared = shared;
 }

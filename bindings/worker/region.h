@@ -12,12 +12,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "list.h"
 #include "shared.h"
 
 enum lc_region_kind { LC_REGION_I64, LC_REGION_F64, LC_REGION_BOOL, LC_REGION_U8, LC_REGION_NONE };
 
 /* As what it is used. */
-enum lc_region_shape { LC_REGION_VALUE, LC_REGION_ARRAY, LC_REGION_LOCK };
+enum lc_region_shape { LC_REGION_VALUE, LC_REGION_ARRAY, LC_REGION_BYTES, LC_REGION_LOCK };
+
+/* The most elements. */
+#define LC_REGION_MAX ((lua_Integer)1 << 40)
 
 /* At the beginning of the memory. */
 struct lc_region_head {
@@ -25,10 +29,14 @@ struct lc_region_head {
     uint32_t kind;
     uint32_t shape;
     uint64_t count; /* of elements */
+    uint64_t id;    /* of this memory, wherever it is mapped */
     uint32_t recursive;
-    uint32_t
-        abandoned; /* under the mutex: who held it last died, or ended, without giving it back */
-    pthread_mutex_t mutex;
+    uint32_t abandoned; /* who held the lock last died, or ended, without giving it back */
+    /* of who holds the lock */
+    _Atomic(uint64_t) owner; /* its host's number; anybody may look whether it is his */
+    uint64_t task;           /* of the host's tasks; 0: none */
+    uint64_t depth;
+    pthread_mutex_t mutex; /* of what stands before it */
     _Alignas(16) char elements[];
 };
 
@@ -37,7 +45,17 @@ struct lc_region {
     size_t size; /* of the mapping */
     int fd;
     struct lc_region_head *head;
+    struct lc_link held; /* host->held_locks, of the host that holds the lock by this mapping */
 };
+
+/* A number that no other thing of its kind has; not 0. */
+uint64_t lc_shared_random(void);
+
+/* Makes a robust mutex for processes; it finds out who takes it twice. */
+void lc_mutex_init(pthread_mutex_t *mutex);
+
+/* The descriptor of new memory whose size cannot change, or -1 and errno. */
+int lc_memory_new(size_t size);
 
 /* New memory, all zero. NULL: errno says why. */
 struct lc_region *lc_region_new(enum lc_region_shape shape, enum lc_region_kind kind, size_t count,

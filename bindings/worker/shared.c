@@ -6,7 +6,8 @@
 #include "quota.h"
 #include "submodule.h"
 
-const struct lc_shared_type *const lc_shared_types[LC_SHARED_TYPES] = {&lc_region_type};
+const struct lc_shared_type *const lc_shared_types[LC_SHARED_TYPES] = {
+    &lc_region_type, &lc_semaphore_type, &lc_queue_type};
 
 unsigned lc_shared_number(const struct lc_shared *shared)
 {
@@ -46,7 +47,9 @@ void lc_shared_charge(lua_State *L, struct lc_host *host, struct lc_shared *shar
 
 static struct lc_shared_object *to_object(lua_State *L, int idx)
 {
-    static const struct lc_type *const types[] = {&lc_shared_value_type, &lc_shared_lock_type};
+    static const struct lc_type *const types[] = {&lc_shared_value_type, &lc_shared_bytes_type,
+                                                  &lc_shared_lock_type, &lc_shared_semaphore_type,
+                                                  &lc_shared_queue_type};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct lc_shared_object *object = lc_to_object(L, idx, types[i]);
@@ -87,6 +90,16 @@ int lc_shared_gc(lua_State *L)
     return 0;
 }
 
+void lc_shared_set_index(lua_State *L, struct lc_host *host, enum lc_ref ref, lua_CFunction index)
+{
+    lc_host_push_ref(L, host, ref);
+    lua_pushlightuserdata(L, host);
+    lua_getfield(L, -2, "__index");
+    lua_pushcclosure(L, index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 /* The metatables; they are made when the first thing crosses, or by require. */
 static void make_types(lua_State *L, struct lc_host *host)
 {
@@ -94,6 +107,9 @@ static void make_types(lua_State *L, struct lc_host *host)
         return;
     luaL_checkstack(L, 8, NULL);
     lc_shared_lock_open(L, host);
+    lc_shared_bytes_open(L, host);
+    lc_shared_semaphore_open(L, host);
+    lc_shared_queue_open(L, host);
     lc_shared_value_open(L, host);
 }
 
@@ -116,6 +132,9 @@ int lc_open_shared(lua_State *L)
     make_types(L, host);
     lua_newtable(L);
     lc_shared_value_add(L, host);
+    lc_shared_bytes_add(L, host);
     lc_shared_lock_add(L, host);
+    lc_shared_semaphore_add(L, host);
+    lc_shared_queue_add(L, host);
     return 1;
 }

@@ -48,12 +48,17 @@ struct lc_shared_object {
 
 /* The types of things; the number of one is its place. */
 extern const struct lc_shared_type lc_region_type;
+extern const struct lc_shared_type lc_semaphore_type;
+extern const struct lc_shared_type lc_queue_type;
 extern const struct lc_shared_type *const lc_shared_types[];
-#define LC_SHARED_TYPES 1
+#define LC_SHARED_TYPES 3
 
 /* The types of objects. */
 extern const struct lc_type lc_shared_value_type;
+extern const struct lc_type lc_shared_bytes_type;
 extern const struct lc_type lc_shared_lock_type;
+extern const struct lc_type lc_shared_semaphore_type;
+extern const struct lc_type lc_shared_queue_type;
 
 /* A new thing, with one user. */
 static inline void lc_shared_init(struct lc_shared *shared, const struct lc_shared_type *type)
@@ -91,14 +96,22 @@ struct lc_shared *lc_shared_check(lua_State *L, const struct lc_type *type, cons
 /* Counts the memory of a new thing, whose object owns it already, as the host's. Raises "not enough memory"
  * where the host has a limit. [-0, +0, m] */
 void lc_shared_charge(lua_State *L, struct lc_host *host, struct lc_shared *shared, size_t size);
+/* Gives a metatable an __index that gets the methods as its upvalue 2. [-0, +0, m] */
+void lc_shared_set_index(lua_State *L, struct lc_host *host, enum lc_ref ref, lua_CFunction index);
 
 /* __gc of all objects. */
 int lc_shared_gc(lua_State *L);
 
-/* shared_value.c, shared_lock.c: their metatables; their functions, into the table on top. [-0, +0, m] */
+/* Of each file: its metatable; its functions, into the table on top. [-0, +0, m] */
 void lc_shared_value_open(lua_State *L, struct lc_host *host);
 void lc_shared_value_add(lua_State *L, struct lc_host *host);
+void lc_shared_bytes_open(lua_State *L, struct lc_host *host);
+void lc_shared_bytes_add(lua_State *L, struct lc_host *host);
 void lc_shared_lock_open(lua_State *L, struct lc_host *host);
 void lc_shared_lock_add(lua_State *L, struct lc_host *host);
+void lc_shared_semaphore_open(lua_State *L, struct lc_host *host);
+void lc_shared_semaphore_add(lua_State *L, struct lc_host *host);
+void lc_shared_queue_open(lua_State *L, struct lc_host *host);
+void lc_shared_queue_add(lua_State *L, struct lc_host *host);
 
 #endif

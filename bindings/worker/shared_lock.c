@@ -9,6 +9,12 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "lock_wait.h"
+#include "region_lock.h"
+#include "stop.h"
+
+/* How often a blocked thread looks whether its job is to end, milliseconds. */
+#define SLICE 100
 
 const struct lc_type lc_shared_lock_type = {"shared lock", sizeof(struct lc_shared_object)};
 
@@ -17,45 +23,84 @@ static struct lc_region *check_lock(lua_State *L, const char *what)
     return lc_region_of(lc_shared_check(L, &lc_shared_lock_type, what));
 }
 
-/* Takes the mutex, also from a thread that died with it. 0 or an errno. */
-static int mutex_take(pthread_mutex_t *mutex, int (*take)(pthread_mutex_t *))
+/* What taking it came to: 1 and 2 of the stack are the lock and whether its last holder died; or raises. */
+static int taken(lua_State *L, struct lc_host *host, struct lc_region *region, int error, bool died)
 {
-    int error = take(mutex);
-
-    if (error == EOWNERDEAD)
-        error = pthread_mutex_consistent(mutex);
-    return error;
+    if (error == EDEADLK)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "the caller holds the lock already");
+    if (error != 0)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot take the lock: %s", strerror(error));
+    lc_lock_wait_next(host, region);
+    lua_settop(L, 1);
+    lua_pushboolean(L, died);
+    return 2;
 }
 
-/* lock:acquire() -> lock. Holds up the whole thread while another one has it. */
-static int lock_acquire(lua_State *L)
+/* Holds up the thread until the lock is there. */
+static int block(lua_State *L, struct lc_host *host, struct lc_region *region)
+{
+    bool died;
+    int error;
+
+    if (lc_region_is_held(host, region))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "a task of this thread holds the lock");
+    while ((error = lc_region_try_for(host, region, SLICE, &died)) == EBUSY)
+        lc_stop_check(L, host);
+    return taken(L, host, region, error, died);
+}
+
+static int acquire_k(lua_State *L, int status, lua_KContext ctx);
+
+static int acquire(lua_State *L, struct lc_region *region, lua_KContext ctx)
+{
+    struct lc_host *host = lc_host_of(L);
+    bool died;
+    int error = lc_region_try(host, region, &died);
+
+    lua_settop(L, 1);
+    if (error != EBUSY)
+        return taken(L, host, region, error, died);
+    if (host->loop == NULL)
+        return block(L, host, region);
+    return lc_lock_wait_begin(L, lc_wait_task(L, host, "shared lock:acquire"), region, 1, ctx,
+                              acquire_k);
+}
+
+static int acquire_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_region *region = check_lock(L, "acquire");
-    int error = mutex_take(&region->head->mutex, pthread_mutex_lock);
 
-    if (error == EDEADLK)
-        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "this thread holds the lock already");
-    if (error != 0)
-        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "cannot take the lock: %s", strerror(error));
-    lua_settop(L, 1);
-    return 1;
+    (void)status;
+    lc_lock_wait_done(L, lc_host_of(L)->current, region);
+    return acquire(L, region, ctx);
 }
 
-/* lock:try_acquire() -> whether it is taken now */
+/* lock:acquire() -> lock, whether its last holder died with it. May suspend; without a loop it holds up
+ * the thread. */
+static int lock_acquire(lua_State *L)
+{
+    return acquire(L, check_lock(L, "acquire"), 0);
+}
+
+/* lock:try_acquire() -> whether it is taken now, whether its last holder died with it */
 static int lock_try_acquire(lua_State *L)
 {
     struct lc_region *region = check_lock(L, "try_acquire");
+    bool died;
 
-    lua_pushboolean(L, mutex_take(&region->head->mutex, pthread_mutex_trylock) == 0);
-    return 1;
+    lua_pushboolean(L, lc_region_try(lc_host_of(L), region, &died) == 0);
+    lua_pushboolean(L, died);
+    return 2;
 }
 
 static int lock_release(lua_State *L)
 {
     struct lc_region *region = check_lock(L, "release");
+    struct lc_host *host = lc_host_of(L);
 
-    if (pthread_mutex_unlock(&region->head->mutex) != 0)
-        lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "this thread does not hold the lock");
+    if (lc_region_give(host, region) != 0)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "the caller does not hold the lock");
+    lc_lock_wait_next(host, region);
     return 0;
 }
 

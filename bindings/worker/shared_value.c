@@ -92,59 +92,83 @@ static void set_element(struct lc_region *region, size_t i, int64_t bits)
 
 /* ---- methods ---- */
 
-/* A Value, which is no array. */
-static struct lc_region *check_value(lua_State *L, const char *what)
+/* The element that a method is for: a Value's; of an Array the one whose index is the first argument,
+ * which is taken out. */
+static size_t check_place(lua_State *L, struct lc_region *region, const char *what)
 {
-    struct lc_region *region = check_self(L, what);
+    lua_Integer i;
 
-    if (is_array(region))
-        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "'%s' is for a Value, not for an Array", what);
-    return region;
+    if (!is_array(region))
+        return 0;
+    i = lc_check_integer(L, 2, what, 1);
+    if (i < 1 || (lua_Unsigned)i > region->head->count)
+        lc_raise(L, lc_host_of(L), LC_LOOKUP_ERROR, "index %d is not in 1..%d", (int)i,
+                 (int)region->head->count);
+    lua_remove(L, 2);
+    return (size_t)i - 1;
 }
 
-/* value:add(n) -> what it is then */
-static int value_add(lua_State *L)
+static lua_Number add_float(int64_t *element, lua_Number n)
 {
-    struct lc_region *region = check_value(L, "add");
-    int64_t *element = (int64_t *)(void *)region->head->elements;
+    int64_t before = __atomic_load_n(element, __ATOMIC_SEQ_CST), after;
+    double sum;
 
-    if (region->head->kind == LC_REGION_I64) {
-        lua_Integer n = lua_isnoneornil(L, 2) ? 1 : lc_check_integer(L, 2, "add", 1);
+    do {
+        memcpy(&sum, &before, sizeof sum);
+        sum += n;
+        memcpy(&after, &sum, sizeof after);
+    } while (!__atomic_compare_exchange_n(element, &before, after, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
+    return sum;
+}
 
-        lua_pushinteger(L, (lua_Integer)((uint64_t)n + (uint64_t)__atomic_fetch_add(
-                                                           element, n, __ATOMIC_SEQ_CST)));
-    } else if (region->head->kind == LC_REGION_F64) {
-        int64_t before = __atomic_load_n(element, __ATOMIC_SEQ_CST), after;
-        double n = lua_isnoneornil(L, 2) ? 1 : lc_check_seconds(L, 2, "add", 1), sum;
+/* value:add(n?), array:add(i, n?) -> what it is then */
+static int shared_add(lua_State *L)
+{
+    struct lc_region *region = check_self(L, "add");
+    size_t place = check_place(L, region, "add");
+    int64_t *element = (int64_t *)(void *)region->head->elements + place;
+    int pos = is_array(region) ? 2 : 1;
 
-        do {
-            memcpy(&sum, &before, sizeof sum);
-            sum += n;
-            memcpy(&after, &sum, sizeof after);
-        } while (!__atomic_compare_exchange_n(element, &before, after, false, __ATOMIC_SEQ_CST,
-                                              __ATOMIC_SEQ_CST));
-        lua_pushnumber(L, sum);
+    if (region->head->kind == LC_REGION_F64) {
+        double n = lua_isnoneornil(L, 2) ? 1 : lc_check_seconds(L, 2, "add", pos);
+
+        lua_pushnumber(L, add_float(element, n));
+    } else if (region->head->kind == LC_REGION_BOOL) {
+        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "'add' is for numbers");
     } else {
-        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "'add' is for a Value of numbers");
+        lua_Integer n = lua_isnoneornil(L, 2) ? 1 : lc_check_integer(L, 2, "add", pos);
+
+        if (region->head->kind == LC_REGION_U8)
+            n = __atomic_add_fetch((unsigned char *)region->head->elements + place,
+                                   (unsigned char)n, __ATOMIC_SEQ_CST);
+        else
+            n = (lua_Integer)((uint64_t)n +
+                              (uint64_t)__atomic_fetch_add(element, n, __ATOMIC_SEQ_CST));
+        lua_pushinteger(L, n);
     }
     return 1;
 }
 
-/* value:compare_exchange(expected, new) -> whether it was the expected one */
-static int value_compare_exchange(lua_State *L)
+/* value:compare_exchange(expected, new), array:compare_exchange(i, expected, new) -> whether it was the
+ * expected one */
+static int shared_compare_exchange(lua_State *L)
 {
-    struct lc_region *region = check_value(L, "compare_exchange");
-    int64_t expected = check_element(L, region->head->kind, 2, "compare_exchange", 1);
-    int64_t bits = check_element(L, region->head->kind, 3, "compare_exchange", 2);
-    char *element = region->head->elements, small = (char)expected;
+    static const char what[] = "compare_exchange";
+    struct lc_region *region = check_self(L, what);
+    size_t place = check_place(L, region, what);
+    int pos = is_array(region) ? 2 : 1;
+    int64_t expected = check_element(L, region->head->kind, 2, what, pos);
+    int64_t bits = check_element(L, region->head->kind, 3, what, pos + 1);
+    char *elements = region->head->elements, small = (char)expected;
     bool done;
 
     if (lc_region_element_size(region->head->kind) == 8)
-        done = __atomic_compare_exchange_n((int64_t *)(void *)element, &expected, bits, false,
-                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+        done = __atomic_compare_exchange_n((int64_t *)(void *)elements + place, &expected, bits,
+                                           false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     else
-        done = __atomic_compare_exchange_n(element, &small, (char)bits, false, __ATOMIC_SEQ_CST,
-                                           __ATOMIC_SEQ_CST);
+        done = __atomic_compare_exchange_n(elements + place, &small, (char)bits, false,
+                                           __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
     lua_pushboolean(L, done);
     return 1;
 }
@@ -277,7 +301,7 @@ static int shared_array(lua_State *L)
         n = lc_check_list(L, 2, "Array", 2);
     else
         n = lc_check_integer(L, 2, "Array", 2);
-    if (n < 0 || n > (lua_Integer)1 << 40)
+    if (n < 0 || n > LC_REGION_MAX)
         lc_raise_value(L, lc_host_of(L), "Array", 2, "not a length");
     region = push_new(L, LC_REGION_ARRAY, kind, (size_t)n);
     for (lua_Integer i = 1; lua_istable(L, 2) && i <= n; i++) {
@@ -290,8 +314,8 @@ static int shared_array(lua_State *L)
 
 void lc_shared_value_open(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {{"add", value_add},
-                                       {"compare_exchange", value_compare_exchange},
+    static const luaL_Reg methods[] = {{"add", shared_add},
+                                       {"compare_exchange", shared_compare_exchange},
                                        {"get_lock", shared_get_lock},
                                        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__gc", lc_shared_gc},
@@ -301,12 +325,7 @@ void lc_shared_value_open(lua_State *L, struct lc_host *host)
                                            {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_SHARED, "lucio.shared", methods, metamethods);
-    lc_host_push_ref(L, host, LC_REF_SHARED);
-    lua_pushlightuserdata(L, host);
-    lua_getfield(L, -2, "__index");
-    lua_pushcclosure(L, shared_index, 2);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lc_shared_set_index(L, host, LC_REF_SHARED, shared_index);
 }
 
 void lc_shared_value_add(lua_State *L, struct lc_host *host)

@@ -151,11 +151,16 @@ static void values_and_memory_reach_another_process(void **unused)
     pack(L, &parcel,
          "value, array = lucio.shared.Value('i64', 40), lucio.shared.Array('u8', {1, 2, 3})\n"
          "return {value, x = {array, ('x'):rep(100000)}}, function(n) return n + 1 end, 1.5, nil,\n"
-         "  lucio.shared.Lock()");
-    assert_int_equal(parcel.shared_count, 3);
+         "  lucio.shared.Lock(), lucio.shared.bytes('text'), lucio.shared.Semaphore(0),\n"
+         "  lucio.shared.Queue(1)");
+    lua_settop(L, 0);
+    lua_gc(L, LUA_GCCOLLECT, 0);
+    assert_int_equal(parcel.shared_count, 6);
     assert_int_equal(in_child(&parcel,
                               "a[1]:add(2) a.x[1][3] = 200\n"
                               "local _ <close> = e:acquire()\n"
+                              "g:release() g:acquire() h:put{'item'} assert(h:full())\n"
+                              "assert(h:get()[1] == 'item' and f:sub() == 'text')\n"
                               "return #a.x[1] == 3 and a.x[2] == ('x'):rep(100000) and b(1) == 2\n"
                               "  and c == 1.5 and d == nil"),
                      0);
@@ -176,7 +181,8 @@ static void a_lock_whose_holder_was_killed_is_taken_over(void **unused)
                                "os.execute('kill -9 $PPID')");
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
     assert_int_equal(luaL_dostring(L, "assert(value.value == 1)\n"
-                                      "local _ <close> = value:get_lock():acquire()"),
+                                      "local _ <close>, died = value:get_lock():acquire()\n"
+                                      "assert(died)"),
                      LUA_OK);
     lc_parcel_clear(&parcel);
     lua_close(L);

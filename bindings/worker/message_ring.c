@@ -1,0 +1,311 @@
+#include "message_ring.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "region.h"
+
+/* So much memory an empty ring keeps. */
+#define KEPT (UINT64_C(1) << 20)
+/* What a counter gets so that nobody waits for it any more. */
+#define PLENTY ((eventfd_t)1 << 62)
+
+#define RING_MARK (UINT64_C(0x6c7563696f100000) + sizeof(struct lc_ring_head))
+
+struct lc_ring_head {
+    uint64_t mark;
+    uint64_t max;
+    uint64_t capacity;     /* room for messages with their sizes */
+    pthread_mutex_t mutex; /* of what follows */
+    _Atomic(uint64_t) count;
+    uint64_t from; /* of the first message; positions only grow... */
+    uint64_t to;   /* ...until it is empty, when both are 0 again */
+    uint64_t high; /* the most that they were */
+    _Atomic(uint32_t) shut;
+    _Alignas(4096) char bytes[];
+};
+
+/* ---- as a shared thing ---- */
+
+static void ring_get(const struct lc_shared *shared, int *descriptors)
+{
+    const struct lc_message_ring *ring = (const struct lc_message_ring *)shared;
+
+    descriptors[0] = ring->memory;
+    descriptors[1] = ring->places;
+    descriptors[2] = ring->messages;
+}
+
+/* The descriptors stay the caller's if it fails. */
+static struct lc_message_ring *ring_map(const int *descriptors, size_t size)
+{
+    struct lc_message_ring *ring = calloc(1, sizeof *ring);
+    void *memory;
+
+    if (ring == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    memory =
+        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, descriptors[0], 0);
+    if (memory == MAP_FAILED) {
+        free(ring);
+        return NULL;
+    }
+    lc_shared_init(&ring->shared, &lc_queue_type);
+    ring->memory = descriptors[0];
+    ring->places = descriptors[1];
+    ring->messages = descriptors[2];
+    ring->head = memory;
+    ring->size = size;
+    return ring;
+}
+
+static void ring_unmap(struct lc_message_ring *ring)
+{
+    munmap(ring->head, ring->size);
+    free(ring);
+}
+
+static struct lc_shared *ring_attach(const int *descriptors)
+{
+    struct lc_message_ring *ring;
+    struct stat status;
+
+    if (fstat(descriptors[0], &status) != 0)
+        return NULL;
+    errno = EINVAL;
+    if (status.st_size < (off_t)sizeof(struct lc_ring_head))
+        return NULL;
+    ring = ring_map(descriptors, (size_t)status.st_size);
+    if (ring == NULL)
+        return NULL;
+    if (ring->head->mark == RING_MARK &&
+        ring->head->capacity == ring->size - sizeof(struct lc_ring_head))
+        return &ring->shared;
+    ring_unmap(ring);
+    errno = EINVAL;
+    return NULL;
+}
+
+static void ring_free(struct lc_shared *shared)
+{
+    int descriptors[LC_SHARED_DESCRIPTORS_MAX];
+
+    ring_get(shared, descriptors);
+    ring_unmap((struct lc_message_ring *)shared);
+    for (int i = 0; i < 3; i++)
+        close(descriptors[i]);
+}
+
+static void ring_push(lua_State *L, struct lc_host *host, struct lc_shared *shared, bool is_lock)
+{
+    struct lc_shared_object *object =
+        lc_shared_object_new(L, host, &lc_shared_queue_type, LC_REF_SHARED_QUEUE);
+
+    (void)is_lock;
+    lc_shared_hold(shared);
+    object->shared = shared;
+}
+
+const struct lc_shared_type lc_queue_type = {3, ring_get, ring_attach, ring_free, ring_push};
+
+static int counter_new(void)
+{
+    return eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC);
+}
+
+struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
+{
+    size_t size = sizeof(struct lc_ring_head) + capacity;
+    int descriptors[3] = {lc_memory_new(size), counter_new(), counter_new()}, error;
+    struct lc_message_ring *ring = NULL;
+
+    if (descriptors[0] >= 0 && descriptors[1] >= 0 && descriptors[2] >= 0)
+        ring = ring_map(descriptors, size);
+    if (ring != NULL) {
+        ring->head->mark = RING_MARK;
+        ring->head->max = max;
+        ring->head->capacity = capacity;
+        lc_mutex_init(&ring->head->mutex);
+        if (max > 0)
+            eventfd_write(ring->places, max);
+        return ring;
+    }
+    error = errno;
+    for (int i = 0; i < 3; i++) {
+        if (descriptors[i] >= 0)
+            close(descriptors[i]);
+    }
+    errno = error;
+    return NULL;
+}
+
+/* ---- bytes ---- */
+
+/* For a moment only: nobody calls Lua with it. */
+static void lock(struct lc_ring_head *head)
+{
+    /* a holder that died has not moved `from` and `to`, or has done all */
+    if (pthread_mutex_lock(&head->mutex) == EOWNERDEAD)
+        pthread_mutex_consistent(&head->mutex);
+}
+
+static void copy_in(struct lc_ring_head *head, uint64_t at, const char *bytes, size_t size)
+{
+    size_t offset = at % head->capacity, first = head->capacity - offset;
+
+    if (first > size)
+        first = size;
+    memcpy(head->bytes + offset, bytes, first);
+    memcpy(head->bytes, bytes + first, size - first);
+}
+
+static void copy_out(const struct lc_ring_head *head, uint64_t at, char *bytes, size_t size)
+{
+    size_t offset = at % head->capacity, first = head->capacity - offset;
+
+    if (first > size)
+        first = size;
+    memcpy(bytes, head->bytes + offset, first);
+    memcpy(bytes + first, head->bytes, size - first);
+}
+
+/* It is empty: begins again where memory is in use already, and gives back what was much. */
+static void rewind_ring(struct lc_message_ring *ring)
+{
+    struct lc_ring_head *head = ring->head;
+
+    if (head->high > KEPT) {
+        fallocate(ring->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                  (off_t)(sizeof *head + KEPT), (off_t)(head->capacity - KEPT));
+        head->high = 0;
+    }
+    head->from = head->to = 0;
+}
+
+/* ---- puts and gets ---- */
+
+enum lc_ring_outcome lc_ring_take_place(struct lc_message_ring *ring)
+{
+    eventfd_t one;
+
+    if (atomic_load(&ring->head->shut))
+        return LC_RING_SHUT;
+    if (ring->head->max == 0 || eventfd_read(ring->places, &one) == 0)
+        return LC_RING_DONE;
+    return LC_RING_WAIT;
+}
+
+void lc_ring_give_place(struct lc_message_ring *ring)
+{
+    if (ring->head->max > 0)
+        eventfd_write(ring->places, 1);
+}
+
+enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct iovec *vectors,
+                                 size_t vector_count, size_t size)
+{
+    struct lc_ring_head *head = ring->head;
+    enum lc_ring_outcome outcome = LC_RING_DONE;
+    uint64_t length = size, at;
+
+    lock(head);
+    if (atomic_load(&head->shut))
+        outcome = LC_RING_SHUT;
+    else if (size > head->capacity - sizeof length ||
+             head->to - head->from > head->capacity - sizeof length - size)
+        outcome = LC_RING_FULL;
+    if (outcome == LC_RING_DONE) {
+        copy_in(head, head->to, (const char *)&length, sizeof length);
+        at = head->to + sizeof length;
+        for (size_t i = 0; i < vector_count; i++) {
+            copy_in(head, at, vectors[i].iov_base, vectors[i].iov_len);
+            at += vectors[i].iov_len;
+        }
+        head->to = at;
+        if (at > head->high)
+            head->high = at;
+        atomic_fetch_add(&head->count, 1);
+    }
+    pthread_mutex_unlock(&head->mutex);
+    if (outcome == LC_RING_DONE)
+        eventfd_write(ring->messages, 1);
+    else
+        lc_ring_give_place(ring);
+    return outcome;
+}
+
+/* The mutex is held. */
+static enum lc_ring_outcome take(struct lc_message_ring *ring, char **message, size_t *size)
+{
+    struct lc_ring_head *head = ring->head;
+    uint64_t length;
+
+    if (head->from == head->to)
+        return atomic_load(&head->shut) ? LC_RING_SHUT : LC_RING_WAIT;
+    copy_out(head, head->from, (char *)&length, sizeof length);
+    *message = malloc(length);
+    if (*message == NULL)
+        return LC_RING_NO_MEMORY;
+    *size = length;
+    copy_out(head, head->from + sizeof length, *message, length);
+    head->from += sizeof length + length;
+    if (atomic_load(&head->count) > 0)
+        atomic_fetch_sub(&head->count, 1);
+    if (head->from == head->to)
+        rewind_ring(ring);
+    return LC_RING_DONE;
+}
+
+enum lc_ring_outcome lc_ring_get(struct lc_message_ring *ring, char **message, size_t *size)
+{
+    enum lc_ring_outcome outcome;
+    eventfd_t one;
+
+    if (eventfd_read(ring->messages, &one) != 0)
+        return LC_RING_WAIT;
+    lock(ring->head);
+    outcome = take(ring, message, size);
+    pthread_mutex_unlock(&ring->head->mutex);
+    if (outcome == LC_RING_DONE)
+        lc_ring_give_place(ring);
+    else if (outcome == LC_RING_NO_MEMORY)
+        eventfd_write(ring->messages, 1);
+    return outcome;
+}
+
+void lc_ring_shut(struct lc_message_ring *ring, bool immediate)
+{
+    struct lc_ring_head *head = ring->head;
+    bool first;
+
+    lock(head);
+    first = atomic_exchange(&head->shut, 1) == 0;
+    if (immediate) {
+        atomic_store(&head->count, 0);
+        rewind_ring(ring);
+    }
+    pthread_mutex_unlock(&head->mutex);
+    if (!first)
+        return;
+    eventfd_write(ring->places, PLENTY);
+    eventfd_write(ring->messages, PLENTY);
+}
+
+uint64_t lc_ring_count(const struct lc_message_ring *ring)
+{
+    return atomic_load(&ring->head->count);
+}
+
+uint64_t lc_ring_max(const struct lc_message_ring *ring)
+{
+    return ring->head->max;
+}
