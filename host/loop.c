@@ -436,14 +436,16 @@ static void loop_take_posted(struct lc_loop *loop)
     }
 }
 
-/* The poll of a tick. Without I/O watchers it costs no system call while anything is ready.
- * False: nothing can ever happen any more. */
+/* The poll of a tick. Without I/O watchers it costs no system call while anything is ready. After a tick
+ * that only took in what had come for streams, nothing can have happened that this program caused, and
+ * what others do may as well happen later: the poll is left out. But taking bytes in makes room for who
+ * sends them, who may wait for it in this loop. False: nothing can ever happen any more. */
 static bool loop_poll(struct lc_loop *loop)
 {
     bool busy = !lc_list_empty(&loop->ready) || loop->stopping || atomic_load(&loop->posted);
 
     if (busy) {
-        if (loop->io > 0)
+        if (loop->io > 0 && !(loop->was_quiet && loop->writing == 0))
             loop_wait(loop, 0);
     } else {
         loop->host->places.left = LC_PLACES_ROW;
@@ -458,17 +460,20 @@ static bool loop_poll(struct lc_loop *loop)
 static void loop_tick(struct lc_loop *loop)
 {
     struct lc_link batch;
+    unsigned entries = 0;
 
     loop_take_posted(loop);
     loop_refresh_now(loop);
     lc_list_init(&batch);
     lc_list_splice(&batch, &loop->ready);
     loop->batch = &batch;
+    loop->quiet = 0;
     if (loop->debug)
         lc_step_begin_tick(loop);
     while (!lc_list_empty(&batch)) {
         struct lc_entry *entry = lc_container_of(lc_list_pop(&batch), struct lc_entry, link);
 
+        entries++;
         lc_pulse_step(&loop->host->pulse);
         if (loop->host->budget != NULL)
             lc_budget_begin(loop->host, NULL, false);
@@ -483,6 +488,7 @@ static void loop_tick(struct lc_loop *loop)
             break;
         }
     }
+    loop->was_quiet = entries > 0 && loop->quiet == entries;
 }
 
 /* (loop, span) -> false: nothing can ever happen any more. Entries protect their own calls: what
@@ -495,6 +501,7 @@ static int run_ticks(lua_State *L)
 
     luaL_checkstack(L, 40, NULL);
     loop->in_row = span == LC_SPAN_STOP;
+    loop->was_quiet = false;
     loop->host->places.left = LC_PLACES_ROW;
     switch (span) {
     case LC_SPAN_STOP:

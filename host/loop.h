@@ -81,6 +81,9 @@ struct lc_loop {
     atomic_bool posted;     /* a signal or another thread has something for this loop */
     unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
     unsigned local_io;   /* those of them for which nothing outside of the process is awaited */
+    unsigned writing;    /* those of them that wait for room to write */
+    unsigned quiet;      /* entries of this tick that did nothing but take bytes in */
+    bool was_quiet;      /* the last tick had no others: see loop_poll */
     unsigned workers;    /* errands under way */
     double virtual_from; /* real time at which a poll under the virtual clock began */
     bool has_raised;

@@ -52,6 +52,7 @@ static void watcher_remove(lua_State *L, struct watcher *watcher)
 
     ev_io_stop(loop->ev, &watcher->io);
     loop->io--;
+    loop->writing -= (watcher->io.events & EV_WRITE) != 0;
     host->watchers--;
     lc_list_unlink(&watcher->link);
     lc_anchor_push(L, host, watcher->handle->anchor);
@@ -123,6 +124,7 @@ static int add(lua_State *L, const char *what, int events)
     ev_io_start(loop->ev, &watcher->io);
     lc_list_append(&loop->watchers, &watcher->link);
     loop->io++;
+    loop->writing += events == EV_WRITE;
     host->watchers++;
     return 1;
 }

@@ -36,6 +36,7 @@ static void stop(struct lc_descriptor *descriptor)
     lc_list_unlink(&descriptor->entry.link);
     lc_list_unlink(&descriptor->link);
     loop->io--;
+    loop->writing -= (descriptor->io.events & EV_WRITE) != 0;
     loop->host->watchers--;
     descriptor->loop = NULL;
 }
@@ -74,6 +75,7 @@ int lc_descriptor_wait(lua_State *L, struct lc_task *task, struct lc_descriptor 
     descriptor->loop = loop;
     lc_list_append(&loop->descriptors, &descriptor->link);
     loop->io++;
+    loop->writing += (events & EV_WRITE) != 0;
     loop->host->watchers++;
     lc_list_append(&descriptor->waiters, &task->waiter.link);
     lc_wait_begin(L, task, &descriptor_wait, idx);

@@ -17,6 +17,19 @@
 
 extern const struct lc_type lc_reader_type, lc_writer_type, lc_transport_type;
 
+struct lc_reader;
+struct lc_want;
+
+/* What a method tries: pushes its results and returns their number, or says that it needs more. */
+typedef int lc_take_function(lua_State *L, struct lc_reader *reader, struct lc_want *want);
+
+/* What a task wants of a reader; its argument, if it is no number, stands at 2 of the method's frame. */
+struct lc_want {
+    lc_take_function *take;
+    size_t size;    /* bytes */
+    size_t scanned; /* so many bytes of the buffer are known to have no separator in them */
+};
+
 struct lc_reader {
     struct lc_object object;
     struct lc_host *host;
@@ -24,9 +37,10 @@ struct lc_reader {
     struct lc_buffer buffer;
     struct lc_link waiters;
     size_t limit;
-    int error;   /* errno of the stream's end */
-    bool ended;  /* no more will come */
-    bool paused; /* the stream, because there is too much */
+    struct lc_want want; /* of the task that waits */
+    int error;           /* errno of the stream's end */
+    bool ended;          /* no more will come */
+    bool paused;         /* the stream, because there is too much */
 };
 
 /* A writer, or a protocol's transport. */
@@ -34,6 +48,7 @@ struct lc_writer {
     struct lc_object object;
     struct lc_host *host;
     struct lc_stream *stream;
+    struct lc_reader *reader; /* the writer's, its user value 1; NULL: a transport */
 };
 
 extern const struct lc_stream_user lc_pair_user, lc_protocol_user;
@@ -48,8 +63,8 @@ void lc_pair_attach(lua_State *L, struct lc_stream *stream);
 
 /* New reader without a stream; its user value is free for what it has to keep. [-0, +1, m] */
 struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit);
-/* More bytes; the end, with an errno or 0. */
-void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, size_t size);
+/* More bytes; false: no memory. The end, with an errno or 0. */
+bool lc_reader_feed(struct lc_reader *reader, const char *data, size_t size);
 void lc_reader_end(struct lc_reader *reader, int error);
 
 /* A `__close`: closes the stream and waits for its end, without raising its error. [-0, +0, y] */

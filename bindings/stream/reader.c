@@ -17,9 +17,7 @@ const struct lc_type lc_reader_type = {"StreamReader", sizeof(struct lc_reader)}
 
 static const struct lc_wait_type reader_wait = {"data of a stream", NULL};
 
-/* What a method tries: pushes its results and returns their number, or MORE. `scanned` is its own. */
-typedef int take_function(lua_State *L, struct lc_reader *reader, size_t *scanned);
-
+/* Of a take function: it needs more. */
 #define MORE (-1)
 
 struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit)
@@ -47,18 +45,19 @@ static void resume_stream(struct lc_reader *reader)
     lc_stream_resume(reader->stream);
 }
 
-void lc_reader_feed(lua_State *L, struct lc_reader *reader, const char *data, size_t size)
+bool lc_reader_feed(struct lc_reader *reader, const char *data, size_t size)
 {
     if (size == 0)
-        return;
+        return true;
     if (!lc_buffer_append(reader->host, &reader->buffer, data, size))
-        luaL_error(L, "not enough memory");
+        return false;
     wake(reader);
     if (reader->stream != NULL && !reader->paused &&
         lc_buffer_size(&reader->buffer) > 2 * reader->limit) {
         reader->paused = true;
         lc_stream_pause(reader->stream);
     }
+    return true;
 }
 
 void lc_reader_end(struct lc_reader *reader, int error)
@@ -89,43 +88,37 @@ int lc_stream_raise(lua_State *L, struct lc_stream *stream, int error)
 
 static int read_k(lua_State *L, int status, lua_KContext ctx);
 
-static int take_some(lua_State *L, struct lc_reader *reader, size_t *scanned);
-static int take_all(lua_State *L, struct lc_reader *reader, size_t *scanned);
-static int take_exactly(lua_State *L, struct lc_reader *reader, size_t *scanned);
+static lc_take_function take_some, take_all, take_exactly;
 
 /* As asyncio names it: its readline is a readuntil. */
-static const char *take_name(take_function *take)
+static const char *take_name(lc_take_function *take)
 {
     if (take == take_some || take == take_all)
         return "read";
     return take == take_exactly ? "readexactly" : "readuntil";
 }
 
-/* The method's take function and its state stand at 3 and 4 of the frame, which has 1 the reader and 2
- * its argument. */
-static int read_on(lua_State *L, struct lc_reader *reader, take_function *take, size_t scanned)
+/* Tries; waits if there is not enough, or waits to be told so. The frame has 1 the reader, 2 the argument. */
+static int read_on(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
-    struct lc_host *host = lc_host_of(L);
     struct lc_task *task;
     int n;
 
     if (reader->error != 0)
         lc_stream_raise(L, reader->stream, reader->error);
-    n = take(L, reader, &scanned);
+    n = want->take(L, reader, want);
     if (n != MORE) {
-        if (lc_buffer_size(&reader->buffer) <= reader->limit)
+        if (reader->paused && lc_buffer_size(&reader->buffer) <= reader->limit)
             resume_stream(reader);
         return n;
     }
-    task = lc_wait_task(L, host, "StreamReader:read");
+    task = lc_wait_task(L, reader->host, "StreamReader:read");
     if (!lc_list_empty(&reader->waiters))
-        lc_raise(L, host, LC_RUNTIME_ERROR,
+        lc_raise(L, reader->host, LC_RUNTIME_ERROR,
                  "%s() called while another coroutine is already waiting for incoming data",
-                 take_name(take));
+                 take_name(want->take));
     resume_stream(reader);
-    lua_settop(L, 2);
-    lua_pushlightuserdata(L, (void *)take);
-    lua_pushinteger(L, (lua_Integer)scanned);
+    reader->want = *want;
     lc_list_append(&reader->waiters, &task->waiter.link);
     lc_wait_begin(L, task, &reader_wait, 1);
     return lc_wait_yield(L, task, 0, read_k);
@@ -133,19 +126,16 @@ static int read_on(lua_State *L, struct lc_reader *reader, take_function *take, 
 
 static int read_k(lua_State *L, int status, lua_KContext ctx)
 {
-    struct lc_task *task = lc_host_of(L)->current;
-    take_function *take;
-    size_t scanned;
+    struct lc_reader *reader = lua_touserdata(L, 1);
+    struct lc_task *task = reader->host->current;
+    struct lc_want want = reader->want;
 
     (void)status;
     (void)ctx;
     lc_list_unlink(&task->waiter.link);
     if (lc_wait_end(L, task))
         return lua_error(L);
-    take = (take_function *)lua_touserdata(L, 3);
-    scanned = (size_t)lua_tointeger(L, 4);
-    lua_settop(L, 2);
-    return read_on(L, lua_touserdata(L, 1), take, scanned);
+    return read_on(L, reader, &want);
 }
 
 /* Pushes the first `size` bytes and takes them away. */
@@ -157,20 +147,19 @@ static void push_bytes(lua_State *L, struct lc_reader *reader, size_t size)
 
 /* ---- read ---- */
 
-static int take_some(lua_State *L, struct lc_reader *reader, size_t *scanned)
+static int take_some(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
-    size_t size = lc_buffer_size(&reader->buffer), wanted = (size_t)lua_tointeger(L, 2);
+    size_t size = lc_buffer_size(&reader->buffer);
 
-    (void)scanned;
     if (size == 0 && !reader->ended)
         return MORE;
-    push_bytes(L, reader, size < wanted ? size : wanted);
+    push_bytes(L, reader, size < want->size ? size : want->size);
     return 1;
 }
 
-static int take_all(lua_State *L, struct lc_reader *reader, size_t *scanned)
+static int take_all(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
-    (void)scanned;
+    (void)want;
     if (!reader->ended)
         return MORE;
     push_bytes(L, reader, lc_buffer_size(&reader->buffer));
@@ -181,33 +170,35 @@ static int take_all(lua_State *L, struct lc_reader *reader, size_t *scanned)
 static int reader_read(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "read");
+    struct lc_want want = {take_some, 0, 0};
     lua_Integer n = -1;
 
-    lua_settop(L, 2);
-    if (!lua_isnil(L, 2))
+    if (!lua_isnoneornil(L, 2))
         n = lc_check_integer(L, 2, "read", 1);
     if (n == 0 && reader->error == 0) {
         lua_pushliteral(L, "");
         return 1;
     }
-    return read_on(L, reader, n < 0 ? take_all : take_some, 0);
+    if (n < 0)
+        want.take = take_all;
+    else
+        want.size = (size_t)n;
+    return read_on(L, reader, &want);
 }
 
-static int take_exactly(lua_State *L, struct lc_reader *reader, size_t *scanned)
+static int take_exactly(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
-    size_t size = lc_buffer_size(&reader->buffer), wanted = (size_t)lua_tointeger(L, 2);
-    struct lc_host *host = reader->host;
+    size_t size = lc_buffer_size(&reader->buffer);
 
-    (void)scanned;
-    if (size >= wanted) {
-        push_bytes(L, reader, wanted);
+    if (size >= want->size) {
+        push_bytes(L, reader, want->size);
         return 1;
     }
     if (!reader->ended)
         return MORE;
-    lc_class_push(L, host, LC_INCOMPLETE_READ_ERROR);
+    lc_class_push(L, reader->host, LC_INCOMPLETE_READ_ERROR);
     push_bytes(L, reader, size);
-    lua_pushinteger(L, (lua_Integer)wanted);
+    lua_pushinteger(L, (lua_Integer)want->size);
     lua_call(L, 2, 1);
     return lua_error(L);
 }
@@ -217,11 +208,11 @@ static int reader_readexactly(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readexactly");
     lua_Integer n = lc_check_integer(L, 2, "readexactly", 1);
+    struct lc_want want = {take_exactly, (size_t)n, 0};
 
-    lua_settop(L, 2);
     if (n < 0)
-        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "readexactly size can not be less than zero");
-    return read_on(L, reader, take_exactly, 0);
+        lc_raise(L, reader->host, LC_VALUE_ERROR, "readexactly size can not be less than zero");
+    return read_on(L, reader, &want);
 }
 
 /* ---- readuntil ---- */
@@ -254,6 +245,22 @@ static void match_one(lua_State *L, int idx, const char *data, size_t size, size
     }
 }
 
+/* The first newline. */
+static struct match match_newline(struct lc_reader *reader, size_t from)
+{
+    const char *data = lc_buffer_data(&reader->buffer), *found = NULL;
+    size_t size = lc_buffer_size(&reader->buffer);
+    struct match match = {.longest = 1};
+
+    if (from < size)
+        found = memchr(data + from, '\n', size - from);
+    if (found != NULL) {
+        match.start = (size_t)(found - data);
+        match.end = match.start + 1;
+    }
+    return match;
+}
+
 /* The match of the separator, or of the list of them, at 2 that ends first. */
 static struct match match_any(lua_State *L, struct lc_reader *reader, size_t from)
 {
@@ -275,35 +282,33 @@ static struct match match_any(lua_State *L, struct lc_reader *reader, size_t fro
 
 enum until { FOUND, NOT_YET, AT_END, OVER_LIMIT };
 
-/* Looks for the separator; on FOUND and OVER_LIMIT *consumed is set. */
-static enum until look(lua_State *L, struct lc_reader *reader, size_t *scanned, size_t *consumed,
-                       bool *seen)
+/* What follows from what was found; on FOUND and OVER_LIMIT *consumed is set. */
+static enum until judge(struct lc_reader *reader, struct lc_want *want, const struct match *match,
+                        size_t *consumed)
 {
     size_t size = lc_buffer_size(&reader->buffer);
-    struct match match = match_any(L, reader, *scanned);
 
-    *seen = match.end > 0;
-    if (match.end > 0) {
-        *consumed = match.start;
-        if (match.start > reader->limit)
+    if (match->end > 0) {
+        *consumed = match->start;
+        if (match->start > reader->limit)
             return OVER_LIMIT;
-        *consumed = match.end;
+        *consumed = match->end;
         return FOUND;
     }
-    *scanned = size + 1 > match.longest ? size + 1 - match.longest : 0;
-    *consumed = *scanned;
-    if (*scanned > reader->limit)
+    want->scanned = size + 1 > match->longest ? size + 1 - match->longest : 0;
+    *consumed = want->scanned;
+    if (want->scanned > reader->limit)
         return OVER_LIMIT;
     return reader->ended ? AT_END : NOT_YET;
 }
 
-static int take_until(lua_State *L, struct lc_reader *reader, size_t *scanned)
+static int take_until(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
+    struct match match = match_any(L, reader, want->scanned);
     struct lc_host *host = reader->host;
     size_t consumed;
-    bool seen;
 
-    switch (look(L, reader, scanned, &consumed, &seen)) {
+    switch (judge(reader, want, &match, &consumed)) {
     case FOUND:
         push_bytes(L, reader, consumed);
         return 1;
@@ -316,8 +321,8 @@ static int take_until(lua_State *L, struct lc_reader *reader, size_t *scanned)
         break;
     case OVER_LIMIT:
         lc_class_push(L, host, LC_LIMIT_OVERRUN_ERROR);
-        lua_pushstring(L, seen ? "Separator is found, but chunk is longer than limit"
-                               : "Separator is not found, and chunk exceed the limit");
+        lua_pushstring(L, match.end > 0 ? "Separator is found, but chunk is longer than limit"
+                                        : "Separator is not found, and chunk exceed the limit");
         lua_pushinteger(L, (lua_Integer)consumed);
         break;
     }
@@ -338,6 +343,7 @@ static void check_separator(lua_State *L, int idx)
 static int reader_readuntil(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readuntil");
+    struct lc_want want = {take_until, 0, 0};
 
     lua_settop(L, 2);
     if (lua_isnil(L, 2)) {
@@ -360,70 +366,81 @@ static int reader_readuntil(lua_State *L)
     } else {
         check_separator(L, 2);
     }
-    return read_on(L, reader, take_until, 0);
+    return read_on(L, reader, &want);
 }
 
 /* ---- lines ---- */
 
-static int take_line(lua_State *L, struct lc_reader *reader, size_t *scanned)
+/* Finds a line, with its newline, or the rest at the end: 1 and its size, or MORE. */
+static int find_line(lua_State *L, struct lc_reader *reader, struct lc_want *want, size_t *size)
 {
-    size_t consumed;
-    bool seen;
+    struct match match = match_newline(reader, want->scanned);
 
-    switch (look(L, reader, scanned, &consumed, &seen)) {
+    switch (judge(reader, want, &match, size)) {
     case FOUND:
-        push_bytes(L, reader, consumed);
         return 1;
     case NOT_YET:
         return MORE;
     case AT_END:
-        push_bytes(L, reader, lc_buffer_size(&reader->buffer));
+        *size = lc_buffer_size(&reader->buffer);
         return 1;
     case OVER_LIMIT:
         break;
     }
     lc_buffer_consume(reader->host, &reader->buffer,
-                      seen ? consumed + 1 : lc_buffer_size(&reader->buffer));
+                      match.end > 0 ? match.end : lc_buffer_size(&reader->buffer));
     if (lc_buffer_size(&reader->buffer) <= reader->limit)
         resume_stream(reader);
     lc_raise(L, reader->host, LC_VALUE_ERROR,
-             seen ? "Separator is found, but chunk is longer than limit"
-                  : "Separator is not found, and chunk exceed the limit");
+             match.end > 0 ? "Separator is found, but chunk is longer than limit"
+                           : "Separator is not found, and chunk exceed the limit");
+}
+
+static int take_line(lua_State *L, struct lc_reader *reader, struct lc_want *want)
+{
+    size_t size;
+
+    if (find_line(L, reader, want, &size) == MORE)
+        return MORE;
+    push_bytes(L, reader, size);
+    return 1;
 }
 
 /* reader:readline() -> string with its newline; "" at the end. May suspend. (ST3) */
 static int reader_readline(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readline");
+    struct lc_want want = {take_line, 0, 0};
 
-    lua_settop(L, 1);
-    lua_pushliteral(L, "\n");
-    return read_on(L, reader, take_line, 0);
+    return read_on(L, reader, &want);
 }
 
 /* A line for an iterator: nil at the end; upvalue 3 says whether it keeps its newline. */
-static int take_next(lua_State *L, struct lc_reader *reader, size_t *scanned)
+static int take_next(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 {
-    int n = take_line(L, reader, scanned);
-    const char *line;
-    size_t length;
+    const char *data;
+    size_t size, kept;
 
-    if (n == MORE)
+    if (find_line(L, reader, want, &size) == MORE)
         return MORE;
-    line = lua_tolstring(L, -1, &length);
-    if (length == 0)
+    data = lc_buffer_data(&reader->buffer);
+    kept = size > 0 && data[size - 1] == '\n' && !lua_toboolean(L, lua_upvalueindex(3)) ? size - 1
+                                                                                        : size;
+    if (size == 0)
         lua_pushnil(L);
-    else if (!lua_toboolean(L, lua_upvalueindex(3)) && line[length - 1] == '\n')
-        lua_pushlstring(L, line, length - 1);
+    else
+        lua_pushlstring(L, data, kept);
+    lc_buffer_consume(reader->host, &reader->buffer, size);
     return 1;
 }
 
 static int next_line(lua_State *L)
 {
+    struct lc_want want = {take_next, 0, 0};
+
     lua_settop(L, 0);
     lua_pushvalue(L, lua_upvalueindex(2));
-    lua_pushliteral(L, "\n");
-    return read_on(L, lua_touserdata(L, 1), take_next, 0);
+    return read_on(L, lua_touserdata(L, 1), &want);
 }
 
 /* reader:lines(keep?) -> iterator of lines without newlines, with them if keep is true or "L". */
@@ -467,8 +484,7 @@ static int reader_feed_data(lua_State *L)
     if (reader->ended)
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "feed_data after feed_eof");
     data = lua_tolstring(L, 2, &size);
-    lc_reader_feed(L, reader, data, size);
-    return 0;
+    return lc_reader_feed(reader, data, size) ? 0 : luaL_error(L, "not enough memory");
 }
 
 static int reader_feed_eof(lua_State *L)
@@ -502,6 +518,9 @@ static int reader_gc(lua_State *L)
 {
     struct lc_reader *reader = lua_touserdata(L, 1);
 
+    reader->object.type = NULL; /* an older object's finalizer may still have it... */
+    reader->error = 0;          /* ...or an iterator of its lines */
+    reader->ended = true;
     if (reader->host == NULL || reader->host->closed)
         return 0;
     lc_buffer_free(reader->host, &reader->buffer);

@@ -51,6 +51,7 @@ static int socket_gc(lua_State *L)
 {
     struct socket *socket = lua_touserdata(L, 1);
 
+    socket->object.type = NULL; /* an older object's finalizer may still have it */
     if (socket->stream != NULL)
         lc_stream_release(socket->stream);
     socket->stream = NULL;

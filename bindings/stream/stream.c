@@ -57,12 +57,14 @@ static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, b
     if (on) {
         ev_io_start(loop->ev, io);
         loop->io++;
+        loop->writing += io == &stream->out;
         loop->local_io += stream->is_local;
         loop->host->watchers++;
     } else {
         ev_io_stop(loop->ev, io);
         lc_list_unlink(&entry->link);
         loop->io--;
+        loop->writing -= io == &stream->out;
         loop->local_io -= stream->is_local;
         loop->host->watchers--;
     }
@@ -272,31 +274,77 @@ static void input_ended(lua_State *L, struct lc_stream *stream)
         lc_stream_close(stream);
 }
 
-static void read_input(lua_State *L, struct lc_stream *stream)
+/* Whether what comes is wanted. */
+static bool takes_input(const struct lc_stream *stream)
+{
+    return !stream->got_end && (stream->shutting || (!stream->closing && !stream->paused));
+}
+
+/* Reads into the host's space, as `read` does. */
+static ssize_t read_bytes(const struct lc_stream *stream)
 {
     char *space = stream->loop->host->space;
+
+    if (stream->by_message)
+        return recv(stream->fd, space, LC_SPACE_SIZE, MSG_DONTWAIT);
+    return read(stream->fd, space, LC_SPACE_SIZE);
+}
+
+/* Reading has failed. */
+static void input_failed(lua_State *L, struct lc_stream *stream, int error)
+{
+    if (is_temporary(error))
+        return;
+    /* all was sent, and only the peer's last word is missing */
+    if (stream->shutting && lc_buffer_size(&stream->output) == 0)
+        input_ended(L, stream);
+    else
+        lc_stream_abort(stream, error);
+}
+
+static void read_input(lua_State *L, struct lc_stream *stream)
+{
     ssize_t size;
 
-    if (stream->got_end || (!stream->shutting && (stream->closing || stream->paused)))
+    if (!takes_input(stream))
         return;
     if (!stream->can_read) {
         check_reader(stream);
         return;
     }
-    if (stream->by_message)
-        size = recv(stream->fd, space, LC_SPACE_SIZE, MSG_DONTWAIT);
-    else
-        size = read(stream->fd, space, LC_SPACE_SIZE);
-    if (size > 0) {
-        receive(L, stream, space, (size_t)size);
-    } else if (size == 0) {
+    size = read_bytes(stream);
+    if (size > 0)
+        receive(L, stream, stream->loop->host->space, (size_t)size);
+    else if (size == 0)
         input_ended(L, stream);
-    } else if (!is_temporary(errno)) {
-        /* all was sent, and only the peer's last word is missing */
-        if (stream->shutting && lc_buffer_size(&stream->output) == 0)
-            input_ended(L, stream);
+    else
+        input_failed(L, stream, errno);
+}
+
+static void raise_memory(lua_State *L, struct lc_stream *stream)
+{
+    (void)stream;
+    luaL_error(L, "not enough memory");
+}
+
+/* The same for a user that only records what comes: nothing of Lua runs, and nothing is protected. */
+static void feed_input(struct lc_stream *stream)
+{
+    struct lc_loop *loop = stream->loop;
+    ssize_t size;
+
+    if (!takes_input(stream))
+        return;
+    size = read_bytes(stream);
+    if (size > 0) {
+        if (stream->user->feed(stream, loop->host->space, (size_t)size))
+            loop->quiet++;
         else
-            lc_stream_abort(stream, errno);
+            call_user(stream, raise_memory);
+    } else if (size == 0) {
+        call_user(stream, input_ended);
+    } else if (!is_temporary(errno)) {
+        lc_stream_abort(stream, errno);
     }
 }
 
@@ -346,8 +394,13 @@ static void make_beginning(lua_State *L, struct lc_stream *stream)
 
 static void readable_run(struct lc_loop *loop, struct lc_entry *entry)
 {
+    struct lc_stream *stream = lc_container_of(entry, struct lc_stream, readable);
+
     (void)loop;
-    call_user(lc_container_of(entry, struct lc_stream, readable), read_input);
+    if (stream->user->feed != NULL && stream->filter == NULL && stream->can_read)
+        feed_input(stream);
+    else
+        call_user(stream, read_input);
 }
 
 static void writable_run(struct lc_loop *loop, struct lc_entry *entry)

@@ -35,6 +35,8 @@ struct lc_stream_user {
     /* The stream is there: reading begins after this. */
     void (*made)(lua_State *L, struct lc_stream *stream);
     void (*received)(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+    /* The same of a user that only records what came, NULL otherwise. Calls no Lua. False: no memory. */
+    bool (*feed)(struct lc_stream *stream, const char *data, size_t size);
     /* The peer sends no more. True: the sending side stays open. */
     bool (*ended)(lua_State *L, struct lc_stream *stream);
     /* The output has grown over the high-water mark, has shrunk to the low one. */

@@ -181,8 +181,9 @@ static void protocol_lost(lua_State *L, struct lc_stream *stream)
         lc_server_disconnected(L, stream);
 }
 
-const struct lc_stream_user lc_protocol_user = {protocol_made,  protocol_received, protocol_ended,
-                                                protocol_pause, protocol_resume,   protocol_lost};
+const struct lc_stream_user lc_protocol_user = {protocol_made,  protocol_received, NULL,
+                                                protocol_ended, protocol_pause,    protocol_resume,
+                                                protocol_lost};
 
 /* ---- connecting ---- */
 
@@ -301,6 +302,7 @@ static int transport_gc(lua_State *L)
 {
     struct lc_writer *transport = lua_touserdata(L, 1);
 
+    transport->object.type = NULL; /* an older object's finalizer may still have it */
     if (transport->stream == NULL)
         return 0;
     transport->stream->writer = NULL;

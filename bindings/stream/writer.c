@@ -30,10 +30,15 @@ static void pair_made(lua_State *L, struct lc_stream *stream)
         lc_server_connected(L, stream);
 }
 
+static bool pair_feed(struct lc_stream *stream, const char *data, size_t size)
+{
+    return stream->reader == NULL || lc_reader_feed(stream->reader, data, size);
+}
+
 static void pair_received(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
 {
-    if (stream->reader != NULL)
-        lc_reader_feed(L, stream->reader, data, size);
+    if (!pair_feed(stream, data, size))
+        luaL_error(L, "not enough memory");
 }
 
 static bool pair_ended(lua_State *L, struct lc_stream *stream)
@@ -66,7 +71,7 @@ static void pair_lost(lua_State *L, struct lc_stream *stream)
         lc_server_disconnected(L, stream);
 }
 
-const struct lc_stream_user lc_pair_user = {pair_made,  pair_received, pair_ended,
+const struct lc_stream_user lc_pair_user = {pair_made,  pair_received, pair_feed, pair_ended,
                                             pair_pause, pair_resume,   pair_lost};
 
 void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit)
@@ -77,6 +82,7 @@ void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit)
     lc_reader_new(L, host, limit);
     writer = lc_new_object(L, host, &lc_writer_type, LC_REF_WRITER, sizeof *writer, 3);
     writer->host = host;
+    writer->reader = lua_touserdata(L, -2);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, 1); /* an error of the reader is the writer's too */
 }
@@ -102,15 +108,17 @@ static struct lc_stream *check_stream(lua_State *L, const char *what)
 /* Of a method that transports have, too. */
 static struct lc_writer *check_either(lua_State *L, const char *what)
 {
-    struct lc_writer *writer = lc_to_object(L, 1, &lc_transport_type);
+    struct lc_writer *writer = lc_to_object(L, 1, &lc_writer_type);
 
+    if (writer == NULL)
+        writer = lc_to_object(L, 1, &lc_transport_type);
     return writer != NULL ? writer : lc_check_self(L, &lc_writer_type, what);
 }
 
 /* Whether bytes written now go anywhere (ST14). */
 static bool takes_bytes(lua_State *L, struct lc_stream *stream, const char *what)
 {
-    struct lc_host *host = lc_host_of(L);
+    struct lc_host *host = stream->loop->host;
 
     if (stream->end_asked)
         lc_raise(L, host, LC_RUNTIME_ERROR, "Cannot call %s() after write_eof()", what);
@@ -168,21 +176,18 @@ static int writer_writelines(lua_State *L)
 }
 
 /* The errno that drain raises, 0 if there is none. */
-static int stored_error(lua_State *L, struct lc_stream *stream)
+static int stored_error(const struct lc_writer *writer)
 {
-    struct lc_reader *reader;
-
-    lua_getiuservalue(L, 1, 1);
-    reader = lua_touserdata(L, -1);
-    lua_pop(L, 1);
-    return reader->error != 0 ? reader->error : stream->lost ? stream->error : 0;
+    if (writer->reader->error != 0)
+        return writer->reader->error;
+    return writer->stream->lost ? writer->stream->error : 0;
 }
 
 static int drain_k(lua_State *L, int status, lua_KContext ctx);
 
 static int drain_on(lua_State *L, struct lc_stream *stream)
 {
-    struct lc_host *host = lc_host_of(L);
+    struct lc_host *host = stream->loop->host;
     struct lc_task *task;
 
     if (stream->lost && stream->error != 0)
@@ -192,6 +197,7 @@ static int drain_on(lua_State *L, struct lc_stream *stream)
     if (!stream->output_full)
         return 0;
     task = lc_wait_task(L, host, "StreamWriter:drain");
+    lua_settop(L, 1);
     lc_list_append(&stream->drainers, &task->waiter.link);
     lc_wait_begin(L, task, &drain_wait, 1);
     return lc_wait_yield(L, task, 1, drain_k);
@@ -219,17 +225,16 @@ static int drain_k(lua_State *L, int status, lua_KContext ctx)
 /* writer:drain(). May suspend. (ST11, ST13) */
 static int writer_drain(lua_State *L)
 {
-    struct lc_stream *stream = check_stream(L, "drain");
-    struct lc_host *host = lc_host_of(L);
-    int error;
+    struct lc_writer *writer = lc_check_self(L, &lc_writer_type, "drain");
+    struct lc_stream *stream = writer->stream;
+    int error = stored_error(writer);
 
-    lua_settop(L, 1);
-    error = stored_error(L, stream);
     if (error != 0)
         lc_stream_raise(L, stream, error);
-    if (stream->closing)
-        return lc_wait_turn(L, lc_wait_task(L, host, "StreamWriter:drain"), 0, drain_k);
-    return drain_on(L, stream);
+    if (!stream->closing)
+        return drain_on(L, stream);
+    lua_settop(L, 1);
+    return lc_wait_turn(L, lc_wait_task(L, writer->host, "StreamWriter:drain"), 0, drain_k);
 }
 
 static int wait_closed_on(lua_State *L, struct lc_stream *stream)
@@ -437,6 +442,7 @@ static int writer_gc(lua_State *L)
     struct lc_writer *writer = lua_touserdata(L, 1);
     struct lc_stream *stream = writer->stream;
 
+    writer->object.type = NULL; /* an older object's finalizer may still have it */
     if (stream == NULL || writer->host->closed)
         return 0;
     stream->writer = NULL;
