@@ -129,6 +129,7 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     lc_list_init(&loop->streams);
     lc_list_init(&loop->listeners);
     lc_list_init(&loop->descriptors);
+    lc_list_init(&loop->datagrams);
     lc_list_init(&loop->processes);
     atomic_init(&loop->posted, false);
     atomic_init(&loop->wake_fd, -1);
@@ -206,6 +207,7 @@ void lc_loop_close(lua_State *L, struct lc_loop *loop)
     lc_processes_abandon(L, loop);
     lc_streams_abandon(L, loop);
     lc_listeners_abandon(L, loop);
+    lc_datagrams_abandon(L, loop);
     lc_descriptors_abandon(loop);
     lc_reports_close(L, loop);
     lc_tasks_abandon(L, loop);

@@ -72,6 +72,7 @@ struct lc_loop {
     struct lc_link listeners;         /* sockets that accept */
     unsigned starving;                /* those that lack a descriptor */
     struct lc_link descriptors;       /* descriptors that tasks wait for */
+    struct lc_link datagrams;         /* open sockets of datagrams */
     struct lc_link processes;         /* child processes */
     ev_timer alarm;
     ev_async wake;

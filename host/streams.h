@@ -14,6 +14,8 @@ void lc_streams_abandon(lua_State *L, struct lc_loop *loop);
 void lc_listeners_abandon(lua_State *L, struct lc_loop *loop);
 /* A descriptor was closed: those that lacked one try again. */
 void lc_listeners_retry(struct lc_loop *loop);
+/* Closes all sockets of datagrams. [-0, +0, -] */
+void lc_datagrams_abandon(lua_State *L, struct lc_loop *loop);
 /* Stops watching for tasks. */
 void lc_descriptors_abandon(struct lc_loop *loop);
 

@@ -2,8 +2,8 @@
  * address: the addresses of sockets as Lua sees them: {host, port} with the fields host, port and
  * family, and a text; of a unix socket its path.
  */
+#include <arpa/inet.h>
 #include <netdb.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -26,23 +26,43 @@ static void push_path(lua_State *L, const struct sockaddr_un *address, socklen_t
     lua_pushlstring(L, address->sun_path, length);
 }
 
+/* Writes the number of an internet address and returns its port. */
+static int write_host(const struct sockaddr *address, socklen_t size, char host[NI_MAXHOST])
+{
+    const struct sockaddr_in *four = (const struct sockaddr_in *)address;
+    const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)address;
+
+    if (address->sa_family == AF_INET) {
+        inet_ntop(AF_INET, &four->sin_addr, host, NI_MAXHOST);
+        return ntohs(four->sin_port);
+    }
+    if (address->sa_family != AF_INET6)
+        return 0;
+    /* the zone of a link is known to getnameinfo alone */
+    if (six->sin6_scope_id == 0)
+        inet_ntop(AF_INET6, &six->sin6_addr, host, NI_MAXHOST);
+    else
+        getnameinfo(address, size, host, NI_MAXHOST, NULL, 0, NI_NUMERICHOST);
+    return ntohs(six->sin6_port);
+}
+
 void lc_push_address(lua_State *L, const struct sockaddr *address, socklen_t size)
 {
-    char host[NI_MAXHOST] = "", port[NI_MAXSERV] = "0";
+    char host[NI_MAXHOST] = "";
+    int number;
 
     luaL_checkstack(L, 4, NULL);
     if (address->sa_family == AF_UNIX) {
         push_path(L, (const struct sockaddr_un *)address, size);
         return;
     }
-    getnameinfo(address, size, host, sizeof host, port, sizeof port,
-                NI_NUMERICHOST | NI_NUMERICSERV);
+    number = write_host(address, size, host);
     lua_createtable(L, 2, 3);
     lua_pushstring(L, host);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, 1);
     lua_setfield(L, -2, "host");
-    lua_pushinteger(L, atoi(port));
+    lua_pushinteger(L, number);
     lua_pushvalue(L, -1);
     lua_rawseti(L, -3, 2);
     lua_setfield(L, -2, "port");

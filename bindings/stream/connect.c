@@ -19,6 +19,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "datagram.h"
 #include "descriptor.h"
 #include "pair.h"
 #include "permit.h"
@@ -286,11 +287,9 @@ static int stream_open(lua_State *L)
 /* The functions of lucio.streams in C, as a table. [-0, +1, m] */
 int lc_open_streams(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"connect", stream_connect},
-                                         {"open", stream_open},
-                                         {"listen", lc_stream_listen},
-                                         {"serve", lc_stream_serve},
-                                         {NULL, NULL}};
+    static const luaL_Reg functions[] = {
+        {"connect", stream_connect},  {"open", stream_open},      {"datagram", lc_stream_datagram},
+        {"listen", lc_stream_listen}, {"serve", lc_stream_serve}, {NULL, NULL}};
     struct lc_host *host = lc_host_of(L);
 
     lua_newtable(L);
@@ -300,8 +299,13 @@ int lc_open_streams(lua_State *L)
 
 void lc_open_stream_types(lua_State *L, struct lc_host *host)
 {
-    static const char *const names[] = {"open_connection",   "open_unix_connection", "start_server",
-                                        "start_unix_server", "connect_stdin",        NULL};
+    static const char *const names[] = {"open_connection",
+                                        "open_unix_connection",
+                                        "start_server",
+                                        "start_unix_server",
+                                        "connect_stdin",
+                                        "open_datagram",
+                                        NULL};
 
     lc_open_address(L, host);
     lc_open_descriptor(L, host);
@@ -311,5 +315,7 @@ void lc_open_stream_types(lua_State *L, struct lc_host *host)
     lc_open_socket(L, host);
     lc_open_listener(L, host);
     lc_open_server(L, host);
+    lc_open_endpoint(L, host);
+    lc_open_datagram_transport(L, host);
     lc_add_stand_ins(L, host, "streams", names);
 }

@@ -54,5 +54,7 @@ void lc_open_socket(lua_State *L, struct lc_host *host);
 void lc_open_listener(lua_State *L, struct lc_host *host);
 void lc_open_server(lua_State *L, struct lc_host *host);
 void lc_open_descriptor(lua_State *L, struct lc_host *host);
+void lc_open_endpoint(lua_State *L, struct lc_host *host);
+void lc_open_datagram_transport(lua_State *L, struct lc_host *host);
 
 #endif

@@ -236,8 +236,7 @@ void lc_listeners_abandon(lua_State *L, struct lc_loop *loop)
 
 /* ---- making ---- */
 
-/* A file that a server left behind is in the way; any other kind of file is an error of bind. */
-static void remove_stale(const struct lc_socket_address *address)
+void lc_remove_stale_socket(const struct lc_socket_address *address)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
     struct stat info;
@@ -265,8 +264,8 @@ static void note_path(struct lc_listener *listener, const struct lc_socket_addre
     listener->inode = info.st_ino;
 }
 
-static int raise_bind(lua_State *L, struct lc_host *host, int error,
-                      const struct lc_socket_address *address)
+int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
+                  const struct lc_socket_address *address)
 {
     char *text;
 
@@ -304,7 +303,7 @@ int lc_stream_listen(lua_State *L)
     if (listener->fd < 0)
         lc_raise_errno(L, host, errno, NULL);
     if (family == AF_UNIX) {
-        remove_stale(&address);
+        lc_remove_stale_socket(&address);
     } else {
         if (lua_toboolean(L, 4))
             set_option(listener->fd, SOL_SOCKET, SO_REUSEADDR);
@@ -314,7 +313,7 @@ int lc_stream_listen(lua_State *L)
             set_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY);
     }
     if (bind(listener->fd, (struct sockaddr *)&address.storage, address.size) != 0)
-        return raise_bind(L, host, errno, &address);
+        return lc_raise_bind(L, host, errno, &address);
     if (family == AF_UNIX && !lua_toboolean(L, 6))
         note_path(listener, &address);
     lc_push_socket_name(L, listener->fd, false);

@@ -17,6 +17,7 @@
 
 struct lc_loop;
 struct lc_server;
+struct lc_socket_address;
 
 extern const struct lc_type lc_listener_type;
 
@@ -49,6 +50,12 @@ void lc_listeners_update(struct lc_loop *loop, struct lc_server *server);
 
 /* For server.c: whether it has as many connections as it may. */
 bool lc_server_is_full(const struct lc_server *server);
+/* A socket that a server left behind is in the way of a path; any other kind of file is an error of bind. */
+void lc_remove_stale_socket(const struct lc_socket_address *address);
+/* Raises the OSError of a bind that failed. [-0, +0, v] */
+int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
+                  const struct lc_socket_address *address);
+
 /* For server.c: takes an accepted descriptor, which is the server's from then on. False: no memory. */
 bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer);
 /* The server cannot accept for now, for that errno. [-0, +0, -] */

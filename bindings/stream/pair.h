@@ -67,6 +67,9 @@ struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit
 bool lc_reader_feed(struct lc_reader *reader, const char *data, size_t size);
 void lc_reader_end(struct lc_reader *reader, int error);
 
+/* The water marks that a method was given at 2 and 3. [-0, +0, v] */
+void lc_check_marks(lua_State *L, size_t *high, size_t *low);
+
 /* A `__close`: closes the stream and waits for its end, without raising its error. [-0, +0, y] */
 int lc_stream_leave(lua_State *L, struct lc_stream *stream);
 

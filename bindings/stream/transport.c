@@ -358,6 +358,11 @@ static int loop_create_unix_server(lua_State *L)
     return forward(L, "create_unix_server");
 }
 
+static int loop_create_datagram_endpoint(lua_State *L)
+{
+    return forward(L, "create_datagram_endpoint");
+}
+
 static int loop_connect_read_pipe(lua_State *L)
 {
     return forward(L, "connect_read_pipe");
@@ -377,13 +382,15 @@ void lc_open_transport(lua_State *L, struct lc_host *host)
                                        {"get_protocol", transport_get_protocol},
                                        {"set_protocol", transport_set_protocol},
                                        {NULL, NULL}};
-    static const luaL_Reg loop_methods[] = {{"create_connection", loop_create_connection},
-                                            {"create_server", loop_create_server},
-                                            {"create_unix_connection", loop_create_unix_connection},
-                                            {"create_unix_server", loop_create_unix_server},
-                                            {"connect_read_pipe", loop_connect_read_pipe},
-                                            {"connect_write_pipe", loop_connect_write_pipe},
-                                            {NULL, NULL}};
+    static const luaL_Reg loop_methods[] = {
+        {"create_connection", loop_create_connection},
+        {"create_server", loop_create_server},
+        {"create_unix_connection", loop_create_unix_connection},
+        {"create_unix_server", loop_create_unix_server},
+        {"create_datagram_endpoint", loop_create_datagram_endpoint},
+        {"connect_read_pipe", loop_connect_read_pipe},
+        {"connect_write_pipe", loop_connect_write_pipe},
+        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
         {"__tostring", transport_tostring}, {"__gc", transport_gc}, {NULL, NULL}};
 

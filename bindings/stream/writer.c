@@ -383,15 +383,10 @@ static double check_mark(lua_State *L, int idx)
     return mark;
 }
 
-/* writer:set_write_buffer_limits(high?, low?) (ST12) */
-static int writer_set_limits(lua_State *L)
+void lc_check_marks(lua_State *L, size_t *high_mark, size_t *low_mark)
 {
-    struct lc_stream *stream = check_either(L, "set_write_buffer_limits")->stream;
-    double high, low;
+    double high = check_mark(L, 2), low = check_mark(L, 3);
 
-    lua_settop(L, 3);
-    high = check_mark(L, 2);
-    low = check_mark(L, 3);
     if (high < 0)
         high = low < 0 ? 65536 : 4 * low;
     if (low < 0)
@@ -399,7 +394,19 @@ static int writer_set_limits(lua_State *L)
     if (low > high)
         lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "high (%f) must be >= low (%f) must be >= 0",
                  high, low);
-    lc_stream_set_limits(L, stream, (size_t)high, (size_t)low);
+    *high_mark = (size_t)high;
+    *low_mark = (size_t)low;
+}
+
+/* writer:set_write_buffer_limits(high?, low?) (ST12) */
+static int writer_set_limits(lua_State *L)
+{
+    struct lc_stream *stream = check_either(L, "set_write_buffer_limits")->stream;
+    size_t high, low;
+
+    lua_settop(L, 3);
+    lc_check_marks(L, &high, &low);
+    lc_stream_set_limits(L, stream, high, low);
     return 0;
 }
 

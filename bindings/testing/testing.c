@@ -11,6 +11,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "datagram.h"
 #include "descriptor.h"
 #include "listener.h"
 #include "pair.h"
@@ -115,6 +116,9 @@ static int testing_left(lua_State *L)
     }
     for (struct lc_link *link = loop->listeners.next; link != &loop->listeners; link = link->next)
         append_socket(L, "a server on", lc_container_of(link, struct lc_listener, link)->fd, false);
+    for (struct lc_link *link = loop->datagrams.next; link != &loop->datagrams; link = link->next)
+        append_socket(L, "a datagram endpoint on",
+                      lc_container_of(link, struct lc_datagram, link)->fd, false);
     return 1;
 }
 

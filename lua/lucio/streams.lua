@@ -1,6 +1,6 @@
 --- Connections and servers: which addresses to try, in what order, and what to say when none works.
 -- The sockets themselves are bindings/stream.
-local lucio, native = ...
+local lucio, native, part = ...
 
 local M = {}
 
@@ -432,6 +432,14 @@ end
 function M.connect_write_pipe(factory, fd)
   check_callback("connect_write_pipe", factory)
   return native.open(fd, "w", factory)
+end
+
+-- ---- datagrams ----
+
+for name, fn in pairs(part("streams.datagram", native, {
+  options = check_options, callback = check_callback, within = within,
+})) do
+  M[name] = fn
 end
 
 return M

@@ -220,6 +220,7 @@
 ---@field create_unix_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: {limit?: integer, timeout?: number}): lucio.Transport, lucio.Protocol Waits.
 ---@field create_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, hosts?: string|string[], port: integer|string, options?: lucio.ServerOptions): lucio.Server Waits.
 ---@field create_unix_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: lucio.UnixServerOptions): lucio.Server Waits.
+---@field create_datagram_endpoint fun(self: lucio.Loop, factory: fun(): lucio.DatagramProtocol, options: lucio.DatagramOptions): lucio.DatagramTransport, lucio.DatagramProtocol Waits.
 ---@field connect_read_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
 ---@field connect_write_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
 ---@field set_debug fun(self: lucio.Loop, on: boolean)
@@ -290,6 +291,52 @@
 ---@field pause_writing? fun(self: lucio.Protocol)
 ---@field resume_writing? fun(self: lucio.Protocol)
 ---@field connection_lost? fun(self: lucio.Protocol, error: any)
+
+---@class lucio.DatagramOptions
+---@field local_addr? string|lucio.Address|{[1]: string, [2]: integer|string} {host, port}, or a path.
+---@field remote_addr? string|lucio.Address|{[1]: string, [2]: integer|string} {host, port}, or a path.
+---@field family? lucio.Family|"unix"
+---@field reuse_port? boolean
+---@field allow_broadcast? boolean
+---@field timeout? number Seconds.
+
+---@class lucio.DatagramEndpoint
+---@field sendto fun(self: lucio.DatagramEndpoint, data: string, address?: lucio.SocketAddress|{[1]: string, [2]: integer})
+---@field recvfrom fun(self: lucio.DatagramEndpoint, limit?: integer): string, lucio.SocketAddress?, integer? Waits; data, address, the size of one that was cut off.
+---@field datagrams fun(self: lucio.DatagramEndpoint): fun(): string?, lucio.SocketAddress?, integer? For a loop; waits.
+---@field drain fun(self: lucio.DatagramEndpoint) Waits.
+---@field close fun(self: lucio.DatagramEndpoint)
+---@field abort fun(self: lucio.DatagramEndpoint)
+---@field is_closing fun(self: lucio.DatagramEndpoint): boolean
+---@field wait_closed fun(self: lucio.DatagramEndpoint) Waits.
+---@field getsockname fun(self: lucio.DatagramEndpoint): lucio.SocketAddress
+---@field getpeername fun(self: lucio.DatagramEndpoint): lucio.SocketAddress?
+---@field fileno fun(self: lucio.DatagramEndpoint): integer -1 once it is closed.
+---@field get_extra_info fun(self: lucio.DatagramEndpoint, name: string, default?: any): any
+---@field set_write_buffer_limits fun(self: lucio.DatagramEndpoint, high?: integer, low?: integer)
+---@field get_write_buffer_size fun(self: lucio.DatagramEndpoint): integer
+
+---@class lucio.DatagramTransport
+---@field sendto fun(self: lucio.DatagramTransport, data: string, address?: lucio.SocketAddress|{[1]: string, [2]: integer})
+---@field close fun(self: lucio.DatagramTransport)
+---@field abort fun(self: lucio.DatagramTransport)
+---@field is_closing fun(self: lucio.DatagramTransport): boolean
+---@field getsockname fun(self: lucio.DatagramTransport): lucio.SocketAddress
+---@field getpeername fun(self: lucio.DatagramTransport): lucio.SocketAddress?
+---@field fileno fun(self: lucio.DatagramTransport): integer -1 once it is closed.
+---@field get_extra_info fun(self: lucio.DatagramTransport, name: string, default?: any): any
+---@field set_write_buffer_limits fun(self: lucio.DatagramTransport, high?: integer, low?: integer)
+---@field get_write_buffer_size fun(self: lucio.DatagramTransport): integer
+---@field get_protocol fun(self: lucio.DatagramTransport): lucio.DatagramProtocol
+---@field set_protocol fun(self: lucio.DatagramTransport, protocol: lucio.DatagramProtocol)
+
+---@class lucio.DatagramProtocol
+---@field connection_made? fun(self: lucio.DatagramProtocol, transport: lucio.DatagramTransport)
+---@field datagram_received? fun(self: lucio.DatagramProtocol, data: string, address?: lucio.SocketAddress)
+---@field error_received? fun(self: lucio.DatagramProtocol, error: lucio.BaseException)
+---@field pause_writing? fun(self: lucio.DatagramProtocol)
+---@field resume_writing? fun(self: lucio.DatagramProtocol)
+---@field connection_lost? fun(self: lucio.DatagramProtocol, error: nil)
 
 ---@class lucio.StreamWriter
 ---@field write fun(self: lucio.StreamWriter, data: string)
@@ -692,6 +739,11 @@ function lucio.start_unix_server(callback, path, options) end
 ---@param options? {limit?: integer}
 ---@return lucio.StreamReader
 function lucio.connect_stdin(options) end
+
+---Waits. With an address to receive at, to send to, or a family.
+---@param options lucio.DatagramOptions
+---@return lucio.DatagramEndpoint
+function lucio.open_datagram(options) end
 
 ---@param options? {limit?: integer}
 ---@return lucio.StreamReader

@@ -84,4 +84,16 @@ function streams.connect_read_pipe(factory, fd) end
 ---@return lucio.Protocol protocol
 function streams.connect_write_pipe(factory, fd) end
 
+---Waits.
+---@param options lucio.DatagramOptions
+---@return lucio.DatagramEndpoint
+function streams.open_datagram(options) end
+
+---Waits.
+---@param factory fun(): lucio.DatagramProtocol
+---@param options lucio.DatagramOptions
+---@return lucio.DatagramTransport transport
+---@return lucio.DatagramProtocol protocol
+function streams.create_datagram_endpoint(factory, options) end
+
 return streams

@@ -1,0 +1,559 @@
+-- IO1: datagrams: endpoints, and protocols over them.
+local assert = require "luassert"
+local case = require "spec.support.case"
+local lucio = require "lucio"
+
+local HERE = {local_addr = {"127.0.0.1", 0}}
+
+-- An endpoint that sends to another one.
+local function towards(server)
+  return lucio.open_datagram{remote_addr = server:getsockname()}
+end
+
+local function close(...)
+  for _, endpoint in ipairs {...} do
+    endpoint:close()
+    endpoint:wait_closed()
+  end
+end
+
+-- Waits until `condition()` holds, at most some seconds.
+local function eventually(condition)
+  for _ = 1, 5000 do
+    if condition() then return end
+    lucio.sleep(0.001)
+  end
+  error("it never came to that", 2)
+end
+
+-- An address at which nobody listens.
+local function nobody()
+  local endpoint = lucio.open_datagram(HERE)
+  local address = endpoint:getsockname()
+  close(endpoint)
+  return address
+end
+
+local function unix_path()
+  local path = os.tmpname()
+  os.remove(path)
+  return path
+end
+
+describe("open_datagram", function()
+  case("gives an endpoint that sends and receives, each datagram as a whole", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    client:sendto("one")
+    client:sendto("")
+    client:sendto(("x"):rep(60000))
+    local data, address = server:recvfrom()
+    assert.are.equal("one", data)
+    assert.are.equal(tostring(client:getsockname()), tostring(address))
+    assert.are.same({"127.0.0.1", client:getsockname().port}, {address.host, address.port})
+    assert.are.equal("", (server:recvfrom()))
+    assert.are.equal(60000, #server:recvfrom())
+    server:sendto("answer", address)
+    data, address = client:recvfrom()
+    assert.are.equal("answer", data)
+    assert.are.equal(tostring(server:getsockname()), tostring(address))
+  end)
+
+  case("takes two ticks, as create_datagram_endpoint of asyncio", function(t)
+    t.start_ticks()
+    local endpoint <close> = lucio.open_datagram(HERE)
+    assert.are.equal(2, t.tick())
+    local name = endpoint:getsockname()
+    assert.are.same({"127.0.0.1", "inet"}, {name.host, name.family})
+    assert.is_nil(endpoint:getpeername())
+  end)
+
+  case("IO1: needs an address or a family", function(t)
+    t.raises("unexpected address family", lucio.open_datagram)
+    t.raises(lucio.ValueError, lucio.open_datagram, {})
+    local endpoint <close> = lucio.open_datagram{family = "inet"}
+    local server <close> = lucio.open_datagram(HERE)
+    endpoint:sendto("x", server:getsockname())
+    local _, address = server:recvfrom()
+    assert.are.equal(endpoint:getsockname().port, address.port)
+  end)
+
+  case("speaks IPv6, and looks names up", function(t)
+    local server <close> = lucio.open_datagram{local_addr = {"::1", 0}}
+    local port = server:getsockname().port
+    local client <close> = lucio.open_datagram{remote_addr = {"::1", port}}
+    client:sendto("six")
+    local data, address = server:recvfrom()
+    assert.are.same({"six", "inet6", ("[::1]:%d"):format(address.port)},
+      {data, address.family, tostring(address)})
+    t.raises("can not get address information", lucio.open_datagram,
+      {local_addr = {"127.0.0.1", 0}, remote_addr = {"::1", port}})
+    local four <close> = lucio.open_datagram{local_addr = {"localhost", 0}, family = "inet"}
+    assert.are.equal("127.0.0.1", four:getsockname().host)
+  end)
+
+  case("takes paths: sockets of the family unix", function(t)
+    local path, own = unix_path(), unix_path()
+    local server <close> = lucio.open_datagram{local_addr = path}
+    local client <close> = lucio.open_datagram{local_addr = own, remote_addr = path}
+    local nameless <close> = lucio.open_datagram{remote_addr = path}
+    client:sendto(("x"):rep(100000))
+    nameless:sendto("who?")
+    local data, address = server:recvfrom()
+    assert.are.same({100000, own}, {#data, address})
+    server:sendto("y", address)
+    assert.are.equal("y", (client:recvfrom()))
+    assert.are.same({"who?"}, {server:recvfrom()})
+    -- a socket that was left there is no obstacle, a file is
+    local again <close> = lucio.open_datagram{local_addr = path}
+    assert.are.equal(path, again:getsockname())
+    os.remove(path)
+    io.open(path, "w"):close()
+    assert.are.equal("EADDRINUSE", t.raises(lucio.OSError, lucio.open_datagram,
+      {local_addr = path}).code)
+    os.remove(path)
+    os.remove(own)
+  end)
+
+  case("an address in use is an OSError, unless both reuse the port", function(t)
+    local first <close> = lucio.open_datagram(HERE)
+    local e = t.raises(lucio.OSError, lucio.open_datagram, {local_addr = first:getsockname()})
+    assert.are.equal("EADDRINUSE", e.code)
+    assert.matches("('127.0.0.1', " .. first:getsockname().port .. ")", e.message, 1, true)
+    local options = {local_addr = {"127.0.0.1", 0}, reuse_port = true}
+    local second <close> = lucio.open_datagram(options)
+    options.local_addr = second:getsockname()
+    local third <close> = lucio.open_datagram(options)
+    assert.are.equal(second:getsockname().port, third:getsockname().port)
+  end)
+
+  case("with allow_broadcast it is not connected: answers of anybody arrive", function(t)
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = lucio.open_datagram{
+      remote_addr = server:getsockname(), allow_broadcast = true}
+    client:sendto("x")
+    local _, address = server:recvfrom()
+    local other <close> = lucio.open_datagram{family = "inet"}
+    other:sendto("from another", {"127.0.0.1", address.port})
+    assert.are.equal("from another", (client:recvfrom()))
+    t.raises(lucio.ValueError, client.sendto, client, "x", {"127.0.0.1", 1})
+  end)
+
+  case("bad arguments", function(t)
+    t.raises(lucio.TypeError, lucio.open_datagram, 5)
+    t.raises(lucio.TypeError, lucio.open_datagram, {port = 5})
+    t.raises(lucio.TypeError, lucio.open_datagram, {local_addr = 5})
+    t.raises(lucio.TypeError, lucio.open_datagram, {local_addr = {"127.0.0.1"}})
+    t.raises(lucio.TypeError, lucio.open_datagram, {local_addr = {"::1", 0}, remote_addr = "path"})
+    t.raises(lucio.ValueError, lucio.open_datagram, {local_addr = {"127.0.0.1", 65536}})
+    t.raises(lucio.ValueError, lucio.open_datagram, {local_addr = ("x"):rep(200)})
+    t.raises(lucio.ValueError, lucio.open_datagram, {family = "ipx"})
+    t.raises(lucio.gaierror, lucio.open_datagram, {remote_addr = {"no.such.host.invalid", 1}})
+    local endpoint <close> = lucio.open_datagram(HERE)
+    local address = endpoint:getsockname()
+    local e = t.raises(lucio.TypeError, endpoint.sendto, endpoint, 5, address)
+    assert.are.equal("bad argument #1 to 'sendto' (string expected, got number)", e.message)
+    e = t.raises(lucio.TypeError, endpoint.sendto, endpoint, "x")
+    assert.are.equal("bad argument #2 to 'sendto' (address expected, got nil)", e.message)
+    t.raises(lucio.TypeError, endpoint.sendto, endpoint, "x", {})
+    t.raises(lucio.TypeError, endpoint.sendto, endpoint, "x", {"127.0.0.1", "http"})
+    t.raises(lucio.ValueError, endpoint.sendto, endpoint, "x", {"127.0.0.1", 65536})
+    t.raises(lucio.ValueError, endpoint.sendto, endpoint, "x", {"localhost", 1})
+    t.raises(lucio.ValueError, endpoint.recvfrom, endpoint, -1)
+    t.raises(lucio.TypeError, endpoint.recvfrom, endpoint, "x")
+    t.raises(lucio.TypeError, endpoint.recvfrom, {})
+  end)
+
+  case("asks for the end of its time limit", function(t)
+    t.raises(lucio.TimeoutError, lucio.open_datagram,
+      {local_addr = {"127.0.0.1", 0}, timeout = 0})
+  end)
+end)
+
+describe("recvfrom", function()
+  case("tells the size of a datagram that it cut off", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    for _, text in ipairs {"0123456789", "short", ""} do client:sendto(text) end
+    local data, _, size = server:recvfrom(5)
+    assert.are.same({"01234", 10}, {data, size})
+    assert.are.same({"short"}, {(server:recvfrom(5))})
+    assert.is_nil((select(3, server:recvfrom(0))))
+  end)
+
+  case("serves those who wait in their order, also with those who come late", function(t)
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    local tasks = {}
+    for i = 1, 4 do
+      tasks[i] = lucio.create_task(function() t.log(i, (server:recvfrom())) end)
+    end
+    lucio.sleep(0)
+    for i = 1, 5 do client:sendto("message " .. i) end
+    -- woken are those who wait; who asks now is behind them
+    lucio.sleep(0)
+    t.log("late", (server:recvfrom()))
+    lucio.gather(tasks)
+    t.same_lines {"1 message 1", "2 message 2", "3 message 3", "4 message 4", "late message 5"}
+  end)
+
+  case("a receiver that is cancelled loses nothing, at whatever moment", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    for ticks = 0, 6 do
+      local task = lucio.create_task(server.recvfrom, server)
+      lucio.sleep(0)
+      client:sendto("kept")
+      for _ = 1, ticks do lucio.sleep(0) end
+      task:cancel()
+      local ok, data = pcall(task.await, task)
+      if not ok then data = server:recvfrom() end
+      assert.are.equal("kept", data)
+    end
+  end)
+
+  case("what a cancelled receiver was woken for is the next one's", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    local first = lucio.create_task(server.recvfrom, server)
+    local second = lucio.create_task(server.recvfrom, server)
+    lucio.sleep(0)
+    client:sendto("x")
+    -- the first one has been woken when its cancellation arrives
+    local loop = lucio.get_running_loop()
+    loop:call_soon(first.cancel, first)
+    assert.are.equal("x", (lucio.wait_for(second, 5)))
+    assert.is_true(first:cancelled() or first:done())
+  end)
+
+  case("reads only while somebody waits: what does not fit is the system's to drop", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    for i = 1, 5000 do client:sendto(("%06d"):format(i):rep(100)) end
+    local count, last = 0, 0
+    while true do
+      local ok, data = pcall(lucio.wait_for, function() return (server:recvfrom()) end, 0.05)
+      if not ok then break end
+      count = count + 1
+      local number = math.tointeger(tonumber(data:sub(1, 6)))
+      assert.is_true(number > last)
+      last = number
+    end
+    assert.is_true(count > 0 and count < 5000)
+  end)
+
+  case("does not keep the others from running while it has something", function()
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    local received, others = 0, 0
+    local sender = lucio.create_task(function()
+      while true do
+        client:sendto("x")
+        lucio.sleep(0)
+      end
+    end)
+    local other = lucio.create_task(function()
+      while true do
+        others = others + 1
+        lucio.sleep(0)
+      end
+    end)
+    while received < 500 do
+      server:recvfrom()
+      received = received + 1
+    end
+    sender:cancel()
+    other:cancel()
+    assert.is_true(others > 5)
+  end)
+
+  case("raises what the network says to a connected endpoint, which goes on", function(t)
+    local address = nobody()
+    local client <close> = lucio.open_datagram{remote_addr = address}
+    client:sendto("x")
+    local e = t.raises(lucio.ConnectionRefusedError, client.recvfrom, client)
+    assert.are.equal("ECONNREFUSED", e.code)
+    local server <close> = lucio.open_datagram{local_addr = address}
+    client:sendto("y")
+    assert.are.equal("y", (server:recvfrom()))
+    -- said to the next one who sends, where nobody receives
+    close(server)
+    local failed
+    eventually(function()
+      local ok, err = pcall(client.sendto, client, "z")
+      failed = not ok and err
+      return failed
+    end)
+    assert.is_true(lucio.isinstance(failed, lucio.ConnectionRefusedError))
+  end)
+
+  case("a loop over datagrams ends when the endpoint is closed", function()
+    local server = lucio.open_datagram(HERE)
+    local client = towards(server)
+    local got = {}
+    local task = lucio.create_task(function()
+      for data, address in server:datagrams() do
+        got[#got + 1] = data
+        server:sendto(data:upper(), address)
+      end
+      return "over"
+    end)
+    client:sendto("a")
+    assert.are.equal("A", (client:recvfrom()))
+    client:sendto("b")
+    assert.are.equal("B", (client:recvfrom()))
+    server:close()
+    assert.are.equal("over", task:await())
+    assert.are.same({"a", "b"}, got)
+    close(client, server)
+  end)
+end)
+
+describe("closing", function()
+  case("wakes all who receive with an error", function(t)
+    local server <close> = lucio.open_datagram(HERE)
+    local tasks = {}
+    for i = 1, 3 do tasks[i] = lucio.create_task(server.recvfrom, server) end
+    lucio.sleep(0)
+    server:close()
+    for i = 1, 3 do
+      local e = t.raises(lucio.ConnectionAbortedError, tasks[i].await, tasks[i])
+      assert.are.equal("recvfrom: the endpoint was closed", e.message)
+    end
+    t.raises(lucio.ConnectionAbortedError, server.recvfrom, server)
+    t.raises(lucio.ConnectionAbortedError, server.sendto, server, "x", {"127.0.0.1", 9})
+    t.raises(lucio.ConnectionAbortedError, server.drain, server)
+    server:close()
+    assert.is_true(server:is_closing())
+    assert.are.equal(-1, server:fileno())
+    assert.are.equal("127.0.0.1", server:getsockname().host)
+  end)
+
+  case("what was received by then can still be taken", function(t)
+    local server = lucio.open_datagram(HERE)
+    local client = towards(server)
+    local first = lucio.create_task(server.recvfrom, server)
+    lucio.sleep(0)
+    for i = 1, 3 do client:sendto(tostring(i)) end
+    assert.are.equal("1", (first:await()))
+    close(server, client)
+    assert.are.same({"2", "3"}, {(server:recvfrom()), (server:recvfrom())})
+    t.raises(lucio.ConnectionAbortedError, server.recvfrom, server)
+  end)
+
+  case("an endpoint that nobody closed is closed when it is collected, or its loop is", function()
+    local fd
+    do
+      local endpoint = lucio.open_datagram(HERE)
+      fd = endpoint:fileno()
+      endpoint:close() -- without a warning, the descriptor goes in the next tick
+    end
+    collectgarbage()
+    eventually(function()
+      local ok = pcall(lucio.get_running_loop().add_reader, lucio.get_running_loop(), fd, print)
+      return not ok
+    end)
+  end)
+end)
+
+describe("sending", function()
+  case("IO1: never suspends: what the system does not take is kept, in order", function(t)
+    local path = unix_path()
+    local server <close> = lucio.open_datagram{local_addr = path}
+    local client <close> = lucio.open_datagram{remote_addr = path}
+    t.start_ticks()
+    for i = 1, 500 do client:sendto(("%04d"):format(i):rep(250)) end
+    assert.are.equal(0, t.tick())
+    local kept = client:get_write_buffer_size()
+    assert.is_true(kept > 65536)
+    local drained = lucio.create_task(client.drain, client)
+    lucio.sleep(0.01)
+    assert.is_false(drained:done())
+    for i = 1, 500 do
+      assert.are.equal(("%04d"):format(i), (server:recvfrom()):sub(1, 4))
+    end
+    drained:await()
+    eventually(function() return client:get_write_buffer_size() == 0 end)
+    os.remove(path)
+  end)
+
+  case("close sends what is kept, abort does not", function(t)
+    local path = unix_path()
+    local server <close> = lucio.open_datagram{local_addr = path}
+    for _, method in ipairs {"close", "abort"} do
+      local client = lucio.open_datagram{remote_addr = path}
+      for i = 1, 100 do client:sendto(tostring(i)) end
+      local kept = client:get_write_buffer_size()
+      assert.is_true(kept > 0)
+      local drain = lucio.create_task(client.drain, client)
+      client[method](client)
+      collectgarbage()
+      local count = 0
+      repeat
+        local ok = pcall(lucio.wait_for, function() return server:recvfrom() end, 0.2)
+        count = count + (ok and 1 or 0)
+      until not ok
+      if method == "close" then
+        assert.are.equal(100, count)
+      else
+        assert.is_true(count < 100)
+      end
+      client:wait_closed()
+      if not pcall(drain.await, drain) then assert.are.equal("abort", method) end
+      t.raises(lucio.ConnectionAbortedError, client.sendto, client, "x")
+    end
+    os.remove(path)
+  end)
+
+  case("what cannot be sent is an OSError, and the endpoint goes on", function(t)
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    local e = t.raises(lucio.OSError, client.sendto, client, ("x"):rep(70000))
+    assert.are.equal("EMSGSIZE", e.code)
+    client:sendto("x")
+    assert.are.equal("x", (server:recvfrom()))
+    e = t.raises(lucio.ValueError, client.sendto, client, "x", {"127.0.0.1", 1})
+    assert.are.equal(("Invalid address: must be nil or ('127.0.0.1', %d)"):format(
+      server:getsockname().port), e.message)
+    client:sendto("again", server:getsockname())
+    assert.are.equal("again", (server:recvfrom()))
+  end)
+
+  case("marks", function(t)
+    local server <close> = lucio.open_datagram(HERE)
+    local client <close> = towards(server)
+    t.raises(lucio.ValueError, client.set_write_buffer_limits, client, 10, 11)
+    client:set_write_buffer_limits(0)
+    client:sendto("x")
+    client:drain()
+    assert.are.equal("x", (server:recvfrom()))
+  end)
+end)
+
+describe("create_datagram_endpoint", function()
+  local function protocol(t, own)
+    local made = {over = lucio.Future()}
+    function made:connection_made(transport)
+      self.transport = transport
+      t.log("made", t.tick())
+    end
+    function made.datagram_received(_, data) t.log("received", data) end
+    function made.error_received(_, e) t.log("error", e.code) end
+    function made:connection_lost(e)
+      t.log("lost", e)
+      self.over:set_result()
+    end
+    for name, method in pairs(own or {}) do made[name] = method end
+    return made
+  end
+
+  case("TR1: calls the methods of a protocol, one for each datagram", function(t)
+    local loop = lucio.get_running_loop()
+    t.start_ticks()
+    local transport, made = loop:create_datagram_endpoint(function()
+      return protocol(t, {datagram_received = function(self, data, address)
+        t.log("received", data)
+        self.transport:sendto(data:upper(), address)
+      end})
+    end, HERE)
+    t.log("open", t.tick())
+    assert.are.equal(transport, made.transport)
+    assert.are.equal(made, transport:get_protocol())
+    local client <close> = lucio.open_datagram{remote_addr = transport:get_extra_info("sockname")}
+    client:sendto("one")
+    client:sendto("two")
+    assert.are.same({"ONE", "TWO"}, {(client:recvfrom()), (client:recvfrom())})
+    transport:close()
+    transport:sendto("nowhere", client:getsockname())
+    made.over:await()
+    t.same_lines {"made 1", "open 2", "received one", "received two", "lost nil"}
+  end)
+
+  case("IO1: errors of the socket go to error_received", function(t)
+    local loop = lucio.get_running_loop()
+    local address = nobody()
+    local transport, made = loop:create_datagram_endpoint(function()
+      return protocol(t)
+    end, {remote_addr = address})
+    assert.are.equal(tostring(address), tostring(transport:get_extra_info("peername")))
+    transport:sendto("x")
+    eventually(function() return #t.lines >= 2 end)
+    transport:sendto(("x"):rep(70000))
+    transport:abort()
+    made.over:await()
+    t.same_lines {"made " .. t.lines[1]:match("%d+"), "error ECONNREFUSED", "error EMSGSIZE",
+      "lost nil"}
+  end)
+
+  case("an error of a method is reported, and the socket goes on", function(t)
+    local loop = lucio.get_running_loop()
+    local count = lucio.Queue()
+    local transport, made = loop:create_datagram_endpoint(function()
+      return protocol(t, {datagram_received = function(_, data)
+        count:put_nowait(data)
+        error(lucio.ValueError(data))
+      end})
+    end, HERE)
+    local client <close> = lucio.open_datagram{remote_addr = transport:getsockname()}
+    for i = 1, 2 do
+      client:sendto("bad " .. i)
+      assert.are.equal("bad " .. i, count:get())
+    end
+    transport:close()
+    made.over:await()
+    local reports = t.reports
+    assert.are.equal(2, #reports)
+    assert.are.same({"Exception in protocol.datagram_received()", "bad 2"},
+      {reports[2].message, reports[2].exception.message})
+    assert.are.equal(made, reports[2].protocol)
+    assert.are.equal(transport, reports[2].transport)
+  end)
+
+  case("TR3: pause_writing and resume_writing alternate", function(t)
+    local path = unix_path()
+    local server <close> = lucio.open_datagram{local_addr = path}
+    local order = {}
+    local transport, made = lucio.get_running_loop():create_datagram_endpoint(function()
+      return protocol(t, {
+        pause_writing = function() order[#order + 1] = "pause" end,
+        resume_writing = function() order[#order + 1] = "resume" end,
+      })
+    end, {remote_addr = path})
+    for _ = 1, 2 do
+      for _ = 1, 500 do transport:sendto(("x"):rep(1000)) end
+      for _ = 1, 500 do server:recvfrom() end
+      eventually(function() return transport:get_write_buffer_size() == 0 end)
+    end
+    transport:close()
+    made.over:await()
+    assert.are.same({"pause", "resume", "pause", "resume"}, order)
+    os.remove(path)
+  end)
+
+  case("bad arguments; a factory that fails", function(t)
+    local loop = lucio.get_running_loop()
+    t.raises(lucio.TypeError, loop.create_datagram_endpoint, loop)
+    t.raises(lucio.TypeError, loop.create_datagram_endpoint, loop, function() end, HERE)
+    local e = t.raises(lucio.ValueError, loop.create_datagram_endpoint, loop,
+      function() error(lucio.ValueError("none today")) end, HERE)
+    assert.are.equal("none today", e.message)
+    t.raises(lucio.ValueError, loop.create_datagram_endpoint, loop, function() return {} end)
+  end)
+
+  case("needs none of its methods; may close at once", function()
+    local loop = lucio.get_running_loop()
+    local transport = loop:create_datagram_endpoint(function() return {} end, HERE)
+    local client <close> = lucio.open_datagram{remote_addr = transport:getsockname()}
+    client:sendto("x")
+    transport:set_protocol({})
+    transport:close()
+    local over = lucio.Future()
+    loop:create_datagram_endpoint(function()
+      return {
+        connection_made = function(_, other) other:close() end,
+        connection_lost = function() over:set_result() end,
+      }
+    end, HERE)
+    over:await()
+  end)
+end)
