@@ -84,6 +84,7 @@ enum lc_ref {
     LC_REF_LOAD,
     LC_REF_LOADING, /* table with weak values: name of a module that a task loads -> its load */
     LC_REF_EXECUTOR,
+    LC_REF_PROCESS_EXECUTOR,
     LC_REF_MAP,
     LC_REF_SHARED,
     LC_REF_SHARED_BYTES,
@@ -130,6 +131,7 @@ struct lc_options {
     bool virtual_clock;
     bool no_control;
     const char *backend;      /* NULL: libev's choice */
+    const char *worker;       /* the program of worker processes; NULL: the one that is found */
     double shutdown_timeout;  /* seconds */
     const char *bad_variable; /* a LUCIO_ variable whose value is refused when a loop is made */
 };
@@ -194,6 +196,7 @@ struct lc_host {
     unsigned libraries;           /* LUCIO_LIB_...: those that the state had when this was made */
     char *space;                  /* where descriptors are read to; NULL until something is */
     struct lc_link pools;         /* worker threads, see pool.h */
+    bool interrupted;             /* Ctrl-C ends what runs, or has ended it */
     bool is_worker;               /* the state of a thread that runs jobs */
     bool warns;                   /* warnings are printed: so they are in workers */
     bool confined;              /* by the embedding program: no state without its limits is made */

@@ -355,8 +355,13 @@ void lc_pools_close(struct lc_host *host)
 {
     struct lc_link *link;
 
-    for (link = host->pools.next; link != &host->pools; link = link->next)
-        lc_pool_close(lc_container_of(link, struct lc_pool, link));
+    for (link = host->pools.next; link != &host->pools; link = link->next) {
+        struct lc_pool *pool = lc_container_of(link, struct lc_pool, link);
+
+        lc_pool_close(pool);
+        if (host->interrupted && pool->type->hurry != NULL)
+            pool->type->hurry(pool);
+    }
     while (!lc_list_empty(&host->pools))
         pool_free(lc_container_of(host->pools.next, struct lc_pool, link));
 }

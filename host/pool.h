@@ -34,6 +34,8 @@ struct lc_pool_type {
      * what tells it that there may be something to do. Any thread. */
     void (*serve)(struct lc_worker *worker);
     void (*wake)(struct lc_pool *pool);
+    /* The host closes, and Ctrl-C was pressed: jobs are not waited for. NULL: they are. */
+    void (*hurry)(struct lc_pool *pool);
     void (*free)(void *data); /* of the pool; no thread is left */
 };
 

@@ -87,6 +87,7 @@ static void interrupt_hook(lua_State *L, lua_Debug *ar)
         (count == 1 && !is_in_input(interrupt)))
         return;
     interrupt->seen = count < 2 ? 1 : 2;
+    interrupt->loop->host->interrupted = true;
     lc_error_push_bare(L, interrupt->loop->host, LC_KEYBOARD_INTERRUPT);
     lua_error(L);
 }
@@ -148,6 +149,7 @@ void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
         (!host->is_module || interrupt->old.sa_handler == SIG_IGN))
         return;
     interrupt->outer = atomic_load(&interrupt_now);
+    host->interrupted = host->interrupted && interrupt->outer != NULL;
     atomic_store(&interrupt_now, interrupt);
     memset(&action, 0, sizeof action);
     action.sa_handler = on_interrupt;
@@ -185,6 +187,7 @@ bool lc_interrupt_restart(struct lc_loop *loop, enum lc_interrupt_mode mode)
     seen = interrupt->seen > 0;
     interrupt->mode = mode;
     interrupt->seen = 0;
+    loop->host->interrupted = false;
     atomic_store(&interrupt->count, 0);
     return seen;
 }
@@ -201,10 +204,12 @@ static void take_interrupts(struct lc_loop *loop)
     if (count >= 1 && interrupt->seen == 0 && interrupt->main != NULL &&
         !lc_future_is_done(&interrupt->main->future)) {
         interrupt->seen = 1;
+        loop->host->interrupted = true;
         lc_task_cancel(loop->L, interrupt->main, 0);
     }
     if (count >= 2 && interrupt->seen < 2) {
         interrupt->seen = 2;
+        loop->host->interrupted = true;
         lc_error_push_bare(loop->L, loop->host, LC_KEYBOARD_INTERRUPT);
         lc_loop_raise(loop->L, loop);
     }

@@ -124,10 +124,12 @@ static int add_stdio(const struct lc_spawn *spawn, posix_spawn_file_actions_t *a
 static int set_attributes(const struct lc_spawn *spawn, posix_spawnattr_t *attributes)
 {
     short flags = POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF;
-    sigset_t none, reset;
+    sigset_t mask, reset;
     int error;
 
-    sigemptyset(&none);
+    sigemptyset(&mask);
+    if (spawn->holds_interrupt)
+        sigaddset(&mask, SIGINT);
     sigemptyset(&reset);
     sigaddset(&reset, SIGPIPE);
     sigaddset(&reset, SIGXFSZ);
@@ -135,7 +137,7 @@ static int set_attributes(const struct lc_spawn *spawn, posix_spawnattr_t *attri
         flags |= POSIX_SPAWN_SETSID;
     else if (spawn->group >= 0)
         flags |= POSIX_SPAWN_SETPGROUP;
-    error = posix_spawnattr_setsigmask(attributes, &none);
+    error = posix_spawnattr_setsigmask(attributes, &mask);
     if (error == 0)
         error = posix_spawnattr_setsigdefault(attributes, &reset);
     if (error == 0 && spawn->group >= 0)

@@ -24,6 +24,7 @@ struct lc_spawn {
     int stdio[3];
     pid_t group; /* process group to join, 0: one of its own; negative: ours */
     bool new_session;
+    bool holds_interrupt; /* SIGINT is blocked in it: it would come too early */
 };
 
 struct lc_child {

@@ -38,8 +38,7 @@ static int loop_run_in_executor(lua_State *L)
     struct lc_pool *pool = lc_executor_pool(L, 2);
 
     if (pool == NULL && !lua_isnoneornil(L, 2))
-        lc_raise_argument(L, loop->host, LC_TYPE_ERROR, "run_in_executor", 1, "ThreadPoolExecutor",
-                          2);
+        lc_raise_argument(L, loop->host, LC_TYPE_ERROR, "run_in_executor", 1, "executor", 2);
     lc_executor_check_function(L, 3, "run_in_executor", 2);
     if (pool == NULL) {
         pool = push_default(L, loop);
@@ -76,7 +75,7 @@ static int loop_set_default_executor(lua_State *L)
     struct lc_pool *pool = lc_executor_pool(L, 2);
 
     lua_settop(L, 2);
-    if (pool == NULL)
+    if (pool == NULL || lc_executor_is_processes(L, 2))
         lc_raise_argument(L, loop->host, LC_TYPE_ERROR, "set_default_executor", 1,
                           "ThreadPoolExecutor", 2);
     if (loop->executor == LC_NO_ANCHOR)

@@ -1,5 +1,8 @@
 #include "executor.h"
 
+#include <limits.h>
+#include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,6 +10,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "courier.h"
 #include "crossing.h"
 #include "job.h"
 #include "map.h"
@@ -14,13 +18,16 @@
 
 /* More threads are never the default, as in Python. */
 #define THREADS_MAX 32
+/* More processes are never allowed. */
+#define PROCESSES_MAX 1000
 
 struct executor {
     struct lc_object object;
     struct lc_pool *pool; /* user value 1 is its name */
+    bool is_processes;
 };
 
-static const struct lc_type executor_type = {"ThreadPoolExecutor", sizeof(struct executor)};
+static const struct lc_type executor_type = {"Executor", sizeof(struct executor)};
 
 static unsigned count_processors(void)
 {
@@ -43,6 +50,13 @@ struct lc_pool *lc_executor_pool(lua_State *L, int idx)
     return executor != NULL ? executor->pool : NULL;
 }
 
+bool lc_executor_is_processes(lua_State *L, int idx)
+{
+    struct executor *executor = lc_to_object(L, idx, &executor_type);
+
+    return executor != NULL && executor->is_processes;
+}
+
 void lc_executor_check_function(lua_State *L, int idx, const char *what, int pos)
 {
     const char *name = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : NULL;
@@ -54,36 +68,50 @@ void lc_executor_check_function(lua_State *L, int idx, const char *what, int pos
                       idx);
 }
 
-/* New executor whose name is on top. [-1, +1, v] */
-static struct lc_pool *executor_new(lua_State *L, struct lc_host *host, unsigned threads,
-                                    int initializer)
+static const char *kind_name(bool is_processes)
+{
+    return is_processes ? "ProcessPoolExecutor" : "ThreadPoolExecutor";
+}
+
+/* New executor without a pool; its name is on top. [-1, +1, v] */
+static struct executor *executor_new(lua_State *L, struct lc_host *host, bool is_processes)
 {
     struct executor *executor;
-    int name = lua_gettop(L);
 
-    executor = lc_new_object(L, host, &executor_type, LC_REF_EXECUTOR, sizeof *executor, 1);
-    lua_pushvalue(L, name);
+    executor = lc_new_object(L, host, &executor_type,
+                             is_processes ? LC_REF_PROCESS_EXECUTOR : LC_REF_EXECUTOR,
+                             sizeof *executor, 1);
+    executor->is_processes = is_processes;
+    lua_insert(L, -2);
     lua_setiuservalue(L, -2, 1);
-    executor->pool = lc_threads_new(L, host, lua_tostring(L, name), threads, initializer);
-    lua_replace(L, name);
-    return executor->pool;
+    return executor;
+}
+
+/* Pushes the name of the executor on top. */
+static const char *push_name(lua_State *L)
+{
+    lua_getiuservalue(L, -1, 1);
+    return lua_tostring(L, -1);
 }
 
 /* Pushes the next default name. */
-static void push_default_name(lua_State *L, struct lc_host *host)
+static void push_default_name(lua_State *L, struct lc_host *host, bool is_processes)
 {
-    lua_pushfstring(L, "ThreadPoolExecutor-%d", (int)host->executors++);
+    lua_pushfstring(L, "%s-%d", kind_name(is_processes), (int)host->executors++);
 }
 
 struct lc_pool *lc_executor_new(lua_State *L, struct lc_host *host)
 {
-    struct lc_pool *pool;
+    struct executor *executor;
+    const char *name;
 
+    push_default_name(L, host, false);
+    executor = executor_new(L, host, false);
+    name = push_name(L);
     lua_pushnil(L);
-    push_default_name(L, host);
-    pool = executor_new(L, host, default_threads(), lua_gettop(L) - 1);
-    lua_replace(L, -2);
-    return pool;
+    executor->pool = lc_threads_new(L, host, name, default_threads(), -1);
+    lua_pop(L, 2);
+    return executor->pool;
 }
 
 /* ---- ending ---- */
@@ -224,44 +252,89 @@ static bool get_flag(lua_State *L, int options, const char *name, bool flag)
     return flag;
 }
 
-/* Waits for the threads of the closed pool. */
-static int wait_end(lua_State *L, struct lc_host *host, struct lc_pool *pool, const char *what)
+/* Waits for the workers of the closed pool. */
+static int wait_end(lua_State *L, struct lc_host *host, const struct executor *executor,
+                    const char *what)
 {
     struct lc_task *task;
 
     if (host->loop == NULL)
         return 0; /* the host waits for them */
-    task = lc_wait_task(L, host, what);
-    if (!lc_executor_end(L, host->loop, pool))
+    lua_pushfstring(L, "%s:%s", kind_name(executor->is_processes), what);
+    task = lc_wait_task(L, host, lua_tostring(L, -1));
+    if (!lc_executor_end(L, host->loop, executor->pool))
         return 0;
     return lc_wait_future(L, task, lc_to_future(L, -1), lua_gettop(L), 0, shutdown_k);
 }
 
-/* executor:shutdown{wait=, cancel_futures=}. May suspend. */
+/* Processes that are busy then are killed. */
+static void limit(lua_State *L, struct lc_pool *pool, int options)
+{
+    if (lua_isnil(L, options))
+        return;
+    if (lua_getfield(L, options, "timeout") != LUA_TNIL)
+        lc_courier_limit(pool, lc_check_seconds(L, -1, "shutdown", 1));
+    lua_pop(L, 1);
+}
+
+/* executor:shutdown{wait=, cancel_futures=, timeout=}. May suspend. */
 static int executor_shutdown(lua_State *L)
 {
-    static const char *const names[] = {"wait", "cancel_futures", NULL};
+    /* threads cannot be killed */
+    static const char *const names[] = {"wait", "cancel_futures", "timeout", NULL};
+    static const char *const thread_names[] = {"wait", "cancel_futures", NULL};
     struct executor *executor = check_executor(L, "shutdown");
     struct lc_host *host = lc_host_of(L);
     bool wait;
 
     lua_settop(L, 2);
-    lc_check_options(L, 2, "shutdown", 1, names);
+    lc_check_options(L, 2, "shutdown", 1, executor->is_processes ? names : thread_names);
     wait = get_flag(L, 2, "wait", true);
+    if (executor->is_processes)
+        limit(L, executor->pool, 2);
     lc_pool_close(executor->pool);
     if (get_flag(L, 2, "cancel_futures", false))
         lc_executor_cancel_jobs(L, host, executor->pool);
-    return wait ? wait_end(L, host, executor->pool, "ThreadPoolExecutor:shutdown") : 0;
+    return wait ? wait_end(L, host, executor, "shutdown") : 0;
 }
 
-/* Leaving the block waits for all jobs. May suspend. */
+/* Leaving the block waits for all jobs. With Ctrl-C on its way no process is waited for. May suspend. */
 static int executor_close(lua_State *L)
 {
     struct executor *executor = check_executor(L, "__close");
+    struct lc_host *host = lc_host_of(L);
 
-    lua_settop(L, 1);
+    lua_settop(L, 2);
     lc_pool_close(executor->pool);
-    return wait_end(L, lc_host_of(L), executor->pool, "ThreadPoolExecutor:__close");
+    if (executor->is_processes && host->interrupted && lc_error_kind(L, 2) != LC_KIND_VALUE &&
+        lc_error_kind(L, 2) != LC_KIND_ORDINARY) {
+        lc_executor_cancel_jobs(L, host, executor->pool);
+        lc_courier_signal(executor->pool, SIGKILL);
+    }
+    lua_settop(L, 1);
+    return wait_end(L, host, executor, "__close");
+}
+
+static int stop_workers(lua_State *L, const char *what, int number)
+{
+    struct executor *executor = check_executor(L, what);
+
+    lc_pool_close(executor->pool);
+    lc_executor_cancel_jobs(L, lc_host_of(L), executor->pool);
+    lc_courier_signal(executor->pool, number);
+    return 0;
+}
+
+/* executor:terminate_workers(): as shutdown without waiting, and running jobs fail. */
+static int executor_terminate_workers(lua_State *L)
+{
+    return stop_workers(L, "terminate_workers", SIGTERM);
+}
+
+/* executor:kill_workers(): the same with SIGKILL */
+static int executor_kill_workers(lua_State *L)
+{
+    return stop_workers(L, "kill_workers", SIGKILL);
 }
 
 static int executor_gc(lua_State *L)
@@ -278,20 +351,37 @@ static int executor_gc(lua_State *L)
 static int executor_tostring(lua_State *L)
 {
     struct executor *executor = check_executor(L, "tostring");
+    unsigned max =
+        executor->is_processes ? lc_courier_max(executor->pool) : lc_pool_max(executor->pool);
 
     lua_getiuservalue(L, 1, 1);
-    lua_pushfstring(L, "<ThreadPoolExecutor %s max_workers=%d%s>", lua_tostring(L, -1),
-                    (int)lc_pool_max(executor->pool),
+    lua_pushfstring(L, "<%s %s max_workers=%d%s>", kind_name(executor->is_processes),
+                    lua_tostring(L, -1), (int)max,
                     lc_pool_is_closed(executor->pool) ? " shut down" : "");
     return 1;
 }
 
-/* lucio.ThreadPoolExecutor{max_workers=, initializer=, name=} */
-static int lucio_thread_pool_executor(lua_State *L)
+/* ---- making ---- */
+
+/* An integer among the options at 1. [-0, +0, v] */
+static lua_Integer get_integer(lua_State *L, const char *what, const char *name, lua_Integer value,
+                               lua_Integer min, lua_Integer max)
 {
-    static const char *const names[] = {"max_workers", "initializer", "name", NULL};
+    if (lua_getfield(L, 1, name) != LUA_TNIL)
+        value = lc_check_integer(L, -1, what, 1);
+    if (value < min || value > max)
+        lc_raise_value(L, lc_host_of(L), what, 1,
+                       lua_pushfstring(L, "%s must be in %d..%d", name, (int)min, (int)max));
+    lua_pop(L, 1);
+    return value;
+}
+
+/* The options are a table at 1; pushes the initializer, or nil, and the executor, without a pool. The
+ * number alone stands for max_workers. [-0, +2, v] */
+static struct executor *take_options(lua_State *L, bool is_processes, const char *const *names)
+{
+    const char *what = kind_name(is_processes);
     struct lc_host *host = lc_host_of(L);
-    lua_Integer threads = default_threads();
 
     lua_settop(L, 1);
     if (lua_type(L, 1) == LUA_TNUMBER) {
@@ -299,25 +389,64 @@ static int lucio_thread_pool_executor(lua_State *L)
         lua_insert(L, 1);
         lua_setfield(L, 1, "max_workers");
     }
-    lc_check_options(L, 1, "ThreadPoolExecutor", 1, names);
+    lc_check_options(L, 1, what, 1, names);
     if (lua_isnil(L, 1)) {
         lua_newtable(L);
         lua_replace(L, 1);
     }
-    if (lua_getfield(L, 1, "max_workers") != LUA_TNIL)
-        threads = lc_check_integer(L, -1, "ThreadPoolExecutor", 1);
-    if (threads <= 0 || threads > 10000)
-        lc_raise_value(L, host, "ThreadPoolExecutor", 1, "max_workers must be in 1..10000");
-    lua_settop(L, 1);
     if (lua_getfield(L, 1, "initializer") != LUA_TNIL)
-        lc_executor_check_function(L, 2, "ThreadPoolExecutor", 1);
+        lc_executor_check_function(L, 2, what, 1);
     if (lua_getfield(L, 1, "name") == LUA_TNIL) {
         lua_pop(L, 1);
-        push_default_name(L, host);
+        push_default_name(L, host, is_processes);
     } else if (lua_type(L, 3) != LUA_TSTRING) {
-        lc_raise_argument(L, host, LC_TYPE_ERROR, "ThreadPoolExecutor", 1, "name as string", 3);
+        lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "name as string", 3);
     }
-    executor_new(L, host, (unsigned)threads, 2);
+    return executor_new(L, host, is_processes);
+}
+
+/* lucio.ThreadPoolExecutor{max_workers=, initializer=, name=} */
+static int lucio_thread_pool_executor(lua_State *L)
+{
+    static const char *const names[] = {"max_workers", "initializer", "name", NULL};
+    struct executor *executor = take_options(L, false, names);
+    lua_Integer threads =
+        get_integer(L, "ThreadPoolExecutor", "max_workers", default_threads(), 1, 10000);
+
+    executor->pool = lc_threads_new(L, lc_host_of(L), push_name(L), (unsigned)threads, 2);
+    lua_settop(L, 3);
+    return 1;
+}
+
+/* Seconds among the options at 1; without them for ever. [-0, +0, v] */
+static double get_seconds(lua_State *L, const char *what, const char *name)
+{
+    double seconds = HUGE_VAL;
+
+    if (lua_getfield(L, 1, name) != LUA_TNIL)
+        seconds = lc_check_seconds(L, -1, what, 1);
+    lua_pop(L, 1);
+    return seconds;
+}
+
+/* lucio.ProcessPoolExecutor{max_workers=, initializer=, name=, job_timeout=, cancel_timeout=,
+ * max_tasks_per_child=} */
+static int lucio_process_pool_executor(lua_State *L)
+{
+    static const char *const names[] = {"max_workers", "initializer",    "name",
+                                        "job_timeout", "cancel_timeout", "max_tasks_per_child",
+                                        NULL};
+    static const char what[] = "ProcessPoolExecutor";
+    struct executor *executor = take_options(L, true, names);
+    struct lc_courier_limits limits;
+
+    limits.processes =
+        (unsigned)get_integer(L, what, "max_workers", count_processors(), 1, PROCESSES_MAX);
+    limits.jobs = (unsigned long)get_integer(L, what, "max_tasks_per_child", 0, 0, INT_MAX);
+    limits.job = get_seconds(L, what, "job_timeout");
+    limits.cancel = get_seconds(L, what, "cancel_timeout");
+    executor->pool = lc_courier_new(L, lc_host_of(L), push_name(L), &limits, 2);
+    lua_settop(L, 3);
     return 1;
 }
 
@@ -334,15 +463,24 @@ void lc_open_executor(lua_State *L, struct lc_host *host)
                                        {"map", executor_map},
                                        {"shutdown", executor_shutdown},
                                        {NULL, NULL}};
+    static const luaL_Reg process_methods[] = {{"submit", executor_submit},
+                                               {"map", executor_map},
+                                               {"shutdown", executor_shutdown},
+                                               {"terminate_workers", executor_terminate_workers},
+                                               {"kill_workers", executor_kill_workers},
+                                               {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__close", executor_close},
                                            {"__gc", executor_gc},
                                            {"__tostring", executor_tostring},
                                            {NULL, NULL}};
     static const luaL_Reg functions[] = {{"ThreadPoolExecutor", lucio_thread_pool_executor},
+                                         {"ProcessPoolExecutor", lucio_process_pool_executor},
                                          {"cpu_count", lucio_cpu_count},
                                          {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_EXECUTOR, "lucio.ThreadPoolExecutor", methods, metamethods);
+    lc_new_type(L, host, LC_REF_PROCESS_EXECUTOR, "lucio.ProcessPoolExecutor", process_methods,
+                metamethods);
     lc_set_functions(L, host, functions);
     lc_open_map(L, host);
     lc_crossing_open(L, host);

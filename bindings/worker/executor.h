@@ -16,7 +16,10 @@ struct lc_pool;
 /* The pool of the executor at `idx`, or NULL. [-0, +0, -] */
 struct lc_pool *lc_executor_pool(lua_State *L, int idx);
 
-/* New executor with the defaults. [-0, +1, v] */
+/* Whether its workers are processes. [-0, +0, -] */
+bool lc_executor_is_processes(lua_State *L, int idx);
+
+/* New executor of threads with the defaults. [-0, +1, v] */
 struct lc_pool *lc_executor_new(lua_State *L, struct lc_host *host);
 
 /* Raises unless the function to call is at `idx`: a function, or "module:function". [-0, +0, v] */

@@ -35,6 +35,11 @@ static int complete(lua_State *L)
 
     if (lc_future_is_done(future))
         return 0;
+    if (job->loss != LC_LOSS_NONE) {
+        lc_job_push_loss(L, host, job);
+        lc_future_set_error(L, 1);
+        return 0;
+    }
     if (job->failed && job->result.values == 0) {
         lua_pushliteral(L, "the error of the job cannot be passed on, or there is no memory");
         lc_future_set_error(L, 1);

@@ -20,6 +20,17 @@
 struct lc_host;
 struct lc_loop;
 
+/* Why a job has no result, not even an error of its own. */
+enum lc_job_loss {
+    LC_LOSS_NONE,
+    LC_LOSS_START,   /* no worker process could be started; code: an errno */
+    LC_LOSS_UNTAKEN, /* processes ended before they had the job */
+    LC_LOSS_DIED,    /* its process ended */
+    LC_LOSS_TIMEOUT, /* its process was killed since it took too long */
+    LC_LOSS_KILLED,  /* its process was killed since somebody said so */
+    LC_LOSS_SENDING  /* it could not be sent, or its result not be taken; code: an errno */
+};
+
 enum lc_job_options {
     LC_JOB_CALL = 0,
     LC_JOB_CONTEXT = 1, /* the context variables go with it */
@@ -33,7 +44,11 @@ struct lc_job {
     struct lc_pool *pool;
     enum lc_job_options options;
     atomic_bool cancelled; /* nobody wants what comes of it */
+    unsigned tries;        /* processes that ended before they had it */
     bool failed;
+    enum lc_job_loss loss; /* of one that failed */
+    int loss_pid;          /* of the process that had it */
+    int loss_code;         /* its exit status, the negative number of a signal, or an errno */
     struct lc_parcel call; /* the function and its arguments */
     struct lc_job_variable {
         struct lc_job_variable *next;
@@ -49,6 +64,9 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
 
 /* The job was taken back from its pool's queue: cancels its future. [-0, +0, m] */
 void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queued);
+
+/* Pushes the error that tells of the job's loss; in loss.c. [-0, +1, m] */
+void lc_job_push_loss(lua_State *L, struct lc_host *host, const struct lc_job *job);
 
 /* Frees a job that no loop and no thread has. */
 void lc_job_free(struct lc_job *job);

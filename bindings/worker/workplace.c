@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
@@ -68,6 +69,10 @@ static void set_worker(lua_State *L, struct lc_workplace *place)
     lua_setfield(L, -2, "index");
     lua_pushfstring(L, "%s_%d", place->settings->name, place->index - 1);
     lua_setfield(L, -2, "name");
+    if (!place->is_thread) {
+        lua_pushinteger(L, getpid());
+        lua_setfield(L, -2, "pid");
+    }
     lua_pushlightuserdata(L, place);
     lua_pushcclosure(L, worker_cancelled, 1);
     lua_setfield(L, -2, "cancelled");

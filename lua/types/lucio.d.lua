@@ -206,7 +206,7 @@
 ---@field close fun(self: lucio.Loop)
 ---@field is_running fun(self: lucio.Loop): boolean
 ---@field is_closed fun(self: lucio.Loop): boolean
----@field run_in_executor fun(self: lucio.Loop, executor: lucio.ThreadPoolExecutor?, fn: function|string, ...: any): lucio.Future
+---@field run_in_executor fun(self: lucio.Loop, executor: lucio.ThreadPoolExecutor|lucio.ProcessPoolExecutor|nil, fn: function|string, ...: any): lucio.Future
 ---@field set_default_executor fun(self: lucio.Loop, executor: lucio.ThreadPoolExecutor)
 ---@field shutdown_default_executor fun(self: lucio.Loop, timeout?: number) Waits.
 ---@field add_reader fun(self: lucio.Loop, fd: integer|file*, fn: function, ...: any): lucio.Handle
@@ -239,14 +239,27 @@
 ---@field map fun(self: lucio.ThreadPoolExecutor, fn: function|string, list: any[], options?: {chunksize?: integer, timeout?: number}): fun(): integer, any For `for`, in the order of the list; waits.
 ---@field shutdown fun(self: lucio.ThreadPoolExecutor, options?: {wait?: boolean, cancel_futures?: boolean}) Waits.
 
+---@class lucio.ProcessPoolExecutor `local pool <close> = lucio.ProcessPoolExecutor()`
+---@field submit fun(self: lucio.ProcessPoolExecutor, fn: function|string, ...: any): lucio.Future
+---@field map fun(self: lucio.ProcessPoolExecutor, fn: function|string, list: any[], options?: {chunksize?: integer, timeout?: number}): fun(): integer, any For `for`, in the order of the list; waits.
+---@field shutdown fun(self: lucio.ProcessPoolExecutor, options?: {wait?: boolean, cancel_futures?: boolean, timeout?: number}) Waits; kills what runs after `timeout` seconds.
+---@field terminate_workers fun(self: lucio.ProcessPoolExecutor) No more jobs; SIGTERM for every process.
+---@field kill_workers fun(self: lucio.ProcessPoolExecutor) No more jobs; kills every process.
+
 ---@class lucio.ExecutorOptions
 ---@field max_workers? integer
----@field initializer? function
+---@field initializer? function|string
 ---@field name? string
+
+---@class lucio.ProcessExecutorOptions: lucio.ExecutorOptions
+---@field job_timeout? number Seconds after which the process of a job is killed: TimeoutError.
+---@field cancel_timeout? number Seconds after which the process of a cancelled job is killed.
+---@field max_tasks_per_child? integer Jobs that one process does.
 
 ---@class lucio.Worker Inside of a job.
 ---@field index integer
 ---@field name string
+---@field pid? integer Of a process.
 ---@field cancelled fun(): boolean
 
 -- ---- streams ----
@@ -450,6 +463,7 @@
 ---@field BaseExceptionGroup lucio.ExceptionGroupClass
 ---@field BrokenBarrierError lucio.ErrorClass
 ---@field BrokenPipeError lucio.ErrorClass
+---@field BrokenProcessPool lucio.ErrorClass `.pid`, `.exitcode`
 ---@field BudgetError lucio.ErrorClass
 ---@field CancelledError lucio.ErrorClass
 ---@field ConnectionAbortedError lucio.ErrorClass
@@ -695,6 +709,10 @@ function lucio.copy_context() end
 ---@param options? lucio.ExecutorOptions
 ---@return lucio.ThreadPoolExecutor
 function lucio.ThreadPoolExecutor(options) end
+
+---@param options? lucio.ProcessExecutorOptions
+---@return lucio.ProcessPoolExecutor
+function lucio.ProcessPoolExecutor(options) end
 
 ---@return integer
 function lucio.cpu_count() end

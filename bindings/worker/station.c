@@ -1,0 +1,309 @@
+#include "station.h"
+
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "clock.h"
+
+/* Frames before the first job. */
+#define GREETINGS 2
+/* A job that is larger is not kept to be sent again. */
+#define KEPT_MAX ((size_t)1024 * 1024)
+/* How long a process may take to end by itself, seconds. */
+#define LEAVE_TIME 5.0
+
+static enum lc_collected collect(const struct lc_station *station, int *code)
+{
+    struct lc_child child = {station->pid, station->pidfd};
+
+    return lc_child_collect(&child, false, code);
+}
+
+/* ---- starting ---- */
+
+static int spawn(struct lc_station *station, const char *program, int theirs)
+{
+    struct lc_child child;
+    int error;
+    char parent[16];
+    char name[] = "lucio-worker";
+    char *argv[] = {name, parent, NULL};
+    struct lc_spawn plan = {.program = program,
+                            .argv = argv,
+                            .stdio = {theirs, LC_STDIO_INHERIT, LC_STDIO_INHERIT},
+                            .group = -1,
+                            .holds_interrupt = true};
+    const char *culprit;
+
+    snprintf(parent, sizeof parent, "%d", (int)getpid());
+    error = lc_spawn(&plan, &child, &culprit);
+    if (error != 0)
+        return error;
+    station->pid = child.pid;
+    station->pidfd = child.pidfd;
+    return child.pidfd < 0 ? ECHILD : 0; /* it has ended, and somebody else reaped it */
+}
+
+static int watch(struct lc_station *station, int epoll)
+{
+    struct epoll_event socket = {.events = EPOLLIN, .data.u64 = (uintptr_t)station};
+    struct epoll_event end = {.events = EPOLLIN, .data.u64 = (uintptr_t)station | 1};
+
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, station->channel.fd, &socket) != 0 ||
+        epoll_ctl(epoll, EPOLL_CTL_ADD, station->pidfd, &end) != 0)
+        return errno;
+    station->epoll = epoll;
+    station->watched = true;
+    return 0;
+}
+
+/* The process is there and nobody watches it. */
+static void undo_start(struct lc_station *station)
+{
+    int code;
+
+    pidfd_send_signal(station->pidfd, SIGKILL, NULL, 0);
+    while (collect(station, &code) == LC_CHILD_RUNS)
+        usleep(1000);
+}
+
+struct lc_station *lc_station_start(const char *program, unsigned index, int epoll, int *error)
+{
+    struct lc_station *station = calloc(1, sizeof *station);
+    int fds[2];
+
+    *error = ENOMEM;
+    if (station == NULL)
+        return NULL;
+    lc_list_init(&station->link);
+    station->index = index;
+    station->deadline = INFINITY;
+    station->pidfd = -1;
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        *error = errno;
+        free(station);
+        return NULL;
+    }
+    lc_channel_init(&station->channel, fds[0]);
+    *error = spawn(station, program, fds[1]);
+    close(fds[1]);
+    if (*error == 0 && (*error = watch(station, epoll)) != 0)
+        undo_start(station);
+    if (*error == 0)
+        return station;
+    lc_station_free(station);
+    return NULL;
+}
+
+void lc_station_free(struct lc_station *station)
+{
+    lc_list_unlink(&station->link);
+    lc_channel_finish(&station->channel);
+    if (station->pidfd >= 0)
+        close(station->pidfd);
+    free(station);
+}
+
+/* ---- the end ---- */
+
+static void unwatch_socket(struct lc_station *station)
+{
+    if (station->watched)
+        epoll_ctl(station->epoll, EPOLL_CTL_DEL, station->channel.fd, NULL);
+    station->watched = false;
+}
+
+void lc_station_kill(struct lc_station *station, int number, enum lc_job_loss verdict)
+{
+    if (station->verdict == LC_LOSS_NONE)
+        station->verdict = verdict;
+    if (number == SIGKILL && station->state != LC_STATION_GONE)
+        station->state = LC_STATION_DYING;
+    pidfd_send_signal(station->pidfd, number, NULL, 0);
+}
+
+void lc_station_dismiss(struct lc_station *station)
+{
+    station->state = LC_STATION_LEAVING;
+    station->deadline = lc_monotonic_time() + LEAVE_TIME;
+    station->charge = LC_LOSS_NONE;
+    shutdown(station->channel.fd, SHUT_WR);
+}
+
+/* Nothing more can be sent or received. One that was not told to end does not live on without us. */
+static void cut(struct lc_station *station, int error)
+{
+    unwatch_socket(station);
+    if (error == ECONNRESET || error == EPIPE)
+        station->untaken = true;
+    else if (error != 0 && station->job != NULL && station->verdict == LC_LOSS_NONE) {
+        station->job->loss_code = error;
+        station->verdict = LC_LOSS_SENDING;
+    }
+    if (station->state == LC_STATION_IDLE || station->state == LC_STATION_BUSY) {
+        station->state = LC_STATION_DYING;
+        pidfd_send_signal(station->pidfd, SIGKILL, NULL, 0);
+    }
+}
+
+bool lc_station_reap(struct lc_station *station, int *code)
+{
+    switch (collect(station, code)) {
+    case LC_CHILD_RUNS:
+        return false;
+    case LC_CHILD_TAKEN:
+        *code = LC_CODE_UNKNOWN;
+        break;
+    case LC_CHILD_ENDED:
+        break;
+    }
+    unwatch_socket(station);
+    epoll_ctl(station->epoll, EPOLL_CTL_DEL, station->pidfd, NULL);
+    station->state = LC_STATION_GONE;
+    return true;
+}
+
+/* ---- jobs ---- */
+
+static void watch_output(struct lc_station *station, bool on)
+{
+    struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                                .data.u64 = (uintptr_t)station};
+
+    if (station->watches_output == on || !station->watched)
+        return;
+    station->watches_output = on;
+    epoll_ctl(station->epoll, EPOLL_CTL_MOD, station->channel.fd, &event);
+}
+
+/* Begins the next frame. False: no memory. */
+static bool begin(struct lc_station *station, const struct lc_greeting *greeting)
+{
+    struct lc_channel *channel = &station->channel;
+
+    if (station->greeted == 0)
+        return lc_channel_begin(channel, LC_FRAME_SETTINGS, 0, station->index, &greeting->settings);
+    if (station->greeted == 1)
+        return lc_channel_begin(channel, LC_FRAME_INITIALIZER, 0, 0, greeting->initializer);
+    return lc_channel_begin(channel, LC_FRAME_JOB, station->serial, station->job->options,
+                            &station->job->call);
+}
+
+/* The job is sent. */
+static void let_go(struct lc_station *station)
+{
+    struct lc_parcel *call = &station->job->call;
+    size_t size = call->size;
+
+    for (size_t i = 0; i < call->block_count; i++)
+        size += call->blocks[i].size;
+    if (size <= KEPT_MAX)
+        return;
+    lc_parcel_clear(call);
+    station->cleared = true;
+}
+
+void lc_station_send(struct lc_station *station, const struct lc_greeting *greeting)
+{
+    bool sent = false;
+
+    while (!sent && station->state == LC_STATION_BUSY) {
+        if (!station->channel.sending && !begin(station, greeting)) {
+            cut(station, ENOMEM);
+            return;
+        }
+        switch (lc_channel_send(&station->channel, false)) {
+        case 0:
+            watch_output(station, true);
+            return;
+        case 1:
+            sent = station->greeted == GREETINGS;
+            station->greeted += !sent;
+            break;
+        default:
+            cut(station, errno);
+            return;
+        }
+    }
+    watch_output(station, false);
+    if (sent)
+        let_go(station);
+}
+
+void lc_station_give(struct lc_station *station, const struct lc_greeting *greeting,
+                     struct lc_job *job)
+{
+    station->state = LC_STATION_BUSY;
+    station->job = job;
+    station->serial++;
+    station->told = station->cleared = false;
+    station->deadline = INFINITY;
+    lc_station_send(station, greeting);
+}
+
+void lc_station_tell(struct lc_station *station)
+{
+    struct lc_channel *channel = &station->channel;
+
+    if (station->told || channel->sending || station->state != LC_STATION_BUSY)
+        return;
+    station->told = true;
+    lc_channel_begin(channel, LC_FRAME_CANCEL, station->serial, 0, NULL);
+    /* it is small: it is sent, or there is no room for it */
+    lc_channel_send(channel, false);
+    channel->sending = false;
+}
+
+/* A frame is there: the outcome of the job, which is returned. */
+static struct lc_job *take_outcome(struct lc_station *station)
+{
+    struct lc_channel *channel = &station->channel;
+    struct lc_job *job = station->job;
+    uint32_t kind = channel->in.kind, serial = channel->in.serial;
+
+    if (job == NULL || serial != station->serial ||
+        (kind != LC_FRAME_RESULT && kind != LC_FRAME_FAILURE)) {
+        station->ready |= kind == LC_FRAME_READY;
+        lc_channel_take(channel, NULL);
+        return NULL;
+    }
+    job->failed = kind == LC_FRAME_FAILURE;
+    if (!lc_channel_take(channel, &job->result)) {
+        job->failed = true;
+        job->loss = LC_LOSS_SENDING;
+        job->loss_code = ENOMEM;
+    }
+    station->job = NULL;
+    station->deadline = INFINITY;
+    if (station->state == LC_STATION_BUSY)
+        station->state = LC_STATION_IDLE;
+    return job;
+}
+
+struct lc_job *lc_station_receive(struct lc_station *station)
+{
+    for (;;) {
+        struct lc_job *job;
+
+        switch (lc_channel_receive(&station->channel, false)) {
+        case 1:
+            job = take_outcome(station);
+            if (job != NULL)
+                return job;
+            break;
+        case 0:
+            return NULL;
+        default:
+            cut(station, errno);
+            return NULL;
+        }
+    }
+}
