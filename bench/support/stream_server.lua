@@ -1,0 +1,58 @@
+-- The server of the benchmarks of streams: echo|sink|source|lines|protocol [MEGABYTES]; see
+-- peers/stream_server.c for what each does. protocol: the echo as a protocol.
+local lucio = require "lucio"
+
+local mode, megabytes = arg[1], tonumber(arg[2] or 0)
+local piece = ("x"):rep(65536)
+
+local serve = {}
+
+function serve.echo(reader, writer)
+  while true do
+    local data = reader:read(65536)
+    if data == "" then break end
+    writer:write(data)
+    writer:drain()
+  end
+end
+
+function serve.sink(reader, writer)
+  while reader:read(262144) ~= "" do
+  end
+  writer:write "."
+end
+
+function serve.source(_, writer)
+  for _ = 1, megabytes * 16 do
+    writer:write(piece)
+    writer:drain()
+  end
+end
+
+function serve.lines(reader, writer)
+  while reader:readline() ~= "" do
+  end
+  writer:write "."
+end
+
+local function protocol()
+  local transport
+  return {
+    connection_made = function(_, made) transport = made end,
+    data_received = function(_, data) transport:write(data) end,
+  }
+end
+
+lucio.run(function()
+  local server
+  if mode == "protocol" then
+    server = lucio.get_running_loop():create_server(protocol, "127.0.0.1", 0, {backlog = 1024})
+  else
+    server = lucio.start_server(serve[mode], "127.0.0.1", 0, {backlog = 1024})
+  end
+  io.write(server.sockets[1]:getsockname().port, "\n")
+  io.flush()
+  local over = lucio.Event()
+  lucio.get_running_loop():add_reader(0, over.set, over)
+  over:wait()
+end)
