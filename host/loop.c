@@ -532,7 +532,9 @@ enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop)
     return lc_loop_run_span(L, loop, LC_SPAN_STOP);
 }
 
-enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span span)
+/* Calls fn(data, span) as what the loop runs; false from it: nothing can ever happen any more. */
+static enum lc_run run_inside(lua_State *L, struct lc_loop *loop, lua_CFunction fn, void *data,
+                              enum lc_span span)
 {
     struct lc_host *host = loop->host;
     struct lc_loop *outer = host->loop;
@@ -557,11 +559,11 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     if (host->watchdog != NULL || loop->debug)
         lc_watchdog_watch(host, loop);
     lc_pulse_set(&host->pulse, true);
-    lua_pushcfunction(L, run_ticks);
-    lua_pushlightuserdata(L, loop);
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, data);
     lua_pushinteger(L, span);
     if (lua_pcall(L, 2, 1, 0) == LUA_OK)
-        alive = lua_toboolean(L, -1);
+        alive = lua_isnil(L, -1) || lua_toboolean(L, -1);
     else
         lc_loop_raise(L, loop), lua_pushnil(L);
     lua_pop(L, 1);
@@ -582,4 +584,21 @@ enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span sp
     }
     lc_anchor_drop(L, host, &loop->raised);
     return how;
+}
+
+enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span span)
+{
+    return run_inside(L, loop, run_ticks, loop, span);
+}
+
+void lc_loop_call(lua_State *L, struct lc_loop *loop, lua_CFunction fn, void *data)
+{
+    if (loop->host->loop == NULL) {
+        if (run_inside(L, loop, fn, data, LC_SPAN_TURN) == LC_RUN_RAISED)
+            lua_error(L);
+        return;
+    }
+    lua_pushcfunction(L, fn);
+    lua_pushlightuserdata(L, data);
+    lua_call(L, 1, 0);
 }

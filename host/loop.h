@@ -124,6 +124,10 @@ enum lc_run lc_loop_run(lua_State *L, struct lc_loop *loop);
 /* Runs ticks as far as `span` says. [-0, +(0|1), -] */
 enum lc_run lc_loop_run_span(lua_State *L, struct lc_loop *loop, enum lc_span span);
 
+/* Calls fn(L) with one argument, the light userdata `data`, as an entry of the loop would, though no tick of
+ * it may run: tasks can start. [-0, +0, e] */
+void lc_loop_call(lua_State *L, struct lc_loop *loop, lua_CFunction fn, void *data);
+
 /* Polls without waiting: queues what has happened, and brings changed watchers to the kernel. */
 void lc_loop_poll(struct lc_loop *loop);
 

@@ -7,6 +7,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "primitives.h"
 
 struct condition {
     struct lc_object object;
@@ -17,7 +18,7 @@ struct condition {
     const struct lc_wait_type *wait_type; /* of wait, for reports */
 };
 
-static const struct lc_type condition_type = {"Condition", sizeof(struct condition)};
+const struct lc_type lc_core_condition_type = {"Condition", sizeof(struct condition)};
 static const struct lc_wait_type condition_wait_type = {"condition", NULL};
 
 static void notify(struct condition *condition, lua_Integer n)
@@ -46,7 +47,7 @@ static int acquire_k(lua_State *L, int status, lua_KContext ctx)
 /* condition:acquire() -> condition. May suspend. */
 int lc_condition_acquire(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "acquire");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "acquire");
 
     lua_settop(L, 1);
     if (lc_lock_try(condition->lock))
@@ -55,18 +56,18 @@ int lc_condition_acquire(lua_State *L)
                         0, acquire_k);
 }
 
-static int condition_release(lua_State *L)
+int lc_method_condition_release(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "release");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "release");
 
     if (!lc_lock_release(condition->lock))
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Lock is not acquired.");
     return 0;
 }
 
-static int condition_locked(lua_State *L)
+int lc_method_condition_locked(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "locked");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "locked");
 
     lua_pushboolean(L, condition->lock->locked);
     return 1;
@@ -117,7 +118,7 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx)
 /* condition:wait() -> true. Suspends. */
 int lc_condition_wait(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "wait");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "wait");
     struct lc_host *host = lc_host_of(L);
     struct lc_task *task;
 
@@ -159,7 +160,7 @@ static int wait_for_k(lua_State *L, int status, lua_KContext ctx)
 /* condition:wait_for(predicate) -> what the predicate returned. May suspend. */
 static int condition_wait_for(lua_State *L)
 {
-    lc_check_self(L, &condition_type, "wait_for");
+    lc_check_self(L, &lc_core_condition_type, "wait_for");
     lua_settop(L, 2);
     lc_check_callable(L, 2, "wait_for", 1);
     lua_pushvalue(L, lua_upvalueindex(1));
@@ -174,9 +175,9 @@ static void check_locked(lua_State *L, struct condition *condition)
 }
 
 /* condition:notify(n = 1) */
-static int condition_notify(lua_State *L)
+int lc_method_condition_notify(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "notify");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "notify");
     lua_Integer n = lua_isnoneornil(L, 2) ? 1 : lc_check_integer(L, 2, "notify", 1);
 
     check_locked(L, condition);
@@ -184,9 +185,9 @@ static int condition_notify(lua_State *L)
     return 0;
 }
 
-static int condition_notify_all(lua_State *L)
+static int lc_method_condition_notify_all(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "notify_all");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "notify_all");
 
     check_locked(L, condition);
     notify(condition, LUA_MAXINTEGER);
@@ -205,7 +206,7 @@ struct lc_lock *lc_condition_lock(lua_State *L, int idx)
 
 static int condition_tostring(lua_State *L)
 {
-    struct condition *condition = lc_check_self(L, &condition_type, "tostring");
+    struct condition *condition = lc_check_self(L, &lc_core_condition_type, "tostring");
 
     lua_pushfstring(L, "<Condition [%s]>", condition->lock->locked ? "locked" : "unlocked");
     return 1;
@@ -233,7 +234,8 @@ int lc_condition_new(lua_State *L)
     lock = lc_to_object(L, 1, &lc_lock_type);
     if (lock == NULL)
         lc_raise_argument(L, host, LC_TYPE_ERROR, "Condition", 1, "Lock", 1);
-    condition = lc_new_object(L, host, &condition_type, LC_REF_CONDITION, sizeof *condition, 1);
+    condition =
+        lc_new_object(L, host, &lc_core_condition_type, LC_REF_CONDITION, sizeof *condition, 1);
     lc_list_init(&condition->waiters);
     condition->lock = lock;
     condition->wait_type = &condition_wait_type;
@@ -244,13 +246,16 @@ int lc_condition_new(lua_State *L)
 
 void lc_open_condition(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {
-        {"acquire", lc_condition_acquire},    {"release", condition_release},
-        {"locked", condition_locked},         {"wait", lc_condition_wait},
-        {"wait_for", condition_wait_for},     {"notify", condition_notify},
-        {"notify_all", condition_notify_all}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {{"acquire", lc_condition_acquire},
+                                       {"release", lc_method_condition_release},
+                                       {"locked", lc_method_condition_locked},
+                                       {"wait", lc_condition_wait},
+                                       {"wait_for", condition_wait_for},
+                                       {"notify", lc_method_condition_notify},
+                                       {"notify_all", lc_method_condition_notify_all},
+                                       {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
-        {"__close", condition_release}, {"__tostring", condition_tostring}, {NULL, NULL}};
+        {"__close", lc_method_condition_release}, {"__tostring", condition_tostring}, {NULL, NULL}};
     static const luaL_Reg functions[] = {{"Condition", lc_condition_new}, {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_CONDITION, "lucio.Condition", methods, metamethods);

@@ -4,6 +4,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "primitives.h"
 
 struct event {
     struct lc_object object;
@@ -13,7 +14,7 @@ struct event {
     bool is_set;
 };
 
-static const struct lc_type event_type = {"Event", sizeof(struct event)};
+const struct lc_type lc_core_event_type = {"Event", sizeof(struct event)};
 static const struct lc_wait_type event_wait = {"event", NULL};
 
 static int wait_k(lua_State *L, int status, lua_KContext ctx)
@@ -30,9 +31,9 @@ static int wait_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* event:wait() -> true. May suspend. */
-static int event_wait_method(lua_State *L)
+int lc_method_event_wait(lua_State *L)
 {
-    struct event *event = lc_check_self(L, &event_type, "wait");
+    struct event *event = lc_check_self(L, &lc_core_event_type, "wait");
     struct lc_host *host = lc_host_of(L);
     struct lc_task *task;
 
@@ -49,9 +50,9 @@ static int event_wait_method(lua_State *L)
 }
 
 /* event:set() */
-static int event_set(lua_State *L)
+int lc_method_event_set(lua_State *L)
 {
-    struct event *event = lc_check_self(L, &event_type, "set");
+    struct event *event = lc_check_self(L, &lc_core_event_type, "set");
 
     if (event->is_set)
         return 0;
@@ -61,17 +62,17 @@ static int event_set(lua_State *L)
     return 0;
 }
 
-static int event_clear(lua_State *L)
+int lc_method_event_clear(lua_State *L)
 {
-    struct event *event = lc_check_self(L, &event_type, "clear");
+    struct event *event = lc_check_self(L, &lc_core_event_type, "clear");
 
     event->is_set = false;
     return 0;
 }
 
-static int event_is_set(lua_State *L)
+int lc_method_event_is_set(lua_State *L)
 {
-    struct event *event = lc_check_self(L, &event_type, "is_set");
+    struct event *event = lc_check_self(L, &lc_core_event_type, "is_set");
 
     lua_pushboolean(L, event->is_set);
     return 1;
@@ -79,32 +80,32 @@ static int event_is_set(lua_State *L)
 
 static int event_tostring(lua_State *L)
 {
-    struct event *event = lc_check_self(L, &event_type, "tostring");
+    struct event *event = lc_check_self(L, &lc_core_event_type, "tostring");
 
     lua_pushfstring(L, "<Event [%s]>", event->is_set ? "set" : "unset");
     return 1;
 }
 
-static int lucio_event(lua_State *L)
+int lc_method_event_new(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct event *event;
 
     lc_check_no_arguments(L, "Event");
-    event = lc_new_object(L, host, &event_type, LC_REF_EVENT, sizeof *event, 0);
+    event = lc_new_object(L, host, &lc_core_event_type, LC_REF_EVENT, sizeof *event, 0);
     lc_list_init(&event->waiters);
     return 1;
 }
 
 void lc_open_event(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {{"wait", event_wait_method},
-                                       {"set", event_set},
-                                       {"clear", event_clear},
-                                       {"is_set", event_is_set},
+    static const luaL_Reg methods[] = {{"wait", lc_method_event_wait},
+                                       {"set", lc_method_event_set},
+                                       {"clear", lc_method_event_clear},
+                                       {"is_set", lc_method_event_is_set},
                                        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__tostring", event_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"Event", lucio_event}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"Event", lc_method_event_new}, {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_EVENT, "lucio.Event", methods, metamethods);
     lc_set_functions(L, host, functions);

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "primitives.h"
 
 const struct lc_type lc_lock_type = {"Lock", sizeof(struct lc_lock)};
 
@@ -96,7 +97,7 @@ static int acquire_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* lock:acquire() -> lock. May suspend. */
-static int lock_acquire(lua_State *L)
+int lc_method_lock_acquire(lua_State *L)
 {
     struct lc_lock *lock = lc_check_self(L, &lc_lock_type, "acquire");
 
@@ -107,7 +108,7 @@ static int lock_acquire(lua_State *L)
 }
 
 /* lock:release() */
-static int lock_release(lua_State *L)
+int lc_method_lock_release(lua_State *L)
 {
     struct lc_lock *lock = lc_check_self(L, &lc_lock_type, "release");
 
@@ -116,7 +117,7 @@ static int lock_release(lua_State *L)
     return 0;
 }
 
-static int lock_locked(lua_State *L)
+int lc_method_lock_locked(lua_State *L)
 {
     struct lc_lock *lock = lc_check_self(L, &lc_lock_type, "locked");
 
@@ -133,7 +134,7 @@ static int lock_tostring(lua_State *L)
 }
 
 /* lucio.Lock() */
-static int lucio_lock(lua_State *L)
+int lc_method_lock_new(lua_State *L)
 {
     lc_check_no_arguments(L, "Lock");
     lc_lock_new(L, lc_host_of(L));
@@ -142,13 +143,13 @@ static int lucio_lock(lua_State *L)
 
 void lc_open_lock(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {{"acquire", lock_acquire},
-                                       {"release", lock_release},
-                                       {"locked", lock_locked},
+    static const luaL_Reg methods[] = {{"acquire", lc_method_lock_acquire},
+                                       {"release", lc_method_lock_release},
+                                       {"locked", lc_method_lock_locked},
                                        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
-        {"__close", lock_release}, {"__tostring", lock_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"Lock", lucio_lock}, {NULL, NULL}};
+        {"__close", lc_method_lock_release}, {"__tostring", lock_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"Lock", lc_method_lock_new}, {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_LOCK, "lucio.Lock", methods, metamethods);
     lc_set_functions(L, host, functions);

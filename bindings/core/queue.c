@@ -10,6 +10,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "primitives.h"
 #include "queue_order.h"
 
 enum queue_kind { QUEUE_FIFO, QUEUE_LIFO, QUEUE_PRIORITY };
@@ -32,7 +33,7 @@ struct queue {
     uint32_t generation;
 };
 
-static const struct lc_type queue_type = {"Queue", sizeof(struct queue)};
+const struct lc_type lc_core_queue_type = {"Queue", sizeof(struct queue)};
 static const struct lc_wait_type get_wait = {"queue.get", NULL};
 static const struct lc_wait_type put_wait = {"queue.put", NULL};
 static const struct lc_wait_type join_wait = {"queue.join", NULL};
@@ -294,17 +295,17 @@ static int put_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* queue:put(item). May suspend. */
-static int queue_put(lua_State *L)
+int lc_method_queue_put(lua_State *L)
 {
-    lc_check_self(L, &queue_type, "put");
+    lc_check_self(L, &lc_core_queue_type, "put");
     lua_settop(L, 2);
     return put_k(L, LUA_OK, 0);
 }
 
 /* queue:put_nowait(item) */
-static int queue_put_nowait(lua_State *L)
+int lc_method_queue_put_nowait(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "put_nowait");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "put_nowait");
 
     lua_settop(L, 2);
     if (queue->shutdown)
@@ -350,17 +351,17 @@ static int get_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* queue:get() -> item. May suspend. */
-static int queue_get(lua_State *L)
+int lc_method_queue_get(lua_State *L)
 {
-    lc_check_self(L, &queue_type, "get");
+    lc_check_self(L, &lc_core_queue_type, "get");
     lua_settop(L, 1);
     return get_k(L, LUA_OK, 0);
 }
 
 /* queue:get_nowait() -> item */
-static int queue_get_nowait(lua_State *L)
+int lc_method_queue_get_nowait(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "get_nowait");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "get_nowait");
 
     lua_settop(L, 1);
     if (queue->count == 0) {
@@ -395,7 +396,7 @@ static int items_k(lua_State *L, int status, lua_KContext ctx)
 
 static int items_next(lua_State *L)
 {
-    lc_check_self(L, &queue_type, "items");
+    lc_check_self(L, &lc_core_queue_type, "items");
     lua_settop(L, 2);
     return items_k(L, LUA_OK, 0);
 }
@@ -403,7 +404,7 @@ static int items_next(lua_State *L)
 /* for i, item in queue:items() */
 static int queue_items(lua_State *L)
 {
-    lc_check_self(L, &queue_type, "items");
+    lc_check_self(L, &lc_core_queue_type, "items");
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(1));
     lua_pushcclosure(L, items_next, 1);
@@ -423,9 +424,9 @@ static int join_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* queue:join(). May suspend. */
-static int queue_join(lua_State *L)
+int lc_method_queue_join(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "join");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "join");
 
     lua_settop(L, 1);
     if (queue->unfinished == 0)
@@ -434,9 +435,9 @@ static int queue_join(lua_State *L)
 }
 
 /* queue:task_done() */
-static int queue_task_done(lua_State *L)
+int lc_method_queue_task_done(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "task_done");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "task_done");
 
     if (queue->unfinished <= 0)
         lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "task_done() called too many times");
@@ -446,9 +447,9 @@ static int queue_task_done(lua_State *L)
 }
 
 /* queue:shutdown(immediate = false) */
-static int queue_shutdown(lua_State *L)
+int lc_method_queue_shutdown(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "shutdown");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "shutdown");
 
     lua_settop(L, 2);
     queue->shutdown = true;
@@ -467,32 +468,32 @@ static int queue_shutdown(lua_State *L)
     return 0;
 }
 
-static int queue_qsize(lua_State *L)
+int lc_method_queue_qsize(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "qsize");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "qsize");
 
     lua_pushinteger(L, queue->count);
     return 1;
 }
 
-static int queue_empty(lua_State *L)
+int lc_method_queue_empty(lua_State *L)
 {
-    struct queue *queue = lc_check_self(L, &queue_type, "empty");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "empty");
 
     lua_pushboolean(L, queue->count == 0);
     return 1;
 }
 
-static int queue_full(lua_State *L)
+int lc_method_queue_full(lua_State *L)
 {
-    lua_pushboolean(L, queue_is_full(lc_check_self(L, &queue_type, "full")));
+    lua_pushboolean(L, queue_is_full(lc_check_self(L, &lc_core_queue_type, "full")));
     return 1;
 }
 
 static int queue_tostring(lua_State *L)
 {
     static const char *const names[] = {"Queue", "LifoQueue", "PriorityQueue"};
-    struct queue *queue = lc_check_self(L, &queue_type, "tostring");
+    struct queue *queue = lc_check_self(L, &lc_core_queue_type, "tostring");
 
     lua_pushfstring(L, "<%s maxsize=%I qsize=%I%s>", names[queue->kind],
                     (LUAI_UACINT)queue->maxsize, (LUAI_UACINT)queue->count,
@@ -501,12 +502,12 @@ static int queue_tostring(lua_State *L)
 }
 
 static const luaL_Reg queue_methods[] = {
-    {"put", queue_put},     {"put_nowait", queue_put_nowait},
-    {"get", queue_get},     {"get_nowait", queue_get_nowait},
-    {"qsize", queue_qsize}, {"empty", queue_empty},
-    {"full", queue_full},   {"task_done", queue_task_done},
-    {"join", queue_join},   {"shutdown", queue_shutdown},
-    {"items", queue_items}, {NULL, NULL},
+    {"put", lc_method_queue_put},     {"put_nowait", lc_method_queue_put_nowait},
+    {"get", lc_method_queue_get},     {"get_nowait", lc_method_queue_get_nowait},
+    {"qsize", lc_method_queue_qsize}, {"empty", lc_method_queue_empty},
+    {"full", lc_method_queue_full},   {"task_done", lc_method_queue_task_done},
+    {"join", lc_method_queue_join},   {"shutdown", lc_method_queue_shutdown},
+    {"items", queue_items},           {NULL, NULL},
 };
 
 /* Sets the metatable of the queue on top. `maxsize` is a plain field of the methods, so that a
@@ -545,7 +546,7 @@ static int queue_new(lua_State *L, enum queue_kind kind, const char *what)
         lc_check_callable(L, 2, what, 2);
     queue = lua_newuserdatauv(L, sizeof *queue, 2);
     memset(queue, 0, sizeof *queue);
-    queue->object.type = &queue_type;
+    queue->object.type = &lc_core_queue_type;
     set_metatable(L, host, maxsize);
     queue->kind = kind;
     queue->maxsize = maxsize;
@@ -560,26 +561,26 @@ static int queue_new(lua_State *L, enum queue_kind kind, const char *what)
     return 1;
 }
 
-static int lucio_queue(lua_State *L)
+int lc_method_queue_new(lua_State *L)
 {
     return queue_new(L, QUEUE_FIFO, "Queue");
 }
 
-static int lucio_lifo_queue(lua_State *L)
+int lc_method_lifo_queue_new(lua_State *L)
 {
     return queue_new(L, QUEUE_LIFO, "LifoQueue");
 }
 
-static int lucio_priority_queue(lua_State *L)
+int lc_method_priority_queue_new(lua_State *L)
 {
     return queue_new(L, QUEUE_PRIORITY, "PriorityQueue");
 }
 
 void lc_open_queue(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg functions[] = {{"Queue", lucio_queue},
-                                         {"LifoQueue", lucio_lifo_queue},
-                                         {"PriorityQueue", lucio_priority_queue},
+    static const luaL_Reg functions[] = {{"Queue", lc_method_queue_new},
+                                         {"LifoQueue", lc_method_lifo_queue_new},
+                                         {"PriorityQueue", lc_method_priority_queue_new},
                                          {NULL, NULL}};
 
     lua_newtable(L);

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "primitives.h"
 
 struct semaphore {
     struct lc_object object;
@@ -16,7 +17,7 @@ struct semaphore {
     lua_Integer bound; /* of a BoundedSemaphore; negative: none */
 };
 
-static const struct lc_type semaphore_type = {"Semaphore", sizeof(struct semaphore)};
+const struct lc_type lc_core_semaphore_type = {"Semaphore", sizeof(struct semaphore)};
 static const struct lc_wait_type semaphore_wait = {"semaphore", NULL};
 
 static bool semaphore_is_locked(const struct semaphore *semaphore)
@@ -59,9 +60,9 @@ static int acquire_k(lua_State *L, int status, lua_KContext ctx)
 }
 
 /* semaphore:acquire() -> semaphore. May suspend. */
-static int semaphore_acquire(lua_State *L)
+int lc_method_semaphore_acquire(lua_State *L)
 {
-    struct semaphore *semaphore = lc_check_self(L, &semaphore_type, "acquire");
+    struct semaphore *semaphore = lc_check_self(L, &lc_core_semaphore_type, "acquire");
     struct lc_host *host = lc_host_of(L);
     struct lc_task *task;
 
@@ -78,9 +79,9 @@ static int semaphore_acquire(lua_State *L)
 }
 
 /* semaphore:release() */
-static int semaphore_release(lua_State *L)
+int lc_method_semaphore_release(lua_State *L)
 {
-    struct semaphore *semaphore = lc_check_self(L, &semaphore_type, "release");
+    struct semaphore *semaphore = lc_check_self(L, &lc_core_semaphore_type, "release");
 
     if (semaphore->bound >= 0 && semaphore->value >= semaphore->bound)
         lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "BoundedSemaphore released too many times");
@@ -89,9 +90,9 @@ static int semaphore_release(lua_State *L)
     return 0;
 }
 
-static int semaphore_locked(lua_State *L)
+int lc_method_semaphore_locked(lua_State *L)
 {
-    struct semaphore *semaphore = lc_check_self(L, &semaphore_type, "locked");
+    struct semaphore *semaphore = lc_check_self(L, &lc_core_semaphore_type, "locked");
 
     lua_pushboolean(L, semaphore_is_locked(semaphore));
     return 1;
@@ -99,7 +100,7 @@ static int semaphore_locked(lua_State *L)
 
 static int semaphore_tostring(lua_State *L)
 {
-    struct semaphore *semaphore = lc_check_self(L, &semaphore_type, "tostring");
+    struct semaphore *semaphore = lc_check_self(L, &lc_core_semaphore_type, "tostring");
     const char *name = semaphore->bound >= 0 ? "BoundedSemaphore" : "Semaphore";
 
     if (semaphore_is_locked(semaphore))
@@ -117,33 +118,34 @@ static int semaphore_new(lua_State *L, const char *what, bool bounded)
 
     if (value < 0)
         lc_raise_value(L, host, what, 1, "initial value must be >= 0");
-    semaphore = lc_new_object(L, host, &semaphore_type, LC_REF_SEMAPHORE, sizeof *semaphore, 0);
+    semaphore =
+        lc_new_object(L, host, &lc_core_semaphore_type, LC_REF_SEMAPHORE, sizeof *semaphore, 0);
     lc_list_init(&semaphore->waiters);
     semaphore->value = value;
     semaphore->bound = bounded ? value : -1;
     return 1;
 }
 
-static int lucio_semaphore(lua_State *L)
+int lc_method_semaphore_new(lua_State *L)
 {
     return semaphore_new(L, "Semaphore", false);
 }
 
-static int lucio_bounded_semaphore(lua_State *L)
+int lc_method_bounded_semaphore_new(lua_State *L)
 {
     return semaphore_new(L, "BoundedSemaphore", true);
 }
 
 void lc_open_semaphore(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg methods[] = {{"acquire", semaphore_acquire},
-                                       {"release", semaphore_release},
-                                       {"locked", semaphore_locked},
+    static const luaL_Reg methods[] = {{"acquire", lc_method_semaphore_acquire},
+                                       {"release", lc_method_semaphore_release},
+                                       {"locked", lc_method_semaphore_locked},
                                        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {
-        {"__close", semaphore_release}, {"__tostring", semaphore_tostring}, {NULL, NULL}};
-    static const luaL_Reg functions[] = {{"Semaphore", lucio_semaphore},
-                                         {"BoundedSemaphore", lucio_bounded_semaphore},
+        {"__close", lc_method_semaphore_release}, {"__tostring", semaphore_tostring}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"Semaphore", lc_method_semaphore_new},
+                                         {"BoundedSemaphore", lc_method_bounded_semaphore_new},
                                          {NULL, NULL}};
 
     lc_new_type(L, host, LC_REF_SEMAPHORE, "lucio.Semaphore", methods, metamethods);

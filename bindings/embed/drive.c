@@ -10,12 +10,14 @@
 #include "embed.h"
 #include "future.h"
 #include "guest.h"
+#include "primitive.h"
 #include "run.h"
 
 /* What the protected parts below need. */
 struct drive_args {
     struct lucio *h;
-    const char *code, *name;
+    const char *code, *name, *method;
+    const struct lc_embed_method *methods;
     size_t length, n;
     const struct lucio_value *values;
     lucio_ref *function, **made;
@@ -160,35 +162,82 @@ static int call_method_body(lua_State *L)
     return call_method_k(L, LUA_OK, 0);
 }
 
-static int call_method(lua_State *L)
+/* Makes the task of the arguments and runs its first step. */
+static int start(lua_State *L)
 {
     struct drive_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
+    int nargs = (int)args->n + 1;
 
-    lua_pushcfunction(L, call_method_body);
+    luaL_checkstack(L, 8, NULL);
+    lua_settop(L, 1);
     lc_anchor_push(L, h->host, args->function->anchor);
-    lua_pushstring(L, args->name);
+    if (args->methods != NULL) {
+        lc_embed_push_method(L, h, 2, args->methods, args->name);
+        lua_insert(L, 2);
+    } else {
+        lua_pushcfunction(L, call_method_body);
+        lua_insert(L, 2);
+        lua_pushstring(L, args->method);
+        nargs++;
+    }
     lc_embed_push_values(L, h, args->n, args->values);
-    lc_create_task(L, h->host, h->loop, (int)args->n + 2, 0, LC_TASK_EAGER);
-    args->name = NULL;
+    lc_create_task(L, h->host, h->loop, nargs, 0,
+                   LC_TASK_EAGER | (args->name != NULL ? LC_TASK_NAMED : LC_TASK_PLAIN));
     finish_spawn(L, args);
     return 0;
+}
+
+static int start_in_loop(lua_State *L)
+{
+    struct drive_args *args = lua_touserdata(L, 1);
+
+    lc_loop_call(L, args->h->loop, start, args);
+    return 0;
+}
+
+/* The first step runs now, whether a tick does or not. */
+static int run_start(struct drive_args *args)
+{
+    int status;
+
+    if (args->task != NULL)
+        *args->task = NULL;
+    if (args->function == NULL)
+        return LUCIO_INVALID;
+    args->h = args->function->h;
+    status = lc_embed_enter(args->h);
+    if (status == LUCIO_OK)
+        status = lc_embed_protect(args->h, start_in_loop, args);
+    if (status != LUCIO_OK && args->task != NULL) {
+        lucio_future_free(*args->task);
+        *args->task = NULL;
+    }
+    return status;
 }
 
 int lucio_call_method(lucio_ref *object, const char *method, size_t n,
                       const struct lucio_value *arguments, lucio_future **task)
 {
     struct drive_args args = {
-        .function = object, .name = method, .n = n, .values = arguments, .task = task};
-    int status;
+        .function = object, .method = method, .n = n, .values = arguments, .task = task};
 
-    if (task != NULL)
-        *task = NULL;
-    if (object == NULL || method == NULL)
-        return LUCIO_INVALID;
-    args.h = object->h;
-    status = lc_embed_enter(args.h);
-    return status != LUCIO_OK ? status : lc_embed_protect(args.h, call_method, &args);
+    if (method == NULL)
+        args.function = NULL;
+    return run_start(&args);
+}
+
+int lc_embed_call_native(lucio_ref *object, const struct lc_embed_method *methods, const char *name,
+                         size_t n, const struct lucio_value *arguments, lucio_future **task)
+{
+    struct drive_args args = {.function = object,
+                              .methods = methods,
+                              .name = name,
+                              .n = n,
+                              .values = arguments,
+                              .task = task};
+
+    return run_start(&args);
 }
 
 /* ---- running ---- */

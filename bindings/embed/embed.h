@@ -96,6 +96,9 @@ void lc_embed_push_values(lua_State *L, struct lucio *h, size_t n,
 /* The value at `idx`: a string is the one on the stack, an object a new reference. [-0, +0, m] */
 struct lucio_value lc_embed_to_value(lua_State *L, struct lucio *h, int idx);
 
+/* Hands out the value on top; a string is kept until the next one. [-1, +0, m] */
+void lc_embed_give_out(lua_State *L, struct lucio *h, struct lucio_value *value);
+
 /* A handle of `size` bytes that holds the value on top. [-1, +0, m] */
 struct lucio_ref *lc_embed_ref_new(lua_State *L, struct lucio *h, size_t size);
 /* Lets go of the value and of the host's shell, and frees. */

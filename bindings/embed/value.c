@@ -229,8 +229,7 @@ const char *lucio_ref_type(lucio_ref *ref)
 
 /* ---- globals and tables ---- */
 
-/* Hands out the value on top; a string is kept until the next one. [-1, +0, m] */
-static void give_out(lua_State *L, struct lucio *h, struct lucio_value *value)
+void lc_embed_give_out(lua_State *L, struct lucio *h, struct lucio_value *value)
 {
     *value = lc_embed_to_value(L, h, -1);
     lc_anchor_set(L, h->host, h->scratch);
@@ -243,7 +242,7 @@ static int get_global(lua_State *L)
     lua_pushglobaltable(L);
     lua_pushstring(L, args->name);
     lua_rawget(L, -2);
-    give_out(L, args->h, args->out);
+    lc_embed_give_out(L, args->h, args->out);
     return 0;
 }
 
@@ -308,7 +307,7 @@ static int get_field(lua_State *L)
     push_table(L, args);
     lc_embed_push_value(L, args->h, &args->key);
     lua_rawget(L, -2);
-    give_out(L, args->h, args->out);
+    lc_embed_give_out(L, args->h, args->out);
     return 0;
 }
 

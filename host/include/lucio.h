@@ -62,7 +62,8 @@ enum lucio_status {
     LUCIO_ERROR = -1,     /* Lua raised an error, or the awaited future failed */
     LUCIO_NO_MEMORY = -2, /* the allocator refused, or the memory limit is reached */
     LUCIO_INVALID = -3,   /* an argument is wrong: lucio_last_error names it */
-    LUCIO_BUSY = -4,      /* not now: the host is running, or the state has a host already */
+    LUCIO_BUSY =
+        -4, /* not now: the host is running, the state has a host already, or it would wait */
     LUCIO_CLOSED = -5,    /* the host was closed */
     LUCIO_CANCELLED = -6, /* the future was cancelled */
     LUCIO_EXIT = -7,      /* a script called lucio.exit or os.exit: see lucio_exit_code */
@@ -261,12 +262,8 @@ LUCIO_API int lucio_take(lucio *host, lucio_ref **value);
 LUCIO_API int lucio_spawn(lucio *host, lucio_ref *function, const char *name, size_t n,
                           const struct lucio_value *arguments, lucio_future **task);
 
-/* Calls object:method(...) as a task whose first step runs now, so that it queues for a lock or at a
- * queue before anybody who comes later. This is how C uses the queues, locks and events of Lua:
- *
- *     lucio_call_method(queue, "get", 0, NULL, &future);
- *
- * Runs Lua. */
+/* Calls object:method(...) as a task whose first step runs now, whether or not the loop does: so it
+ * stands in line, where there is one, before anybody who comes later. Runs Lua. */
 LUCIO_API int lucio_call_method(lucio_ref *object, const char *method, size_t n,
                                 const struct lucio_value *arguments, lucio_future **task);
 
@@ -337,6 +334,106 @@ LUCIO_API int lucio_future_on_done(lucio_future *future,
 LUCIO_API const char *lucio_task_name(lucio_future *task);
 LUCIO_API int lucio_task_set_name(lucio_future *task, const char *name);
 
+/* ---- Queues, locks, events ---- */
+
+/*
+ * These are Lua's own: a reference to one that C has made is given to Lua by lucio_object, and one that Lua
+ * has made, as it comes out of lucio_call_object, is as good here. Both sides stand in the same lines, first
+ * come first served. They are used from the host's thread, inside of a tick or outside.
+ *
+ * What may have to wait comes in three forms:
+ *
+ * - try: it is done now, or LUCIO_BUSY.
+ * - With a future: a task does it, which stands in line when the function returns. lucio_future_on_done tells
+ *   when it is done, the future's results are those of the Lua method, lucio_future_cancel leaves the line.
+ *   With `future` NULL nobody learns of it.
+ * - lucio_await_... in a C function that Lua calls, or in a C-level task: it waits itself; see below.
+ *
+ * LUCIO_INVALID: the object is of another kind, or may not do that now.
+ */
+enum lucio_order {
+    LUCIO_FIFO,    /* Queue */
+    LUCIO_LIFO,    /* LifoQueue */
+    LUCIO_PRIORITY /* PriorityQueue: the smallest first, by Lua's < */
+};
+
+/* A queue for so many items at once; 0: any number. */
+LUCIO_API int lucio_queue_new(lucio *host, enum lucio_order order, long long maxsize,
+                              lucio_ref **queue);
+/* Adds an item, once there is room. After shutdown: LUCIO_ERROR, of the future or here; QueueShutDown. */
+LUCIO_API int lucio_queue_put(lucio_ref *queue, struct lucio_value item, lucio_future **future);
+LUCIO_API int lucio_queue_try_put(lucio_ref *queue, struct lucio_value item);
+/* Takes an item: the future's result. A string of try is good until the next lucio_get_... call. */
+LUCIO_API int lucio_queue_get(lucio_ref *queue, lucio_future **future);
+LUCIO_API int lucio_queue_try_get(lucio_ref *queue, struct lucio_value *item);
+/* How many items are in it; negative: a status. */
+LUCIO_API long long lucio_queue_size(lucio_ref *queue);
+/* What was taken is done with; join waits until that is so of all that was put. */
+LUCIO_API int lucio_queue_task_done(lucio_ref *queue);
+LUCIO_API int lucio_queue_join(lucio_ref *queue, lucio_future **future);
+/* No more puts; gets, too, fail once it is empty, which it is at once if `immediate`. */
+LUCIO_API int lucio_queue_shutdown(lucio_ref *queue, bool immediate);
+
+LUCIO_API int lucio_lock_new(lucio *host, lucio_ref **lock);
+/* A Semaphore, or a BoundedSemaphore, of so many permits. */
+LUCIO_API int lucio_semaphore_new(lucio *host, long long permits, bool bounded,
+                                  lucio_ref **semaphore);
+/* A Condition with the Lock, or with one of its own: NULL. */
+LUCIO_API int lucio_condition_new(lucio *host, lucio_ref *lock, lucio_ref **condition);
+
+/* Of a Lock, a Semaphore or a Condition. Once it is taken it is for C to release, also when the future was
+ * freed before. */
+LUCIO_API int lucio_lock_acquire(lucio_ref *lock, lucio_future **future);
+LUCIO_API int lucio_lock_try_acquire(lucio_ref *lock);
+LUCIO_API int lucio_lock_release(lucio_ref *lock);
+/* 1 or 0: whether acquiring would wait; negative: a status. */
+LUCIO_API int lucio_lock_locked(lucio_ref *lock);
+
+/* Gives back the condition's lock, which must be taken, waits to be notified, and takes it again. */
+LUCIO_API int lucio_condition_wait(lucio_ref *condition, lucio_future **future);
+/* Wakes n who wait, negative: all. The lock must be taken. */
+LUCIO_API int lucio_condition_notify(lucio_ref *condition, long long n);
+
+LUCIO_API int lucio_event_new(lucio *host, lucio_ref **event);
+LUCIO_API int lucio_event_wait(lucio_ref *event, lucio_future **future);
+/* Those that wait go on in the next tick. */
+LUCIO_API int lucio_event_set(lucio_ref *event);
+LUCIO_API int lucio_event_clear(lucio_ref *event);
+/* 1 or 0; negative: a status. */
+LUCIO_API int lucio_event_is_set(lucio_ref *event);
+
+/* ---- What the tasks do ---- */
+
+/* Calls `write`, once, with the text that lucio.print_tasks() prints: every task, what it waits for, and below
+ * it whom it awaits. */
+LUCIO_API int lucio_print_tasks(lucio *host,
+                                void (*write)(const char *text, size_t length, void *data),
+                                void *data);
+
+/* A line of it. Texts are never NULL, "" where there is nothing to say. */
+struct lucio_task_info {
+    size_t size; /* of this struct: newer libraries may have more at its end */
+    int depth;   /* 0: nobody awaits it; else who does is the last one before it of depth - 1 */
+    bool again; /* several await it, and it came in full before: only kind, name and id are there */
+    bool circle;      /* `again`, because it awaits itself in the end */
+    const char *kind; /* "task", or what stands between tasks: "gather", "TaskGroup"... */
+    const char *name; /* of the task; or what stands between: "gather of 3, 1 done" */
+    long long id; /* of the task, unique in its host; 0: it is no task. What follows is of tasks: */
+    const char *state;     /* "running", "ready", "waiting" */
+    const char *waits_for; /* "sleep (1.000 s more)", "queue.get"... */
+    const char *place;     /* where it is: "file:line in function 'name'" */
+    const char *created;   /* where it was made: "file:line" */
+    double seconds;        /* for which it has waited; negative: nothing to say */
+    bool cancelling;       /* a cancel request is under way */
+};
+
+/* Calls `visit` with one record after the other, in the order of the text, until it returns false. They are of
+ * the moment of the call, whatever `visit` does; it may call any function of lucio. Texts are good until it
+ * returns. */
+LUCIO_API int lucio_visit_tasks(lucio *host,
+                                bool (*visit)(const struct lucio_task_info *info, void *data),
+                                void *data);
+
 /* ---- C functions that Lua calls ---- */
 
 /* A C function for Lua. It looks at its arguments, and ends by returning what one of lucio_return,
@@ -374,7 +471,27 @@ LUCIO_API int lucio_reraise(lucio_call *call);
  * lucio_call_error. The handle of the future stays the caller's. */
 LUCIO_API int lucio_await(lucio_call *call, lucio_future *future, lucio_function *next, void *data);
 
-/* In a `next`: how the awaited future ended: LUCIO_OK, LUCIO_ERROR or LUCIO_CANCELLED. */
+/* The same for a call of object:method(...), which the task makes itself, as Lua code would: it stands in line
+ * as itself, and goes on in the same tick as Lua code. What it returns are the arguments of `next`. Runs
+ * Lua. */
+LUCIO_API int lucio_await_method(lucio_call *call, lucio_ref *object, const char *method, size_t n,
+                                 const struct lucio_value *arguments, lucio_function *next,
+                                 void *data);
+
+/* And for queues, locks, events: the task itself puts, gets, acquires, waits. */
+LUCIO_API int lucio_await_queue_put(lucio_call *call, lucio_ref *queue, struct lucio_value item,
+                                    lucio_function *next, void *data);
+LUCIO_API int lucio_await_queue_get(lucio_call *call, lucio_ref *queue, lucio_function *next,
+                                    void *data);
+LUCIO_API int lucio_await_queue_join(lucio_call *call, lucio_ref *queue, lucio_function *next,
+                                     void *data);
+LUCIO_API int lucio_await_lock(lucio_call *call, lucio_ref *lock, lucio_function *next, void *data);
+LUCIO_API int lucio_await_condition(lucio_call *call, lucio_ref *condition, lucio_function *next,
+                                    void *data);
+LUCIO_API int lucio_await_event(lucio_call *call, lucio_ref *event, lucio_function *next,
+                                void *data);
+
+/* In a `next`: how what was awaited ended: LUCIO_OK, LUCIO_ERROR or LUCIO_CANCELLED. */
 LUCIO_API int lucio_call_status(lucio_call *call);
 /* And its error, NULL where it has none; good until the function returns. A `next` that neither raises it
  * again nor anything else has dealt with it. */

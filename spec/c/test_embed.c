@@ -729,6 +729,91 @@ static void a_memory_limit_can_be_caught(void **unused)
     assert_int_equal(lucio_close(host), LUCIO_OK);
 }
 
+/* What C and Lua wait for together. */
+struct lines {
+    lucio_ref *queue, *lock, *event;
+    int at;
+};
+
+/* A C function that waits in the lines of the three. */
+static int wait_in_lines(lucio_call *call, void *data)
+{
+    struct lines *lines = data;
+
+    if (lucio_call_status(call) != LUCIO_OK)
+        return lucio_reraise(call);
+    switch (lines->at++) {
+    case 0:
+        return lucio_await_event(call, lines->event, wait_in_lines, lines);
+    case 1:
+        return lucio_await_lock(call, lines->lock, wait_in_lines, lines);
+    case 2:
+        return lucio_await_queue_put(call, lines->queue, lucio_string("item"), wait_in_lines,
+                                     lines);
+    case 3:
+        return lucio_await_queue_get(call, lines->queue, wait_in_lines, lines);
+    case 4:
+        return lucio_await_method(call, lines->queue, "qsize", 0, NULL, wait_in_lines, lines);
+    default:
+        return lucio_return(call, 0, NULL);
+    }
+}
+
+static void drop_text(const char *text, size_t length, void *data)
+{
+    (void)text;
+    (void)length;
+    (void)data;
+}
+
+static bool drop_record(const struct lucio_task_info *info, void *data)
+{
+    (void)data;
+    return info->name[0] != '\0';
+}
+
+/* Whatever fails, it goes on. */
+static void use_primitives(lucio *host)
+{
+    static struct lines lines; /* a task that no memory was there to end may use it later */
+    lucio_future *wait = NULL, *put = NULL, *task = NULL;
+    lucio_ref *semaphore, *condition;
+    struct lucio_value item;
+
+    memset(&lines, 0, sizeof lines);
+    lucio_queue_new(host, LUCIO_FIFO, 1, &lines.queue);
+    lucio_lock_new(host, &lines.lock);
+    lucio_event_new(host, &lines.event);
+    lucio_semaphore_new(host, 1, true, &semaphore);
+    lucio_condition_new(host, lines.lock, &condition);
+    lucio_lock_try_acquire(semaphore);
+    lucio_lock_release(semaphore);
+    lucio_queue_try_put(lines.queue, lucio_string("item"));
+    lucio_queue_put(lines.queue, lucio_string("item"), &put);
+    lucio_event_wait(lines.event, &wait);
+    lucio_spawn_function(host, "lines", wait_in_lines, &lines, NULL, &task);
+    lucio_print_tasks(host, drop_text, NULL);
+    lucio_visit_tasks(host, drop_record, NULL);
+    lucio_event_set(lines.event);
+    lucio_queue_try_get(lines.queue, &item);
+    lucio_run_idle(host, -1);
+    lucio_queue_shutdown(lines.queue, true);
+    lucio_run_idle(host, -1);
+    lucio_future_cancel(task, NULL);
+    lucio_future_cancel(wait, NULL);
+    lucio_future_cancel(put, NULL);
+    lucio_run_idle(host, -1);
+    lucio_future_free(task);
+    lucio_future_free(wait);
+    lucio_future_free(put);
+    lucio_ref_free(semaphore);
+    lucio_ref_free(condition);
+    lucio_ref_free(lines.queue);
+    lucio_ref_free(lines.lock);
+    lucio_ref_free(lines.event);
+    memset(&lines, 0, sizeof lines);
+}
+
 /* All of a host's life, whatever fails: false when nothing did. */
 static bool life_with_refusals(struct memory *memory)
 {
@@ -767,6 +852,7 @@ static bool life_with_refusals(struct memory *memory)
         lucio_call_method(queue.as.object, "put", 1, &value, NULL);
         lucio_ref_free(queue.as.object);
     }
+    use_primitives(host);
     lucio_future_set_result(future, 1, &value);
     lucio_run(host, task);
     if (lucio_future_status(task) == LUCIO_OK)

@@ -127,7 +127,17 @@ static int c_function(lucio_call *call, void *data)
     lucio_call_integer(call, pick(world, 4), &integer);
     lucio_call_error(call);
     inside(world);
-    switch (pick(world, 6)) {
+    switch (pick(world, 10)) {
+    case 6:
+        return lucio_await_queue_get(call, any_ref(world), pick(world, 2) ? c_function : NULL,
+                                     world);
+    case 7:
+        return lucio_await_lock(call, any_ref(world), pick(world, 2) ? c_function : NULL, world);
+    case 8:
+        return lucio_await_event(call, any_ref(world), c_function, world);
+    case 9:
+        return lucio_await_method(call, any_ref(world), pick(world, 2) ? "get" : "x", 0, NULL,
+                                  pick(world, 2) ? c_function : NULL, world);
     case 0:
         return lucio_bad_argument(call);
     case 1:
@@ -186,6 +196,98 @@ static const char *any_code(struct world *world)
     return codes[pick(world, sizeof codes / sizeof codes[0])];
 }
 
+/* A random use of a queue, lock, event, or of what is none. */
+static void use_line(struct world *world, lucio *host)
+{
+    lucio_ref *ref = any_ref(world), *made = NULL;
+    lucio_future *future = NULL;
+    struct lucio_value value;
+
+    switch (pick(world, 24)) {
+    case 0:
+        lucio_queue_new(host, (enum lucio_order)pick(world, 4), pick(world, 4), &made);
+        break;
+    case 1:
+        lucio_lock_new(host, &made);
+        break;
+    case 2:
+        lucio_event_new(host, &made);
+        break;
+    case 3:
+        lucio_semaphore_new(host, (long long)pick(world, 3) - 1, pick(world, 2), &made);
+        break;
+    case 4:
+        lucio_condition_new(host, pick(world, 2) ? ref : NULL, &made);
+        break;
+    case 5:
+        lucio_queue_put(ref, any_value(world), &future);
+        break;
+    case 6:
+        lucio_queue_try_put(ref, any_value(world));
+        break;
+    case 7:
+        lucio_queue_get(ref, &future);
+        break;
+    case 8:
+        lucio_queue_try_get(ref, &value);
+        take_value(world, value);
+        break;
+    case 9:
+        lucio_queue_size(ref);
+        lucio_queue_task_done(ref);
+        break;
+    case 10:
+        lucio_queue_join(ref, &future);
+        break;
+    case 11:
+        lucio_queue_shutdown(ref, pick(world, 2));
+        break;
+    case 12:
+    case 13:
+        lucio_lock_acquire(ref, pick(world, 4) ? &future : NULL);
+        break;
+    case 14:
+        lucio_lock_try_acquire(ref);
+        break;
+    case 15:
+    case 16:
+        lucio_lock_release(ref);
+        lucio_lock_locked(ref);
+        break;
+    case 17:
+        lucio_condition_wait(ref, &future);
+        break;
+    case 18:
+        lucio_condition_notify(ref, (long long)pick(world, 3) - 1);
+        break;
+    case 19:
+        lucio_event_wait(ref, &future);
+        break;
+    case 20:
+        lucio_event_set(ref);
+        break;
+    default:
+        lucio_event_is_set(ref);
+        lucio_event_clear(ref);
+    }
+    if (made != NULL)
+        keep_ref(world, made);
+    keep_future(world, future);
+}
+
+static void on_text(const char *text, size_t length, void *data)
+{
+    (void)text;
+    (void)length;
+    inside(data);
+}
+
+static bool on_record(const struct lucio_task_info *info, void *data)
+{
+    inside(data);
+    return pick(data, 8) != 0 && info->depth < 1000;
+}
+
 static void random_call(struct world *world)
 {
     struct lucio_value value, values[3];
@@ -196,7 +298,7 @@ static void random_call(struct world *world)
 
     for (int i = 0; i < 3; i++)
         values[i] = any_value(world);
-    switch (pick(world, 32)) {
+    switch (pick(world, 36)) {
     case 0:
         lucio_run_string(host, any_code(world), &future);
         keep_future(world, future);
@@ -299,6 +401,15 @@ static void random_call(struct world *world)
         break;
     case 27:
         lucio_add_lua_module(host, "m", "return {}", 9);
+        break;
+    case 29:
+    case 31:
+    case 32:
+        use_line(world, host);
+        break;
+    case 30:
+        lucio_print_tasks(host, on_text, world);
+        lucio_visit_tasks(host, on_record, world);
         break;
     case 28:
         lucio_task_count(host);
