@@ -111,6 +111,8 @@ enum lc_ref {
     LC_REF_WATCH,
     LC_REF_OPENSSL,
     LC_REF_TLS_CONTEXT,
+    LC_REF_TLS_SETTINGS,
+    LC_REF_TLS_WIRE,
     LC_REF_MODULE,
     LC_REF_COUNT
 };

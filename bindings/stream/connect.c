@@ -2,7 +2,7 @@
  * connect: sockets that connect, and descriptors that become streams. What to connect to is decided by
  * lua/lucio/streams.lua.
  * Phases of a connection: the socket connects, at once or while the task waits; the stream begins one tick
- * later; the task goes on in the tick after that, as in asyncio.
+ * later, and then its filter; the task goes on in the tick after that, as in asyncio.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +21,7 @@
 #include "core.h"
 #include "datagram.h"
 #include "descriptor.h"
+#include "filter.h"
 #include "pair.h"
 #include "permit.h"
 #include "submodule.h"
@@ -108,11 +109,13 @@ static int begin_k(lua_State *L, int status, lua_KContext ctx)
         lc_stream_abort(writer->stream, 0);
         return lua_error(L);
     }
+    if (!writer->stream->made)
+        lc_stream_raise(L, writer->stream, writer->stream->error);
     return 2;
 }
 
 int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
-                     enum lc_stream_kind kind, size_t limit)
+                     enum lc_stream_kind kind, size_t limit, struct lc_filter_maker *maker)
 {
     struct lc_host *host = lc_host_of(L);
     struct lc_stream *stream;
@@ -122,6 +125,7 @@ int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     if (stream == NULL)
         return luaL_error(L, "not enough memory");
     lc_descriptor_give(descriptor);
+    lc_filter_attach(maker, stream);
     lc_pair_attach(L, stream);
     if (kind == LC_STREAM_SOCKET) {
         lc_writer_note_names(L, stream);
@@ -135,13 +139,13 @@ int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     return lc_wait_yield(L, task, 0, begin_k);
 }
 
-/* The limit of a reader, or a factory of protocols, is at 3. */
+/* The limit of a reader, or a factory of protocols, is at `idx`. */
 static int begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
-                 enum lc_stream_kind kind)
+                 enum lc_stream_kind kind, int idx, struct lc_filter_maker *maker)
 {
-    if (lua_isinteger(L, 3))
-        return lc_connect_begin(L, task, descriptor, kind, (size_t)lua_tointeger(L, 3));
-    return lc_protocol_begin(L, task, descriptor, kind, 3);
+    if (lua_isinteger(L, idx))
+        return lc_connect_begin(L, task, descriptor, kind, (size_t)lua_tointeger(L, idx), maker);
+    return lc_protocol_begin(L, task, descriptor, kind, idx, maker);
 }
 
 /* ---- connect ---- */
@@ -157,8 +161,8 @@ static int raise_connect(lua_State *L, int error)
     return lua_error(L);
 }
 
-/* Frame: 1, 2 address, 3 limit, 4, 5 local address, 6 descriptor. */
-static int connected(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor)
+/* Frame: 1, 2 address, 3, 4 local address, 5 descriptor. */
+static int connected(lua_State *L, struct lc_descriptor *descriptor)
 {
     int error = 0, one = 1;
     socklen_t size = sizeof error;
@@ -170,19 +174,19 @@ static int connected(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     }
     if (!lua_isnil(L, 2))
         setsockopt(descriptor->owned, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return begin(L, task, descriptor, LC_STREAM_SOCKET);
+    return 1;
 }
 
 static int connect_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_task *task = lc_host_of(L)->current;
-    struct lc_descriptor *descriptor = lua_touserdata(L, 6);
+    struct lc_descriptor *descriptor = lua_touserdata(L, 5);
 
     (void)status;
     (void)ctx;
     if (lc_descriptor_wait_end(L, task, descriptor))
         return lua_error(L);
-    return connected(L, task, descriptor);
+    return connected(L, descriptor);
 }
 
 static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
@@ -190,9 +194,9 @@ static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
     struct lc_socket_address local;
     int error;
 
-    if (lua_isnil(L, 4))
+    if (lua_isnil(L, 3))
         return;
-    lc_check_socket_address(L, 4, "connect", &local);
+    lc_check_socket_address(L, 3, "connect", &local);
     if (bind(descriptor->owned, (struct sockaddr *)&local.storage, local.size) == 0)
         return;
     error = errno;
@@ -204,8 +208,7 @@ static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
     lua_error(L);
 }
 
-/* connect(host or path, port or nil, limit, local host?, local port?) -> reader, writer; with a factory
- * in the place of the limit -> transport, protocol */
+/* connect(host or path, port or nil, local host?, local port?) -> connected descriptor. Suspends. */
 static int stream_connect(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
@@ -213,7 +216,7 @@ static int stream_connect(lua_State *L)
     struct lc_descriptor *descriptor;
     struct lc_task *task;
 
-    lua_settop(L, 5);
+    lua_settop(L, 4);
     lc_check_socket_address(L, 1, "connect", &address);
     lc_permit_address(L, host, (struct sockaddr *)&address.storage, address.size);
     task = lc_wait_task(L, host, "open_connection");
@@ -224,9 +227,9 @@ static int stream_connect(lua_State *L)
         lc_raise_errno(L, host, errno, NULL);
     bind_local(L, descriptor);
     if (connect(descriptor->owned, (struct sockaddr *)&address.storage, address.size) == 0)
-        return connected(L, task, descriptor);
+        return connected(L, descriptor);
     if (errno == EINPROGRESS || errno == EINTR)
-        return lc_descriptor_wait(L, task, descriptor, 6, descriptor->owned, EV_WRITE, 0,
+        return lc_descriptor_wait(L, task, descriptor, 5, descriptor->owned, EV_WRITE, 0,
                                   connect_k);
     {
         int error = errno;
@@ -234,6 +237,36 @@ static int stream_connect(lua_State *L)
         lc_descriptor_close(descriptor);
         return raise_connect(L, error);
     }
+}
+
+static struct lc_descriptor *check_descriptor(lua_State *L, const char *what)
+{
+    struct lc_descriptor *descriptor = lc_to_object(L, 1, &lc_descriptor_type);
+
+    if (descriptor == NULL || descriptor->owned < 0)
+        lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, what, 1, "open descriptor", 1);
+    return descriptor;
+}
+
+/* begin(connected descriptor, limit, settings of TLS?) -> reader, writer; with a factory in the place of the
+ * limit -> transport, protocol. Suspends. */
+static int stream_begin(lua_State *L)
+{
+    struct lc_host *host = lc_host_of(L);
+    struct lc_descriptor *descriptor = check_descriptor(L, "begin");
+    struct lc_filter_maker *maker;
+
+    lua_settop(L, 3);
+    maker = lc_filter_check_maker(L, 3, "begin");
+    return begin(L, lc_wait_task(L, host, "open_connection"), descriptor, LC_STREAM_SOCKET, 2,
+                 maker);
+}
+
+/* close(connected descriptor): one that is not wanted. */
+static int stream_close(lua_State *L)
+{
+    lc_descriptor_close(check_descriptor(L, "close"));
+    return 0;
 }
 
 /* A non-blocking descriptor for what `fd` stands for. Where that can be opened a second time, the flag is
@@ -281,15 +314,17 @@ static int stream_open(lua_State *L)
     descriptor->owned = duplicate((int)fd, reads, &info);
     if (descriptor->owned < 0)
         lc_raise_errno(L, host, errno, NULL);
-    return begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE);
+    return begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE, 3, NULL);
 }
 
 /* The functions of lucio.streams in C, as a table. [-0, +1, m] */
 int lc_open_streams(lua_State *L)
 {
     static const luaL_Reg functions[] = {
-        {"connect", stream_connect},  {"open", stream_open},      {"datagram", lc_stream_datagram},
-        {"listen", lc_stream_listen}, {"serve", lc_stream_serve}, {NULL, NULL}};
+        {"connect", stream_connect},      {"begin", stream_begin},
+        {"close", stream_close},          {"open", stream_open},
+        {"datagram", lc_stream_datagram}, {"listen", lc_stream_listen},
+        {"serve", lc_stream_serve},       {NULL, NULL}};
     struct lc_host *host = lc_host_of(L);
 
     lua_newtable(L);

@@ -12,6 +12,7 @@
 #include "stream.h"
 
 struct lc_descriptor;
+struct lc_filter_maker;
 struct lc_host;
 struct lc_task;
 
@@ -29,11 +30,11 @@ void lc_push_address_text(lua_State *L, const struct lc_socket_address *address)
 /* Makes a reader and a writer of what the descriptor object owns, and returns them from the task when
  * the stream has begun. [-0, +2, y] */
 int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
-                     enum lc_stream_kind kind, size_t limit);
+                     enum lc_stream_kind kind, size_t limit, struct lc_filter_maker *maker);
 
 /* The same with a transport and a protocol, which the function at `factory` makes. [-0, +2, y] */
 int lc_protocol_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
-                      enum lc_stream_kind kind, int factory);
+                      enum lc_stream_kind kind, int factory, struct lc_filter_maker *maker);
 
 /* What lucio.streams has in C: pushes the table of functions. [-0, +1, m] */
 int lc_open_streams(lua_State *L);

@@ -13,7 +13,7 @@
 #include "core.h"
 #include "streams.h"
 
-static const struct lc_type descriptor_type = {"descriptor", sizeof(struct lc_descriptor)};
+const struct lc_type lc_descriptor_type = {"descriptor", sizeof(struct lc_descriptor)};
 static const struct lc_wait_type descriptor_wait = {"a descriptor", NULL};
 
 static void on_ready(struct ev_loop *ev, ev_io *io, int events)
@@ -56,7 +56,7 @@ static const struct lc_entry_type descriptor_entry = {descriptor_run, NULL, NULL
 struct lc_descriptor *lc_descriptor_new(lua_State *L, struct lc_host *host)
 {
     struct lc_descriptor *descriptor =
-        lc_new_object(L, host, &descriptor_type, LC_REF_DESCRIPTOR, sizeof *descriptor, 0);
+        lc_new_object(L, host, &lc_descriptor_type, LC_REF_DESCRIPTOR, sizeof *descriptor, 0);
 
     lc_list_init(&descriptor->link);
     lc_list_init(&descriptor->waiters);

@@ -16,6 +16,8 @@
 struct lc_loop;
 struct lc_task;
 
+extern const struct lc_type lc_descriptor_type;
+
 struct lc_descriptor {
     struct lc_object object;
     ev_io io;

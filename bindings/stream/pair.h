@@ -83,6 +83,10 @@ void lc_writer_note_names(lua_State *L, struct lc_stream *stream);
 /* get_extra_info(name, default?) of the writer or transport at 1, see socket.c. [-0, +1, v] */
 int lc_stream_extra_info(lua_State *L, struct lc_stream *stream);
 
+/* Gives an open stream a new transport, left on top, in the place of that at 1, with the protocol that is on
+ * top; nil: the same. [-1, +1, m] */
+void lc_transport_renew(lua_State *L, struct lc_stream *stream);
+
 /* For transport.c: the callback of a server, or its factory of protocols. [-0, +1, -] */
 void lc_server_push_callback(lua_State *L, struct lc_server *server);
 

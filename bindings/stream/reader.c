@@ -79,8 +79,10 @@ int lc_raise_loss(lua_State *L, struct lc_host *host, int error)
 
 int lc_stream_raise(lua_State *L, struct lc_stream *stream, int error)
 {
-    if (error == LC_FILTER_ERROR)
-        stream->filter->type->raise(L, stream);
+    if (error == LC_FILTER_ERROR) {
+        stream->filter->type->push_error(L, stream);
+        lua_error(L);
+    }
     lc_raise_loss(L, stream->loop->host, error);
 }
 

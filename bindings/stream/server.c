@@ -1,7 +1,7 @@
 /*
  * server: listening sockets, a task for each connection, an orderly end (SEMANTICS SV).
  * Invariant: a server is anchored while it accepts or has connections.
- * Owner:     Lua's collector. User values: 1 the callback, 2 the list of listeners.
+ * Owner:     Lua's collector. User values: 1 the callback, 2 the list of listeners, 3 the filter's maker.
  * Phases:    made, serving, closed; closed is for ever, its connections may go on.
  */
 #include <errno.h>
@@ -15,6 +15,7 @@
 
 #include "connect.h"
 #include "core.h"
+#include "filter.h"
 #include "listener.h"
 #include "pair.h"
 #include "report.h"
@@ -34,8 +35,9 @@ struct lc_server {
     size_t limit;           /* 0: the callback makes protocols */
     unsigned most;          /* connections at a time; 0: as many as come */
     double grace; /* seconds for the connections at the end; infinite: as long as they take */
-    struct lc_timer deadline; /* the end of that time */
-    bool aborted;             /* some did not end in time */
+    struct lc_timer deadline;      /* the end of that time */
+    bool aborted;                  /* some did not end in time */
+    struct lc_filter_maker *maker; /* of its connections' filters, or NULL */
     int anchor;
 };
 
@@ -88,6 +90,7 @@ bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket
     lc_entry_init(&stream->handled, &handled_entry);
     lc_list_append(&server->connections, &stream->peers);
     server->active++;
+    lc_filter_attach(server->maker, stream);
     if (lc_server_is_full(server))
         lc_listeners_update(server->loop, server);
     lc_stream_release(stream); /* it is held by its being open */
@@ -222,11 +225,22 @@ void lc_server_abandon(lua_State *L, struct lc_server *server)
     lc_anchor_drop(L, server->host, &server->anchor);
 }
 
+/* A client that cannot shake hands is no error of the program: in debug mode it is reported. */
+static void report_unmade(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->made || stream->error != LC_FILTER_ERROR || !stream->loop->debug)
+        return;
+    lc_push_stream_name(L, stream, true);
+    stream->filter->type->push_error(L, stream);
+    report(L, stream->loop, "Error on transport creation for incoming connection", "peername");
+}
+
 void lc_server_disconnected(lua_State *L, struct lc_stream *stream)
 {
     struct lc_server *server = stream->server;
     bool was_full = lc_server_is_full(server);
 
+    report_unmade(L, stream);
     stream->server = NULL;
     lc_list_unlink(&stream->peers);
     server->active--;
@@ -515,20 +529,25 @@ static int server_gc(lua_State *L)
     return 0;
 }
 
-/* serve(callback, listeners, limit, start, max_connections?, drain_timeout?) -> Server */
+/* serve(callback, listeners, limit, start, max_connections?, drain_timeout?, settings of TLS?) -> Server */
 int lc_stream_serve(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
+    struct lc_filter_maker *maker;
     struct lc_server *server;
+    lua_Integer limit;
 
-    lua_settop(L, 6);
+    lua_settop(L, 7);
+    limit = luaL_checkinteger(L, 3);
+    maker = lc_filter_check_maker(L, 7, "start_server");
     if (host->loop == NULL)
         lc_raise(L, host, LC_RUNTIME_ERROR, "start_server: no running event loop");
-    server = lc_new_object(L, host, &server_type, LC_REF_SERVER, sizeof *server, 2);
+    server = lc_new_object(L, host, &server_type, LC_REF_SERVER, sizeof *server, 3);
     server->host = host;
     server->loop = host->loop;
     server->generation = host->loop->generation;
-    server->limit = (size_t)luaL_checkinteger(L, 3);
+    server->limit = (size_t)limit;
+    server->maker = maker;
     server->anchor = LC_NO_ANCHOR;
     server->most = (unsigned)lua_tointeger(L, 5);
     server->grace = lua_isnil(L, 6) ? HUGE_VAL : lua_tonumber(L, 6);
@@ -537,9 +556,11 @@ int lc_stream_serve(lua_State *L)
     lc_list_init(&server->closers);
     lc_list_init(&server->forever);
     lua_pushvalue(L, 1);
-    lua_setiuservalue(L, 7, 1);
+    lua_setiuservalue(L, 8, 1);
     lua_pushvalue(L, 2);
-    lua_setiuservalue(L, 7, 2);
+    lua_setiuservalue(L, 8, 2);
+    lua_pushvalue(L, 7);
+    lua_setiuservalue(L, 8, 3);
     if (lua_toboolean(L, 4)) {
         lua_replace(L, 1);
         lua_settop(L, 1);

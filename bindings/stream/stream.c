@@ -308,6 +308,10 @@ static void read_input(lua_State *L, struct lc_stream *stream)
 
     if (!takes_input(stream))
         return;
+    if (stream->filter != NULL && stream->filter->waiting) {
+        receive(L, stream, NULL, 0);
+        return;
+    }
     if (!stream->can_read) {
         check_reader(stream);
         return;
@@ -385,10 +389,21 @@ static void write_output(lua_State *L, struct lc_stream *stream)
         shutdown(stream->fd, SHUT_WR);
 }
 
+void lc_stream_made(lua_State *L, struct lc_stream *stream)
+{
+    stream->made = true;
+    stream->user->made(L, stream);
+}
+
 static void make_beginning(lua_State *L, struct lc_stream *stream)
 {
     stream->started = true;
-    stream->user->made(L, stream);
+    if (stream->user->begun != NULL)
+        stream->user->begun(L, stream);
+    if (stream->filter != NULL)
+        stream->filter->type->made(L, stream);
+    else
+        lc_stream_made(L, stream);
     watch_input(stream);
 }
 
@@ -496,7 +511,7 @@ void lc_stream_release(struct lc_stream *stream)
 /* Tells the user when the output has grown over the mark. */
 static void check_high_water(lua_State *L, struct lc_stream *stream)
 {
-    if (stream->output_full || lc_buffer_size(&stream->output) <= stream->high)
+    if (stream->output_full || lc_buffer_size(&stream->output) <= stream->high || !stream->made)
         return;
     stream->output_full = true;
     stream->user->pause(L, stream);
@@ -571,6 +586,9 @@ void lc_stream_pause(struct lc_stream *stream)
 void lc_stream_resume(struct lc_stream *stream)
 {
     stream->paused = false;
-    if (!stream->lost)
-        watch_input(stream);
+    if (stream->lost)
+        return;
+    watch_input(stream);
+    if (stream->filter != NULL && stream->filter->waiting && ev_is_active(&stream->in))
+        queue(stream, &stream->readable);
 }

@@ -32,7 +32,9 @@ struct lc_writer;
 
 /* Who uses a stream: a reader and a writer, or a protocol. Each is called from an entry. */
 struct lc_stream_user {
-    /* The stream is there: reading begins after this. */
+    /* The descriptor is there; NULL: that is of no interest. */
+    void (*begun)(lua_State *L, struct lc_stream *stream);
+    /* The stream is there, and its filter is ready: bytes come after this. */
     void (*made)(lua_State *L, struct lc_stream *stream);
     void (*received)(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
     /* The same of a user that only records what came, NULL otherwise. Calls no Lua. False: no memory. */
@@ -92,7 +94,8 @@ struct lc_stream {
     bool is_local;   /* nothing comes from outside of the process */
     bool can_read;
     bool can_write;
-    bool started;     /* `made` was called */
+    bool started;     /* its beginning is over */
+    bool made;        /* `made` was called */
     bool paused;      /* its user wants no input */
     bool output_full; /* its user was told to pause writing */
     bool got_end;     /* the peer sends no more */
@@ -124,6 +127,9 @@ bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, si
 /* Half-close once all is sent. */
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
 void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
+
+/* For a filter: it is ready, the user hears of the stream. [-0, +0, m] */
+void lc_stream_made(lua_State *L, struct lc_stream *stream);
 
 /* Wakes all tasks that wait in the list. */
 void lc_stream_wake(struct lc_link *waiters);

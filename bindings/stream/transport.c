@@ -14,6 +14,7 @@
 #include "connect.h"
 #include "core.h"
 #include "descriptor.h"
+#include "filter.h"
 #include "loop_object.h"
 #include "pair.h"
 #include "report.h"
@@ -109,6 +110,31 @@ static void attach(lua_State *L, struct lc_stream *stream)
     lua_pop(L, 1);
 }
 
+void lc_transport_renew(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_host *host = stream->loop->host;
+    struct lc_writer *transport;
+    int slot;
+
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_getiuservalue(L, 1, 1);
+    }
+    transport = transport_new(L, host);
+    transport->stream = lc_stream_retain(stream);
+    for (int i = 2; i <= 3; i++) { /* the names of both ends */
+        lua_getiuservalue(L, 1, i);
+        lua_setiuservalue(L, -2, i);
+    }
+    lua_insert(L, -2);
+    lua_setiuservalue(L, -2, 1);
+    stream->writer = transport;
+    lua_pushvalue(L, -1);
+    slot = lc_anchor(L, host);
+    lc_anchor_drop(L, host, &stream->transport);
+    stream->transport = slot;
+}
+
 static int make_protocol(lua_State *L)
 {
     lua_call(L, 0, 1);
@@ -118,16 +144,20 @@ static int make_protocol(lua_State *L)
     return 1;
 }
 
+static void protocol_begun(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->server == NULL)
+        return;
+    /* an error of the factory is reported by who calls this */
+    lua_pushcfunction(L, make_protocol);
+    lc_server_push_callback(L, stream->server);
+    lua_call(L, 1, 1);
+    transport_new(L, stream->loop->host);
+    attach(L, stream);
+}
+
 static void protocol_made(lua_State *L, struct lc_stream *stream)
 {
-    if (stream->server != NULL) {
-        /* an error of the factory is reported by who calls this */
-        lua_pushcfunction(L, make_protocol);
-        lc_server_push_callback(L, stream->server);
-        lua_call(L, 1, 1);
-        transport_new(L, stream->loop->host);
-        attach(L, stream);
-    }
     lc_anchor_push(L, stream->loop->host, stream->transport);
     call_protocol(L, stream, "connection_made", 1);
     lc_stream_wake(&stream->drainers);
@@ -166,12 +196,15 @@ static void push_loss(lua_State *L, struct lc_stream *stream)
     if (!lua_isnil(L, -1) || stream->error == 0)
         return;
     lua_pop(L, 1);
-    lc_error_push_os(L, host, stream->error, NULL, strerror(stream->error));
+    if (stream->error == LC_FILTER_ERROR)
+        stream->filter->type->push_error(L, stream);
+    else
+        lc_error_push_os(L, host, stream->error, NULL, strerror(stream->error));
 }
 
 static void protocol_lost(lua_State *L, struct lc_stream *stream)
 {
-    if (stream->transport != LC_NO_ANCHOR) {
+    if (stream->transport != LC_NO_ANCHOR && stream->made) {
         push_loss(L, stream);
         call_protocol(L, stream, "connection_lost", 1);
     }
@@ -181,28 +214,31 @@ static void protocol_lost(lua_State *L, struct lc_stream *stream)
         lc_server_disconnected(L, stream);
 }
 
-const struct lc_stream_user lc_protocol_user = {protocol_made,  protocol_received, NULL,
-                                                protocol_ended, protocol_pause,    protocol_resume,
-                                                protocol_lost};
+const struct lc_stream_user lc_protocol_user = {
+    protocol_begun, protocol_made,  protocol_received, NULL,
+    protocol_ended, protocol_pause, protocol_resume,   protocol_lost};
 
 /* ---- connecting ---- */
 
 static int begin_k(lua_State *L, int status, lua_KContext ctx)
 {
     struct lc_task *task = lc_host_of(L)->current;
+    struct lc_stream *stream = ((struct lc_writer *)lua_touserdata(L, -2))->stream;
 
     (void)status;
     (void)ctx;
     lc_list_unlink(&task->waiter.link);
     if (lc_wait_end(L, task)) {
-        lc_stream_close(((struct lc_writer *)lua_touserdata(L, -3))->stream);
+        lc_stream_close(stream);
         return lua_error(L);
     }
+    if (!stream->made)
+        lc_stream_raise(L, stream, stream->error);
     return 2;
 }
 
 int lc_protocol_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *descriptor,
-                      enum lc_stream_kind kind, int factory)
+                      enum lc_stream_kind kind, int factory, struct lc_filter_maker *maker)
 {
     struct lc_host *host = lc_host_of(L);
     struct lc_stream *stream;
@@ -222,6 +258,7 @@ int lc_protocol_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *
     if (stream == NULL)
         return luaL_error(L, "not enough memory");
     lc_descriptor_give(descriptor);
+    lc_filter_attach(maker, stream);
     lc_stream_release(stream); /* it is held by its being open */
     attach(L, stream);
     lua_insert(L, base);
@@ -305,7 +342,8 @@ static int transport_gc(lua_State *L)
     transport->object.type = NULL; /* an older object's finalizer may still have it */
     if (transport->stream == NULL)
         return 0;
-    transport->stream->writer = NULL;
+    if (transport->stream->writer == transport)
+        transport->stream->writer = NULL;
     lc_stream_release(transport->stream);
     transport->stream = NULL;
     return 0;
@@ -341,6 +379,11 @@ static int forward(lua_State *L, const char *name)
 static int loop_create_connection(lua_State *L)
 {
     return forward(L, "create_connection");
+}
+
+static int loop_start_tls(lua_State *L)
+{
+    return forward(L, "start_tls");
 }
 
 static int loop_create_server(lua_State *L)
@@ -388,6 +431,7 @@ void lc_open_transport(lua_State *L, struct lc_host *host)
         {"create_unix_connection", loop_create_unix_connection},
         {"create_unix_server", loop_create_unix_server},
         {"create_datagram_endpoint", loop_create_datagram_endpoint},
+        {"start_tls", loop_start_tls},
         {"connect_read_pipe", loop_connect_read_pipe},
         {"connect_write_pipe", loop_connect_write_pipe},
         {NULL, NULL}};

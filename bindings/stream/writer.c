@@ -71,8 +71,8 @@ static void pair_lost(lua_State *L, struct lc_stream *stream)
         lc_server_disconnected(L, stream);
 }
 
-const struct lc_stream_user lc_pair_user = {pair_made,  pair_received, pair_feed, pair_ended,
-                                            pair_pause, pair_resume,   pair_lost};
+const struct lc_stream_user lc_pair_user = {NULL,       pair_made,  pair_received, pair_feed,
+                                            pair_ended, pair_pause, pair_resume,   pair_lost};
 
 void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit)
 {
@@ -356,7 +356,10 @@ static int return_all(lua_State *L, int status, lua_KContext ctx)
 /* writer:start_tls(context, options?): that of lucio.ssl, opened by now. Suspends. (ST20) */
 static int writer_start_tls(lua_State *L)
 {
-    check_stream(L, "start_tls");
+    struct lc_stream *stream = check_stream(L, "start_tls");
+
+    lua_settop(L, 3);
+    lua_pushboolean(L, stream->server != NULL);
     lc_host_push_ref(L, lc_host_of(L), LC_REF_MODULE);
     lua_getfield(L, -1, "ssl");
     lua_getfield(L, -1, "start_tls");

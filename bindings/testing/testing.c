@@ -148,7 +148,7 @@ static int testing_begin(lua_State *L)
 
     task = lc_wait_task(L, host, "stream_pair");
     descriptor = lua_touserdata(L, 1);
-    return lc_connect_begin(L, task, descriptor, LC_STREAM_LOCAL, (size_t)limit);
+    return lc_connect_begin(L, task, descriptor, LC_STREAM_LOCAL, (size_t)limit, NULL);
 }
 
 int lc_open_testing(lua_State *L)

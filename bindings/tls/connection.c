@@ -9,54 +9,26 @@
 
 #include "host.h"
 #include "loop.h"
+#include "pair.h"
 #include "stream.h"
 #include "tls.h"
 
 /* What is encrypted before it goes to the stream. */
 #define PIECE ((size_t)64 * 1024)
-/* The largest record. */
-#define RECORD 16384
 
 struct lc_tls *lc_tls_of(struct lc_stream *stream)
 {
     return lc_container_of(stream->filter, struct lc_tls, filter);
 }
 
-/* ---- the BIOs ---- */
-
-/* A BIO that gives these bytes and then says that there are no more yet. */
-static BIO *new_input(const struct lc_openssl *o, const char *data, size_t size)
-{
-    BIO *bio = o->BIO_new_mem_buf(data, (int)size);
-
-    if (bio != NULL)
-        o->BIO_ctrl(bio, BIO_C_SET_BUF_MEM_EOF_RETURN, -1, NULL);
-    return bio;
-}
-
 /* Sends what OpenSSL has written. False: the stream has ended. */
 static bool flush(lua_State *L, struct lc_tls *tls)
 {
-    char *data = NULL;
-    long size = tls->o->BIO_ctrl(tls->out, BIO_CTRL_INFO, 0, &data);
-    bool sent = true;
+    size_t size;
+    const char *data = lc_tls_wire_take(tls->wire, &size);
+    bool sent = data == NULL || lc_stream_send(L, tls->stream, data, size);
 
-    if (size > 0) {
-        sent = lc_stream_send(L, tls->stream, data, (size_t)size);
-        tls->o->BIO_ctrl(tls->out, BIO_CTRL_RESET, 0, NULL);
-    }
     return sent && !tls->stream->end_queued;
-}
-
-/* An idle connection keeps no large buffer. */
-static void renew_output(struct lc_tls *tls)
-{
-    BIO *bio = tls->o->BIO_new(tls->o->BIO_s_mem());
-
-    if (bio == NULL)
-        return;
-    tls->out = bio;
-    tls->o->SSL_set0_wbio(tls->ssl, bio);
 }
 
 /* ---- the end ---- */
@@ -73,19 +45,32 @@ static bool set_timer(struct lc_tls *tls, double limit)
     return lc_timers_add(loop->host, &loop->timers, &tls->timer, lc_loop_time(loop) + limit);
 }
 
-/* What was noted ends the stream; an alert for the peer goes before. */
+/* What was noted ends the stream; an alert for the peer goes before. Who waits for the handshake goes on
+ * before the user hears of the end, as in asyncio. */
 static void fail(lua_State *L, struct lc_tls *tls)
 {
     tls->state = LC_TLS_ENDED;
     unset_timer(tls);
     flush(L, tls);
+    if (!tls->established)
+        lc_stream_wake(&tls->stream->drainers);
     lc_stream_abort(tls->stream, LC_FILTER_ERROR);
 }
 
-static void finish(struct lc_tls *tls)
+/* The user hears, once, that no more will come. */
+static void tell_end(lua_State *L, struct lc_tls *tls)
+{
+    if (tls->told_end)
+        return;
+    tls->told_end = true;
+    tls->stream->user->ended(L, tls->stream);
+}
+
+static void finish(lua_State *L, struct lc_tls *tls)
 {
     tls->state = LC_TLS_ENDED;
     unset_timer(tls);
+    tell_end(L, tls);
     tls->stream->shutting = false;
     lc_stream_finish(tls->stream);
 }
@@ -94,14 +79,11 @@ static void timer_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_tls *tls = lc_container_of(entry, struct lc_tls, timer.entry);
 
-    (void)loop;
     if (tls->state == LC_TLS_HANDSHAKE)
-        lc_tls_note(tls, LC_CONNECTION_ABORTED_ERROR,
-                    "SSL handshake is taking too long: aborting the connection");
+        lc_tls_note_slow(tls);
     else
         lc_tls_note(tls, LC_TIMEOUT_ERROR, "SSL shutdown timed out");
-    tls->state = LC_TLS_ENDED;
-    lc_stream_abort(tls->stream, LC_FILTER_ERROR);
+    fail(loop->L, tls);
 }
 
 static const struct lc_entry_type timer_entry = {timer_run, NULL, NULL, NULL};
@@ -133,27 +115,33 @@ static void tls_close(struct lc_stream *stream)
 
 /* ---- from the peer ---- */
 
-static void handshake(lua_State *L, struct lc_tls *tls)
+/* Goes on with the handshake. Returns how much of the bytes on the wire it has left. */
+static size_t handshake(lua_State *L, struct lc_tls *tls)
 {
-    int result, error;
+    struct lc_stream *stream = tls->stream;
+    size_t left;
+    int result;
 
     tls->o->ERR_clear_error();
     result = tls->o->SSL_do_handshake(tls->ssl);
+    left = lc_tls_wire_left(tls->wire);
+    if (result != 1 && tls->o->SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ) {
+        lc_tls_note_failure(tls);
+        fail(L, tls);
+        return left;
+    }
     if (result == 1) {
         tls->state = LC_TLS_OPEN;
         tls->established = true;
         unset_timer(tls);
-        flush(L, tls);
-        tls->stream->user->resume(L, tls->stream);
-        return;
     }
-    error = tls->o->SSL_get_error(tls->ssl, result);
-    if (error == SSL_ERROR_WANT_READ) {
-        flush(L, tls);
-        return;
-    }
-    lc_tls_note_failure(tls);
-    fail(L, tls);
+    if (!flush(L, tls) || result != 1)
+        return left;
+    if (!stream->made)
+        lc_stream_made(L, stream);
+    else
+        lc_stream_wake(&stream->drainers);
+    return left;
 }
 
 /* The peer has said that it sends no more: TLS connections have no half. */
@@ -162,58 +150,83 @@ static void peer_closed(lua_State *L, struct lc_tls *tls)
     struct lc_stream *stream = tls->stream;
 
     if (tls->state == LC_TLS_CLOSING) {
-        finish(tls);
+        finish(L, tls);
         return;
     }
-    stream->user->ended(L, stream);
+    tell_end(L, tls);
     lc_stream_close(stream);
 }
 
+/* Decrypts all that is on the wire, which is in one piece for the user. */
 static void decrypt(lua_State *L, struct lc_tls *tls)
 {
     struct lc_stream *stream = tls->stream;
-    char data[RECORD];
-    int size;
+    char *space = tls->wire->space;
+    size_t got = 0;
+    int size, error;
 
     for (;;) {
         tls->o->ERR_clear_error();
-        size = tls->o->SSL_read(tls->ssl, data, sizeof data);
+        size = tls->o->SSL_read(tls->ssl, space + got, (int)(LC_TLS_SPACE - got));
         if (size <= 0)
             break;
-        if (!stream->closing)
-            stream->user->received(L, stream, data, (size_t)size);
-        if (stream->end_queued || tls->state == LC_TLS_ENDED)
-            return;
+        got += (size_t)size;
     }
-    switch (tls->o->SSL_get_error(tls->ssl, size)) {
-    case SSL_ERROR_WANT_READ:
-        flush(L, tls);
-        break;
-    case SSL_ERROR_ZERO_RETURN:
-        flush(L, tls);
-        peer_closed(L, tls);
-        break;
-    default:
+    error = tls->o->SSL_get_error(tls->ssl, size);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
         lc_tls_note_failure(tls);
+    if (!flush(L, tls))
+        return;
+    if (got > 0 && !stream->closing)
+        stream->user->received(L, stream, space, got);
+    if (stream->end_queued || tls->state == LC_TLS_ENDED || error == SSL_ERROR_WANT_READ)
+        return;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        peer_closed(L, tls);
+    else
         fail(L, tls);
+}
+
+/* Gives OpenSSL the bytes, in slices that fit. Returns how many it took: less than all when the user
+ * wants no more for now. */
+static size_t feed(lua_State *L, struct lc_tls *tls, const char *data, size_t size)
+{
+    size_t taken = 0;
+
+    while (taken < size && tls->state != LC_TLS_ENDED) {
+        size_t slice = size - taken < LC_SPACE_SIZE ? size - taken : LC_SPACE_SIZE;
+
+        if (tls->state == LC_TLS_OPEN && tls->stream->paused)
+            return taken;
+        lc_tls_wire_set(tls->wire, data + taken, slice);
+        taken += slice;
+        if (tls->state == LC_TLS_HANDSHAKE)
+            taken -= handshake(L, tls);
+        else
+            decrypt(L, tls);
     }
+    return size;
 }
 
 static void tls_received(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
 {
     struct lc_tls *tls = lc_tls_of(stream);
-    BIO *input;
+    struct lc_host *host = stream->loop->host;
+    size_t taken;
 
-    if (tls->state == LC_TLS_ENDED)
+    if (lc_buffer_size(&tls->early) > 0) {
+        taken = feed(L, tls, lc_buffer_data(&tls->early), lc_buffer_size(&tls->early));
+        if (tls->state == LC_TLS_ENDED)
+            return;
+        lc_buffer_consume(host, &tls->early, taken);
+        tls->filter.waiting = lc_buffer_size(&tls->early) > 0;
+    }
+    taken = tls->filter.waiting ? 0 : feed(L, tls, data, size);
+    if (taken == size || tls->state == LC_TLS_ENDED)
         return;
-    input = new_input(tls->o, data, size);
-    if (input == NULL)
+    if (!lc_buffer_append(host, &tls->early, data + taken, size - taken))
         luaL_error(L, "not enough memory");
-    tls->o->SSL_set0_rbio(tls->ssl, input);
-    if (tls->state == LC_TLS_HANDSHAKE)
-        handshake(L, tls);
-    if (tls->state == LC_TLS_OPEN || tls->state == LC_TLS_CLOSING)
-        decrypt(L, tls);
+    tls->filter.waiting = true;
 }
 
 /* The connection below has ended. Without a word of the peer that is the end too, as in asyncio. */
@@ -229,11 +242,11 @@ static void tls_ended(lua_State *L, struct lc_stream *stream)
         break;
     case LC_TLS_OPEN:
         tls->truncated = true;
-        stream->user->ended(L, stream);
+        tell_end(L, tls);
         lc_stream_close(stream);
         break;
     case LC_TLS_CLOSING:
-        finish(tls);
+        finish(L, tls);
         break;
     case LC_TLS_ENDED:
         break;
@@ -242,36 +255,45 @@ static void tls_ended(lua_State *L, struct lc_stream *stream)
 
 /* ---- from the user ---- */
 
+/* Encrypts and sends. False: the stream has ended. */
+static bool write_piece(lua_State *L, struct lc_tls *tls, const char *data, size_t size)
+{
+    while (size > 0) {
+        int sent;
+
+        tls->o->ERR_clear_error();
+        sent = tls->o->SSL_write(tls->ssl, data, (int)size);
+        if (sent <= 0) {
+            lc_tls_note_failure(tls);
+            fail(L, tls);
+            return false;
+        }
+        data += sent;
+        size -= (size_t)sent;
+    }
+    return flush(L, tls);
+}
+
 static void tls_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
 {
     struct lc_tls *tls = lc_tls_of(stream);
-    bool large = size > RECORD;
-    size_t held = 0;
+    bool full = stream->output_full, goes_on = true;
 
     if (tls->state == LC_TLS_HANDSHAKE)
         lc_raise(L, stream->loop->host, LC_RUNTIME_ERROR,
                  "write: the TLS handshake is still under way");
-    while (size > 0 && tls->state == LC_TLS_OPEN) {
-        int sent;
+    /* that there is too much is told at the end: the user might write more in the middle */
+    stream->output_full = true;
+    while (goes_on && size > 0 && tls->state == LC_TLS_OPEN) {
+        size_t piece = size < PIECE ? size : PIECE;
 
-        tls->o->ERR_clear_error();
-        sent = tls->o->SSL_write(tls->ssl, data, (int)(size < PIECE ? size : PIECE));
-        if (sent <= 0) {
-            lc_tls_note_failure(tls);
-            fail(L, tls);
-            return;
-        }
-        data += sent;
-        size -= (size_t)sent;
-        held += (size_t)sent;
-        if (held >= PIECE || size == 0) {
-            held = 0;
-            if (!flush(L, tls))
-                return;
-        }
+        goes_on = write_piece(L, tls, data, piece);
+        data += piece;
+        size -= piece;
     }
-    if (large)
-        renew_output(tls);
+    stream->output_full = full;
+    if (goes_on && !stream->lost)
+        lc_stream_set_limits(L, stream, stream->high, stream->low);
 }
 
 /* ---- life ---- */
@@ -284,6 +306,8 @@ static void tls_detach(struct lc_stream *stream)
     if (tls->established)
         lc_tls_session_keep(tls);
     tls->state = LC_TLS_ENDED;
+    tls->filter.waiting = false;
+    lc_buffer_free(stream->loop->host, &tls->early);
 }
 
 static void tls_free(struct lc_stream *stream)
@@ -291,9 +315,11 @@ static void tls_free(struct lc_stream *stream)
     lc_tls_free(lc_tls_of(stream));
 }
 
-static const struct lc_filter_type filter = {
-    tls_received,         tls_ended,  tls_write, tls_close, tls_detach, tls_free,
-    lc_tls_raise_failure, lc_tls_info};
+static void tls_made(lua_State *L, struct lc_stream *stream);
+
+static const struct lc_filter_type filter = {tls_made,  tls_received,        tls_ended,
+                                             tls_write, tls_close,           tls_detach,
+                                             tls_free,  lc_tls_push_failure, lc_tls_info};
 
 void lc_tls_free(struct lc_tls *tls)
 {
@@ -332,27 +358,20 @@ static bool set_name(struct lc_tls *tls)
     return !tls->context->check_hostname || o->SSL_set1_host(tls->ssl, name) == 1;
 }
 
-static bool set_up(struct lc_tls *tls, const char *server_hostname)
+static bool set_up(struct lc_tls *tls, const struct lc_tls_settings *settings)
 {
     const struct lc_openssl *o = tls->o;
-    BIO *input;
 
     tls->ssl = o->SSL_new(tls->context->ctx);
-    input = new_input(o, "", 0);
-    tls->out = o->BIO_new(o->BIO_s_mem());
-    if (tls->ssl == NULL || input == NULL || tls->out == NULL) {
-        o->BIO_free(input);
-        o->BIO_free(tls->out);
+    if (tls->ssl == NULL || !lc_tls_wire_join(tls->wire, tls->ssl))
         return false;
-    }
-    o->SSL_set_bio(tls->ssl, input, tls->out);
-    if (server_hostname != NULL) {
-        size_t size = strlen(server_hostname) + 1;
+    if (settings->hostname[0] != '\0') {
+        size_t size = strlen(settings->hostname) + 1;
 
         tls->server_hostname = lc_realloc(tls->context->host, NULL, 0, size);
         if (tls->server_hostname == NULL)
             return false;
-        memcpy(tls->server_hostname, server_hostname, size);
+        memcpy(tls->server_hostname, settings->hostname, size);
     }
     if (tls->server_side) {
         o->SSL_set_accept_state(tls->ssl);
@@ -363,9 +382,9 @@ static bool set_up(struct lc_tls *tls, const char *server_hostname)
     return set_name(tls);
 }
 
-struct lc_tls *lc_tls_new(struct lc_tls_context *context, struct lc_stream *stream,
-                          bool server_side, const char *server_hostname)
+struct lc_tls *lc_tls_new(const struct lc_tls_settings *settings, struct lc_stream *stream)
 {
+    struct lc_tls_context *context = settings->context;
     struct lc_tls *tls = lc_realloc(context->host, NULL, 0, sizeof *tls);
 
     if (tls == NULL)
@@ -376,14 +395,29 @@ struct lc_tls *lc_tls_new(struct lc_tls_context *context, struct lc_stream *stre
     tls->context = context;
     context->references++;
     tls->o = context->o;
-    tls->server_side = server_side;
+    tls->wire = context->wire;
+    tls->server_side = settings->server_side;
+    tls->handshake_limit = settings->handshake_limit;
+    tls->shutdown_limit = settings->shutdown_limit;
     lc_entry_init(&tls->timer.entry, &timer_entry);
     context->o->ERR_clear_error();
-    if (!set_up(tls, server_hostname)) {
+    if (!set_up(tls, settings)) {
         lc_tls_free(tls);
         return NULL;
     }
     return tls;
+}
+
+static void tls_made(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_tls *tls = lc_tls_of(stream);
+
+    if (stream->closing)
+        return;
+    if (!set_timer(tls, tls->handshake_limit))
+        luaL_error(L, "not enough memory");
+    lc_tls_wire_set(tls->wire, "", 0);
+    handshake(L, tls);
 }
 
 void lc_tls_begin(lua_State *L, struct lc_tls *tls)
@@ -395,10 +429,10 @@ void lc_tls_begin(lua_State *L, struct lc_tls *tls)
         luaL_error(L, "not enough memory");
     }
     stream->filter = &tls->filter;
+    lc_tls_wire_set(tls->wire, "", 0);
     handshake(L, tls);
-    if (lc_buffer_size(&tls->early) > 0)
-        tls_received(L, stream, lc_buffer_data(&tls->early), lc_buffer_size(&tls->early));
-    lc_buffer_free(stream->loop->host, &tls->early);
+    if (lc_buffer_size(&tls->early) > 0 && tls->state != LC_TLS_ENDED)
+        tls_received(L, stream, NULL, 0);
     if (stream->got_end)
         tls_ended(L, stream);
 }

@@ -180,6 +180,7 @@ int lc_tls_create_context(lua_State *L)
     context->references = 1;
     context->host = host;
     context->o = o;
+    context->wire = lc_tls_wire_get(L, host, o);
     context->object = object;
     context->for_server = for_server;
     object->context = context;

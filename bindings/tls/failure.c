@@ -90,7 +90,17 @@ void lc_tls_note_failure(struct lc_tls *tls)
              tls->server_side || tls->server_hostname == NULL ? "" : "'");
 }
 
-int lc_tls_raise_failure(lua_State *L, struct lc_stream *stream)
+void lc_tls_note_slow(struct lc_tls *tls)
+{
+    char text[128];
+
+    snprintf(text, sizeof text,
+             "SSL handshake is taking longer than %.14g seconds: aborting the connection",
+             tls->handshake_limit);
+    lc_tls_note(tls, LC_CONNECTION_ABORTED_ERROR, text);
+}
+
+void lc_tls_push_failure(lua_State *L, struct lc_stream *stream)
 {
     struct lc_tls_failure *failure = &lc_tls_of(stream)->failure;
 
@@ -105,5 +115,4 @@ int lc_tls_raise_failure(lua_State *L, struct lc_stream *stream)
         lua_pushinteger(L, failure->verify_code);
         lua_setfield(L, -2, "verify_code");
     }
-    return lua_error(L);
 }

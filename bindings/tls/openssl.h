@@ -8,6 +8,7 @@
 
 #include <lua.h>
 #include <openssl/bio.h>
+#include <openssl/buffer.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -24,6 +25,9 @@ struct lc_host;
     X(BIO_new)                                                                                     \
     X(BIO_new_mem_buf)                                                                             \
     X(BIO_s_mem)                                                                                   \
+    X(BIO_up_ref)                                                                                  \
+    X(BUF_MEM_free)                                                                                \
+    X(BUF_MEM_new)                                                                                 \
     X(CRYPTO_free)                                                                                 \
     X(ERR_clear_error)                                                                             \
     X(ERR_error_string_n)                                                                          \
@@ -76,8 +80,6 @@ struct lc_host;
     X(SSL_read)                                                                                    \
     X(SSL_select_next_proto)                                                                       \
     X(SSL_session_reused)                                                                          \
-    X(SSL_set0_rbio)                                                                               \
-    X(SSL_set0_wbio)                                                                               \
     X(SSL_set1_host)                                                                               \
     X(SSL_set_accept_state)                                                                        \
     X(SSL_set_bio)                                                                                 \

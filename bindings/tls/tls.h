@@ -2,7 +2,7 @@
  * tls: contexts, and the filter that makes a stream a TLS connection (SEMANTICS ST15, ST17, ST18, ST20).
  * Invariant: OpenSSL has memory BIOs alone and calls nothing of ours that may raise. What it is given to
  *            read it takes whole, what it writes goes to the stream as soon as it has returned: between
- *            two calls both BIOs are empty.
+ *            two calls nothing is in them, so that all connections share them (wire.c).
  * Owner:     a context is counted, by its Lua object and by its connections; a connection is its
  *            stream's filter.
  * Context:   loop thread.
@@ -25,6 +25,20 @@
 struct lc_host;
 struct lc_stream;
 
+/* Room for what one receive can bring, with the record that was begun before. */
+#define LC_TLS_SPACE (LC_SPACE_SIZE + (size_t)2 * 16384)
+
+/* What all connections of a host read and write through. */
+struct lc_tls_wire {
+    const struct lc_openssl *o;
+    struct lc_host *host;
+    BIO *reader;
+    BIO *writer;
+    BUF_MEM in; /* the bytes to read, of whoever received them */
+    BUF_MEM *out;
+    char *space; /* for what has been decrypted */
+};
+
 /* Sessions that a context keeps, for the hosts that it connected to last. */
 #define LC_TLS_SESSIONS 32
 
@@ -37,6 +51,7 @@ struct lc_tls_context {
     unsigned references;
     struct lc_host *host;
     const struct lc_openssl *o;
+    struct lc_tls_wire *wire;
     SSL_CTX *ctx;
     void *object; /* the Lua object while it is alive */
     bool for_server;
@@ -50,6 +65,16 @@ struct lc_tls_context {
     struct lc_tls_session sessions[LC_TLS_SESSIONS];
     unsigned next_session;
     unsigned rules; /* changes with what is trusted */
+};
+
+/* What a connection is made from: an object of Lua, whose user value 1 is the context. */
+struct lc_tls_settings {
+    struct lc_filter_maker maker;
+    struct lc_tls_context *context;
+    double handshake_limit;
+    double shutdown_limit;
+    bool server_side;
+    char hostname[256]; /* "": none */
 };
 
 enum lc_tls_state { LC_TLS_HANDSHAKE, LC_TLS_OPEN, LC_TLS_CLOSING, LC_TLS_ENDED };
@@ -68,9 +93,9 @@ struct lc_tls {
     struct lc_stream *stream;
     struct lc_tls_context *context;
     const struct lc_openssl *o;
+    struct lc_tls_wire *wire;
     SSL *ssl;
-    BIO *out;               /* the SSL's */
-    struct lc_buffer early; /* what had been received before */
+    struct lc_buffer early; /* what was received before it can be taken */
     struct lc_timer timer;  /* of the handshake, then of the end */
     double handshake_limit;
     double shutdown_limit;
@@ -80,6 +105,7 @@ struct lc_tls {
     bool server_side;
     bool established; /* the handshake was done */
     bool truncated;   /* the peer ended without saying so */
+    bool told_end;    /* the user knows that no more will come */
     struct lc_tls_failure failure;
 };
 
@@ -117,14 +143,34 @@ int lc_tls_raise(lua_State *L, const struct lc_openssl *o, const char *what)
 /* Notes why the connection fails: an error of OpenSSL, or a text. */
 void lc_tls_note_failure(struct lc_tls *tls);
 void lc_tls_note(struct lc_tls *tls, enum lc_class class, const char *text);
-/* lc_filter_type.raise */
-int lc_tls_raise_failure(lua_State *L, struct lc_stream *stream);
+/* The handshake has taken its time. */
+void lc_tls_note_slow(struct lc_tls *tls);
+/* lc_filter_type.push_error */
+void lc_tls_push_failure(lua_State *L, struct lc_stream *stream);
+
+/* ---- wire.c ---- */
+
+/* The host's, made when it is first asked for. [-0, +0, m] */
+struct lc_tls_wire *lc_tls_wire_get(lua_State *L, struct lc_host *host, const struct lc_openssl *o);
+/* Makes it what the connection reads from and writes to. False: no memory. */
+bool lc_tls_wire_join(struct lc_tls_wire *wire, SSL *ssl);
+/* What the next calls read; how much of that is left. */
+void lc_tls_wire_set(struct lc_tls_wire *wire, const char *data, size_t size);
+size_t lc_tls_wire_left(struct lc_tls_wire *wire);
+/* What was written, NULL: nothing. It is there until the next call of OpenSSL. */
+const char *lc_tls_wire_take(struct lc_tls_wire *wire, size_t *size);
+
+/* ---- settings.c ---- */
+
+/* settings(context, server_side, hostname or "", handshake limit, shutdown limit) */
+int lc_tls_new_settings(lua_State *L);
+struct lc_tls_settings *lc_tls_check_settings(lua_State *L, int idx, const char *what, int pos);
+void lc_tls_open_settings(lua_State *L, struct lc_host *host);
 
 /* ---- connection.c ---- */
 
-/* A connection in its handshake over that stream, which does not have it yet; NULL: no memory. */
-struct lc_tls *lc_tls_new(struct lc_tls_context *context, struct lc_stream *stream,
-                          bool server_side, const char *server_hostname);
+/* A connection over that stream, which does not have it yet; NULL: no memory. */
+struct lc_tls *lc_tls_new(const struct lc_tls_settings *settings, struct lc_stream *stream);
 /* Gives it to its stream and begins, with what `early` has. [-0, +0, m] */
 void lc_tls_begin(lua_State *L, struct lc_tls *tls);
 void lc_tls_free(struct lc_tls *tls);
@@ -139,7 +185,7 @@ bool lc_tls_info(lua_State *L, struct lc_stream *stream, const char *name);
 
 /* ---- upgrade.c ---- */
 
-/* start_tls(writer, context, server_side or nil, hostname or nil, handshake limit, shutdown limit) */
+/* start(writer or transport, settings, protocol?) */
 int lc_tls_start(lua_State *L);
 
 #endif

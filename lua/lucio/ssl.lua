@@ -1,6 +1,6 @@
 --- TLS: contexts in the manner of Python's ssl, and what the ssl options of streams mean.
--- A connection is made first and then upgraded, by the task that asked for it; a server's by the
--- task of the connection, before the callback. The connection itself is bindings/tls.
+-- The settings that are made of the options give each new stream its TLS connection, which shakes
+-- hands before the stream's user hears of it. The connection itself is bindings/tls.
 local lucio, native = ...
 
 local M = {
@@ -13,8 +13,7 @@ local M = {
 local HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT = 60, 30
 
 -- the program may give the globals other values
-local error, math_type, pairs, pcall, tostring, type =
-  error, math.type, pairs, pcall, tostring, type
+local error, math_type, pairs, tostring, type = error, math.type, pairs, tostring, type
 
 local function raise(class, text, ...)
   error(class(text:format(...)))
@@ -52,68 +51,30 @@ function M.is_context(value)
   return native.is_context(value)
 end
 
---- What the options of a connection or a server say about TLS, checked.
-function M.settings(what, options, host, is_server)
-  local settings = {
-    context = context_of(what, options, is_server),
-    handshake = limit_of(what, options, "ssl_handshake_timeout", HANDSHAKE_TIMEOUT),
-    shutdown = limit_of(what, options, "ssl_shutdown_timeout", SHUTDOWN_TIMEOUT),
-  }
-  if is_server then
-    if not settings.context:has_certificate() then
-      raise(lucio.ValueError, "%s: the SSLContext has no certificate (load_cert_chain)", what)
-    end
-    return settings
-  end
+local function name_of(what, options)
   local name = options.server_hostname
   if name ~= nil and type(name) ~= "string" then
     raise(lucio.TypeError, "%s: server_hostname as string expected, got %s", what, type(name))
   end
+  return name
+end
+
+-- What connections are made from, for C.
+local function make_settings(what, context, options, server_side, hostname)
+  return native.settings(context, server_side, hostname or "",
+    limit_of(what, options, "ssl_handshake_timeout", HANDSHAKE_TIMEOUT),
+    limit_of(what, options, "ssl_shutdown_timeout", SHUTDOWN_TIMEOUT))
+end
+
+--- What the options of a connection or a server say about TLS, checked.
+function M.settings(what, options, host, is_server)
+  local context = context_of(what, options, is_server)
+  if is_server then return make_settings(what, context, options, true) end
+  local name = name_of(what, options)
   if name == nil and not host then
     raise(lucio.ValueError, "%s: you must set server_hostname when using ssl without a host", what)
   end
-  settings.hostname = name or host
-  if settings.hostname == "" and settings.context.check_hostname then
-    raise(lucio.ValueError, "check_hostname requires server_hostname")
-  end
-  return settings
-end
-
-local function start(writer, settings, server_side)
-  native.start(writer, settings.context, server_side, settings.hostname, settings.handshake,
-    settings.shutdown)
-end
-
---- The client's side of a new connection.
-function M.connect(settings, reader, writer)
-  local ok, e = pcall(start, writer, settings, false)
-  if ok then return reader, writer end
-  writer:abort()
-  error(e, 0)
-end
-
--- A client that cannot shake hands is no error of the program: in debug mode it is reported.
-local function report(writer, e)
-  local loop = lucio.get_running_loop()
-  if not loop:get_debug() then return end
-  loop:call_exception_handler {
-    message = "SSL handshake failed", exception = e, peername = writer:get_extra_info("peername"),
-  }
-end
-
---- The callback of a server, called once the handshake is done.
-function M.serve(callback, settings)
-  local is_async = lucio.iscoroutinefunction(callback)
-  return function(reader, writer)
-    local ok, e = lucio.pcall(start, writer, settings, true)
-    if not ok then
-      writer:abort()
-      if not lucio.isinstance(e, lucio.OSError) then error(e, 0) end
-      return report(writer, e)
-    end
-    if is_async then return lucio.await(callback(reader, writer)) end
-    return callback(reader, writer)
-  end
+  return make_settings(what, context, options, false, name or host)
 end
 
 local START_OPTIONS = {
@@ -121,33 +82,45 @@ local START_OPTIONS = {
   ssl_shutdown_timeout = true,
 }
 
---- writer:start_tls(context, options)
-function M.start_tls(writer, context, options)
+local function check_start(context, options, position)
   if options ~= nil and type(options) ~= "table" then
-    raise(lucio.TypeError, "bad argument #2 to 'start_tls' (table of options expected, got %s)",
-      type(options))
+    raise(lucio.TypeError, "bad argument #%d to 'start_tls' (table of options expected, got %s)",
+      position + 1, type(options))
   end
-  options = options or {}
-  for key in pairs(options) do
+  for key in pairs(options or {}) do
     if not START_OPTIONS[key] then
-      raise(lucio.TypeError, "bad argument #2 to 'start_tls' (unknown option '%s')", tostring(key))
+      raise(lucio.TypeError, "bad argument #%d to 'start_tls' (unknown option '%s')", position + 1,
+        tostring(key))
     end
   end
   if not M.is_context(context) then
-    raise(lucio.TypeError, "bad argument #1 to 'start_tls' (SSLContext expected, got %s)",
-      context == nil and "nil" or type(context))
+    raise(lucio.TypeError, "bad argument #%d to 'start_tls' (SSLContext expected, got %s)",
+      position, context == nil and "nil" or type(context))
   end
-  local name = options.server_hostname
-  if name ~= nil and type(name) ~= "string" then
-    raise(lucio.TypeError, "start_tls: server_hostname as string expected, got %s", type(name))
-  end
-  local settings = {
-    context = context, hostname = name,
-    handshake = limit_of("start_tls", options, "ssl_handshake_timeout", HANDSHAKE_TIMEOUT),
-    shutdown = limit_of("start_tls", options, "ssl_shutdown_timeout", SHUTDOWN_TIMEOUT),
-  }
+end
+
+--- writer:start_tls(context, options), where `accepted` is whether a server has accepted it
+function M.start_tls(writer, context, options, accepted)
+  check_start(context, options, 1)
+  options = options or {}
+  local server_side = options.server_side
+  if server_side == nil then server_side = accepted end
+  local settings = make_settings("start_tls", context, options, server_side,
+    name_of("start_tls", options))
   writer:drain()
-  start(writer, settings, options.server_side)
+  native.start(writer, settings)
+end
+
+--- loop:start_tls(transport, protocol, context, options) -> transport
+function M.upgrade(transport, protocol, context, options)
+  check_start(context, options, 3)
+  options = options or {}
+  if type(protocol) ~= "table" and type(protocol) ~= "userdata" then
+    raise(lucio.TypeError, "bad argument #2 to 'start_tls' (protocol as table expected, got %s)",
+      protocol == nil and "nil" or type(protocol))
+  end
+  return native.start(transport, make_settings("start_tls", context, options, options.server_side,
+    name_of("start_tls", options)), protocol)
 end
 
 return M

@@ -87,18 +87,18 @@ local function combine(errors, all_errors)
 end
 
 -- Only what a connection can fail with is passed over; a cancellation is not.
-local function try(address, limit, local_address)
-  return lucio.pcall(native.connect, address.host, address.port, limit,
+local function try(address, local_address)
+  return lucio.pcall(native.connect, address.host, address.port,
     local_address and local_address.host, local_address and local_address.port)
 end
 
-local function connect_in_turn(addresses, limit, local_address, all_errors)
+local function connect_in_turn(addresses, local_address, all_errors)
   local errors = {}
   for _, address in ipairs(addresses) do
-    local ok, reader, writer = try(address, limit, local_address)
-    if ok then return reader, writer end
-    if not lucio.isinstance(reader, lucio.OSError) then error(reader, 0) end
-    errors[#errors + 1] = reader
+    local ok, socket = try(address, local_address)
+    if ok then return socket end
+    if not lucio.isinstance(socket, lucio.OSError) then error(socket, 0) end
+    errors[#errors + 1] = socket
   end
   error(combine(errors, all_errors), 0)
 end
@@ -120,23 +120,18 @@ local function interleave(addresses)
   return mixed
 end
 
--- What was connected is a reader and its writer, or a transport and its protocol.
-local function abort(first, second)
-  if first.abort then first:abort() else second:abort() end
-end
-
 -- A race: the next address is tried when the one before has failed or `delay` seconds have passed;
 -- the first connection wins and the others are cancelled (RFC 8305, section 5).
-local function connect_in_a_race(addresses, limit, local_address, delay, all_errors)
+local function connect_in_a_race(addresses, local_address, delay, all_errors)
   local attempts, errors, winner = {}, {}, nil
   local function attempt(i, failed)
-    local ok, reader, writer = try(addresses[i], limit, local_address)
+    local ok, socket = try(addresses[i], local_address)
     if ok and winner then
-      abort(reader, writer)
+      native.close(socket)
     elseif ok then
-      winner = {reader, writer}
+      winner = socket
     else
-      errors[i] = reader
+      errors[i] = socket
       failed:set()
     end
   end
@@ -161,36 +156,41 @@ local function connect_in_a_race(addresses, limit, local_address, delay, all_err
   end)
   for _, task in ipairs(attempts) do task:cancel() end
   if not ok then
-    if winner then abort(winner[1], winner[2]) end
+    if winner then native.close(winner) end
     error(e, 0)
   end
-  if winner then return winner[1], winner[2] end
+  if winner then return winner end
   error(combine(errors, all_errors), 0)
 end
 
--- `made` is the limit of the reader, or makes the protocol.
-local function connect_host(host, port, options, made)
+-- `made` is the limit of the reader, or makes the protocol; `tls` is nil without TLS.
+local function connect_host(host, port, options, made, tls)
   local addresses = resolve(host, port, options.family)
   local local_address
   if options.local_addr then
     local_address = resolve(options.local_addr[1], options.local_addr[2], options.family)[1]
   end
+  local socket
   if options.happy_eyeballs_delay and #addresses > 1 then
-    return connect_in_a_race(interleave(addresses), made, local_address,
-      options.happy_eyeballs_delay, options.all_errors)
+    socket = connect_in_a_race(interleave(addresses), local_address, options.happy_eyeballs_delay,
+      options.all_errors)
+  else
+    socket = connect_in_turn(addresses, local_address, options.all_errors)
   end
-  return connect_in_turn(addresses, made, local_address, options.all_errors)
+  return native.begin(socket, made, tls)
 end
 
 -- The kernel has no room for the connection in the server's queue, and cannot tell when it has.
 local FIRST_DELAY, LAST_DELAY = 0.001, 0.1
 
-local function connect_path(path, made)
+local function connect_path(path, made, tls)
   local delay = FIRST_DELAY
   while true do
-    local ok, first, second = lucio.pcall(native.connect, path, nil, made)
-    if ok then return first, second end
-    if not lucio.isinstance(first, lucio.OSError) or first.code ~= "EAGAIN" then error(first, 0) end
+    local ok, socket = lucio.pcall(native.connect, path)
+    if ok then return native.begin(socket, made, tls) end
+    if not lucio.isinstance(socket, lucio.OSError) or socket.code ~= "EAGAIN" then
+      error(socket, 0)
+    end
     lucio.sleep(delay)
     delay = delay * 2 < LAST_DELAY and delay * 2 or LAST_DELAY
   end
@@ -207,16 +207,15 @@ local function within(timeout, fn, ...)
   end)
   if ok then return first, second end
   -- the time was over in the very tick in which the connection began
-  local connection = type(second) == "userdata" and second or first
-  if connection then connection:abort() end
+  if first then
+    local connection = first.abort and first or second
+    connection:abort()
+  end
   error(e, 0)
 end
 
--- What is said about TLS; nil without it. A protocol's factory and TLS do not go together.
-local function tls_settings(what, options, host, is_server, factory)
-  if options.ssl and factory then
-    raise(lucio.ValueError, "%s: there is no TLS for protocols yet", what)
-  end
+-- What is said about TLS; nil without it.
+local function tls_settings(what, options, host, is_server)
   if options.ssl then return lucio.ssl.settings(what, options, host, is_server) end
   local name = options.server_hostname ~= nil and "server_hostname" or
     options.ssl_handshake_timeout ~= nil and "ssl_handshake_timeout" or
@@ -234,26 +233,15 @@ local function open(name, first, host, port, options, factory)
   options = check_options(name, first + 2, options, OPEN_OPTIONS)
   if type(host) ~= "string" then bad_argument(name, first, "host as string", host) end
   check_port(name, first + 1, port)
-  local tls = tls_settings(name, options, host, false, factory)
-  if tls then
-    return within(options.timeout, function()
-      return lucio.ssl.connect(tls, connect_host(host, port, options, options.limit or LIMIT))
-    end)
-  end
   return within(options.timeout, connect_host, host, port, options,
-    factory or options.limit or LIMIT)
+    factory or options.limit or LIMIT, tls_settings(name, options, host, false))
 end
 
 local function open_unix(name, first, path, options, factory)
   options = check_options(name, first + 1, options, OPEN_UNIX_OPTIONS)
   if type(path) ~= "string" then bad_argument(name, first, "path as string", path) end
-  local tls = tls_settings(name, options, nil, false, factory)
-  if tls then
-    return within(options.timeout, function()
-      return lucio.ssl.connect(tls, connect_path(path, options.limit or LIMIT))
-    end)
-  end
-  return within(options.timeout, connect_path, path, factory or options.limit or LIMIT)
+  return within(options.timeout, connect_path, path, factory or options.limit or LIMIT,
+    tls_settings(name, options, nil, false))
 end
 
 function M.open_connection(host, port, options)
@@ -347,10 +335,10 @@ local function listen_on(addresses, any, options)
 end
 
 -- A server that serves already has its first tick behind it.
-local function serve(callback, listeners, options, limit)
+local function serve(callback, listeners, options, limit, tls)
   local start = options.start_serving ~= false
   local server = native.serve(callback, listeners, limit or options.limit or LIMIT, start,
-    options.max_connections, options.drain_timeout)
+    options.max_connections, options.drain_timeout, tls)
   if start then lucio.sleep(0) end
   return server
 end
@@ -364,10 +352,9 @@ local function start_server(name, callback, hosts, port, options, limit)
     bad_argument(name, 2, "host, list of hosts or nil", hosts)
   end
   check_port(name, 3, port)
-  local tls = tls_settings(name, options, nil, true, limit ~= nil)
-  if tls then callback = lucio.ssl.serve(callback, tls) end
+  local tls = tls_settings(name, options, nil, true)
   local addresses, any = listen_addresses(hosts, port, options.family)
-  return serve(callback, listen_on(addresses, any, options), options, limit)
+  return serve(callback, listen_on(addresses, any, options), options, limit, tls)
 end
 
 function M.start_server(callback, hosts, port, options)
@@ -385,11 +372,10 @@ local function start_unix_server(name, callback, path, options, limit)
   check_server_options(name, 3, options)
   check_callback(name, callback)
   if type(path) ~= "string" then bad_argument(name, 2, "path as string", path) end
-  local tls = tls_settings(name, options, nil, true, limit ~= nil)
-  if tls then callback = lucio.ssl.serve(callback, tls) end
+  local tls = tls_settings(name, options, nil, true)
   local listener = native.listen(path, nil, options.backlog or BACKLOG, false, false,
     options.cleanup_socket == false)
-  return serve(callback, {listener}, options, limit)
+  return serve(callback, {listener}, options, limit, tls)
 end
 
 function M.start_unix_server(callback, path, options)
@@ -422,6 +408,10 @@ end
 
 function M.create_unix_server(factory, path, options)
   return start_unix_server("create_unix_server", factory, path, options, 0)
+end
+
+function M.start_tls(transport, protocol, context, options)
+  return lucio.ssl.upgrade(transport, protocol, context, options)
 end
 
 function M.connect_read_pipe(factory, fd)

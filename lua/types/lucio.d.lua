@@ -221,6 +221,7 @@
 ---@field create_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, hosts?: string|string[], port: integer|string, options?: lucio.ServerOptions): lucio.Server Waits.
 ---@field create_unix_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: lucio.UnixServerOptions): lucio.Server Waits.
 ---@field create_datagram_endpoint fun(self: lucio.Loop, factory: fun(): lucio.DatagramProtocol, options: lucio.DatagramOptions): lucio.DatagramTransport, lucio.DatagramProtocol Waits.
+---@field start_tls fun(self: lucio.Loop, transport: lucio.Transport, protocol: lucio.Protocol, context: lucio.ssl.SSLContext, options?: lucio.ssl.StartOptions): lucio.Transport Waits.
 ---@field connect_read_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
 ---@field connect_write_pipe fun(self: lucio.Loop, factory: fun(): lucio.Protocol, fd: integer): lucio.Transport, lucio.Protocol Waits.
 ---@field set_debug fun(self: lucio.Loop, on: boolean)

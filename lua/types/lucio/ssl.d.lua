@@ -44,16 +44,19 @@ function ssl.is_context(value) end
 ---For the streams: checks what options say about TLS.
 function ssl.settings(what, options, host, is_server) end
 
----For the streams: the client's side of a new connection. Waits.
-function ssl.connect(settings, reader, writer) end
-
----For the streams: the callback of a server.
-function ssl.serve(callback, settings) end
-
 ---That of the writers. Waits.
 ---@param writer lucio.StreamWriter
 ---@param context lucio.ssl.SSLContext
 ---@param options? lucio.ssl.StartOptions
-function ssl.start_tls(writer, context, options) end
+---@param accepted? boolean
+function ssl.start_tls(writer, context, options, accepted) end
+
+---That of the loop. Waits.
+---@param transport lucio.Transport
+---@param protocol lucio.Protocol
+---@param context lucio.ssl.SSLContext
+---@param options? lucio.ssl.StartOptions
+---@return lucio.Transport
+function ssl.upgrade(transport, protocol, context, options) end
 
 return ssl

@@ -71,6 +71,14 @@ function streams.create_server(factory, hosts, port, options) end
 function streams.create_unix_server(factory, path, options) end
 
 ---Waits.
+---@param transport lucio.Transport
+---@param protocol lucio.Protocol
+---@param context lucio.ssl.SSLContext
+---@param options? lucio.ssl.StartOptions
+---@return lucio.Transport
+function streams.start_tls(transport, protocol, context, options) end
+
+---Waits.
 ---@param factory fun(): lucio.Protocol
 ---@param fd integer
 ---@return lucio.Transport transport
