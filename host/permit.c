@@ -523,3 +523,18 @@ void lc_permit_mode(lua_State *L, struct lc_host *host, int idx)
     lua_pushstring(L, strchr(mode, 't') != NULL ? "t" : "");
     lua_replace(L, idx);
 }
+
+void lc_permit_outside(lua_State *L, struct lc_host *host, const char *what)
+{
+    if (host->sandboxed)
+        lc_raise(L, host, LC_PERMISSION_ERROR, "%s: not in a sandbox", what);
+}
+
+void lc_permit_descriptor(lua_State *L, struct lc_host *host, int fd, bool reads, const char *what)
+{
+    lc_permit_outside(L, host, what);
+    if (host->permits != NULL && fd > 2 &&
+        !lc_permits_has_all(host, reads ? LC_PERMIT_READ : LC_PERMIT_WRITE))
+        lc_raise(L, host, LC_PERMISSION_ERROR, "%s: descriptor %d needs permission: %s", what, fd,
+                 reads ? "read" : "write");
+}

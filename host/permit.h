@@ -83,6 +83,14 @@ static inline void lc_permit(lua_State *L, struct lc_host *host, enum lc_permiss
         lc_permit_target(L, host, kind, target);
 }
 
+/* For what reaches past the state by itself, as a descriptor by its number or a signal does: raises
+ * PermissionError in a sandbox. [-0, +0, v] */
+void lc_permit_outside(lua_State *L, struct lc_host *host, const char *what);
+
+/* For a descriptor by its number, which no list of paths or hosts names: with permissions only the standard
+ * ones, or where all files may be read or written. [-0, +0, v] */
+void lc_permit_descriptor(lua_State *L, struct lc_host *host, int fd, bool reads, const char *what);
+
 /* As lc_permit for a path whose last name is meant itself, though it may be a link: to remove, to rename,
  * to make. [-0, +0, v] */
 static inline void lc_permit_entry(lua_State *L, struct lc_host *host, enum lc_permission kind,

@@ -12,6 +12,7 @@
 #include "debug.h"
 #include "handle.h"
 #include "loop_object.h"
+#include "permit.h"
 #include "report.h"
 #include "run.h"
 
@@ -353,6 +354,13 @@ static int loop_index(lua_State *L)
     return 1;
 }
 
+/* The program that has a sandbox closes it when it likes. */
+static void set_shutdown_timeout(lua_State *L, struct lc_loop *loop)
+{
+    lc_permit_outside(L, loop->host, "shutdown_timeout");
+    loop->shutdown_timeout = lc_check_limit(L, 3, "shutdown_timeout", 1);
+}
+
 static int loop_newindex(lua_State *L)
 {
     const char *key = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
@@ -360,7 +368,7 @@ static int loop_newindex(lua_State *L)
     if (strcmp(key, "slow_callback_duration") == 0)
         lc_loop_check(L, key)->slow_callback_duration = lc_check_seconds(L, 3, key, 1);
     else if (strcmp(key, "shutdown_timeout") == 0)
-        lc_loop_check(L, key)->shutdown_timeout = lc_check_limit(L, 3, key, 1);
+        set_shutdown_timeout(L, lc_loop_check(L, key));
     else
         lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "Loop has no field '%s' that can be set",
                  luaL_tolstring(L, 2, NULL));
@@ -399,6 +407,7 @@ static int lucio_new_event_loop(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     const char *backend = host->options.backend;
 
+    lc_permit_outside(L, host, "new_event_loop");
     lua_settop(L, 1);
     lc_check_options(L, 1, "new_event_loop", 1, names);
     if (!lua_isnil(L, 1) && lua_getfield(L, 1, "backend") != LUA_TNIL) {

@@ -16,6 +16,7 @@
 #include "debug.h"
 #include "inspect.h"
 #include "loop_object.h"
+#include "permit.h"
 #include "signals.h"
 #include "sink.h"
 
@@ -354,6 +355,7 @@ static int lucio_runner(lua_State *L)
     struct lc_host *host = lc_host_of(L);
     struct runner *runner;
 
+    lc_permit_outside(L, host, "Runner");
     lua_settop(L, 1);
     lc_check_options(L, 1, "Runner", 1, names);
     runner = lc_new_object(L, host, &runner_type, LC_REF_RUNNER, sizeof *runner, 3); /* 2 */

@@ -13,6 +13,7 @@
 #include "core.h"
 #include "handle.h"
 #include "loop_object.h"
+#include "permit.h"
 #include "signals.h"
 
 #ifndef NSIG
@@ -278,6 +279,7 @@ static int loop_add_signal_handler(lua_State *L)
     struct signal_record *record;
     struct sigaction action;
 
+    lc_permit_outside(L, host, "add_signal_handler");
     if (lua_tocfunction(L, 3) != NULL && lc_is_async_function(L, 3))
         lc_raise(L, host, LC_TYPE_ERROR, "coroutines cannot be used with add_signal_handler()");
     lc_check_callable(L, 3, "add_signal_handler", 2);

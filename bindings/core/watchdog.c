@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "permit.h"
 
 /* lucio.watchdog(seconds or nil, {kill=}) */
 static int lucio_watchdog(lua_State *L)
@@ -15,6 +16,7 @@ static int lucio_watchdog(lua_State *L)
     double seconds = 0;
     bool kill = false;
 
+    lc_permit_outside(L, host, "watchdog");
     lua_settop(L, 2);
     if (!lua_isnil(L, 1)) {
         seconds = lc_check_seconds(L, 1, "watchdog", 1);

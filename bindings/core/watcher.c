@@ -15,6 +15,7 @@
 #include "core.h"
 #include "handle.h"
 #include "loop_object.h"
+#include "permit.h"
 
 struct watcher {
     struct lc_link link; /* loop->watchers */
@@ -108,6 +109,7 @@ static int add(lua_State *L, const char *what, int events)
     int fd = check_fd(L, host, what);
     struct watcher *watcher;
 
+    lc_permit_outside(L, host, what);
     lc_check_callable(L, 3, what, 2);
     watcher = find(loop, fd, events);
     if (watcher != NULL)

@@ -26,6 +26,8 @@ void lucio_config_init_sized(struct lucio_config *config, size_t size)
     config->size = size;
     if (size >= offsetof(struct lucio_config, libraries) + sizeof config->libraries)
         config->libraries = LUCIO_LIB_ALL;
+    if (size >= offsetof(struct lucio_config, shutdown_timeout) + sizeof config->shutdown_timeout)
+        config->shutdown_timeout = -1;
 }
 
 /* ---- memory ---- */
@@ -207,6 +209,8 @@ static int open_host(lua_State *L)
     if (h->owns_state || h->config.debug)
         host->options.debug = h->config.debug;
     host->options.backend = h->config.backend;
+    if (h->config.shutdown_timeout >= 0)
+        host->options.shutdown_timeout = h->config.shutdown_timeout;
     host->clock.is_virtual = h->config.virtual_clock;
     open_limits(L, h, host);
     open_permits(L, h, host);

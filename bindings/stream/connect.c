@@ -306,6 +306,7 @@ static int stream_open(lua_State *L)
 
     if (fd < 0 || fd > 1 << 24 || fstat((int)fd, &info) != 0)
         lc_raise_value(L, host, "open", 1, "invalid file descriptor");
+    lc_permit_descriptor(L, host, (int)fd, reads, "open");
     if (!S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode) &&
         !(S_ISREG(info.st_mode) && lua_toboolean(L, 4)))
         lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");

@@ -15,6 +15,7 @@
 #include "descriptor.h"
 #include "listener.h"
 #include "pair.h"
+#include "permit.h"
 #include "submodule.h"
 #include "watcher.h"
 
@@ -162,6 +163,7 @@ int lc_open_testing(lua_State *L)
         {NULL, NULL},
     };
 
+    lc_permit_outside(L, lc_host_of(L), "lucio.testing");
     lua_newtable(L);
     lc_set_functions(L, lc_host_of(L), functions);
     return 1;

@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "permit.h"
 #include "quota.h"
 #include "submodule.h"
 
@@ -129,6 +130,7 @@ int lc_open_shared(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
+    lc_permit_outside(L, host, "lucio.shared");
     make_types(L, host);
     lua_newtable(L);
     lc_shared_value_add(L, host);

@@ -197,6 +197,10 @@ struct lucio_config {
      * from a comma, a semicolon, or a backslash. All that is not named raises PermissionError; "" allows
      * nothing. NULL: everything is allowed, in a sandbox nothing. What functions of the program do is its own business. */
     const char *allow;
+
+    /* Seconds that tasks have for their clean-up when the host closes; after that every wait of theirs fails
+     * at once. Negative: LUCIO_SHUTDOWN_TIMEOUT of the environment, or 10. */
+    double shutdown_timeout;
 };
 
 /* Fills in the defaults. Call it as lucio_config_init(&config). */

@@ -167,6 +167,86 @@ static void nothing_reaches_out_of_a_sandbox(void **unused)
     assert_int_equal(lucio_close(host), LUCIO_OK);
 }
 
+static void a_sandbox_has_no_share_in_its_process(void **unused)
+{
+    static const char *const doors[] = {
+        "lucio.watchdog(0.1, {kill = true})",
+        "loop:add_reader(0, print)",
+        "loop:add_writer(1, print)",
+        "loop:connect_read_pipe(print, 0)",
+        "loop:connect_write_pipe(print, 1)",
+        "lucio.connect_stdin()",
+        "loop.shutdown_timeout = 1e9",
+        "loop:add_signal_handler('SIGINT', print)",
+        "lucio.new_event_loop()",
+        "lucio.Runner()",
+        "return lucio.shared.Array('d', 9)",
+        "return lucio.testing.virtual_clock()",
+        "lucio.ProcessPoolExecutor()",
+        "lucio.create_subprocess_exec('true')",
+    };
+    lucio *host = open_sandbox(100000, 0);
+
+    (void)unused;
+    run(host, "lucio = require 'lucio' loop = lucio.get_running_loop()");
+    for (size_t i = 0; i < sizeof doors / sizeof doors[0]; i++) {
+        if (lucio_run_string(host, doors[i], NULL) != LUCIO_ERROR)
+            fail_msg("open: %s", doors[i]);
+        if (strstr(lucio_last_error(host)->message, "sandbox") == NULL)
+            fail_msg("%s: %s", doors[i], lucio_last_error(host)->message);
+    }
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
+/* Descriptors of the program's are in no list of paths. */
+static void permissions_hold_for_descriptors(void **unused)
+{
+    struct lucio_config config;
+    lucio *host;
+    int ends[2];
+
+    (void)unused;
+    assert_int_equal(pipe(ends), 0);
+    for (int allowed = 0; allowed < 2; allowed++) {
+        char code[200];
+
+        lucio_config_init(&config);
+        config.allow = allowed ? "read" : "read=/tmp";
+        assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+        snprintf(code, sizeof code,
+                 "local loop = require('lucio').get_running_loop()\n"
+                 "assert(pcall(loop.connect_read_pipe, loop, function() return {} end, %d) == %s)",
+                 ends[0], allowed ? "true" : "false");
+        run(host, code);
+        assert_int_equal(lucio_close(host), LUCIO_OK);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
+/* What swallows its cancellation is given the time that the program says. */
+static void closing_waits_no_longer_than_told(void **unused)
+{
+    struct lucio_config config;
+    lucio *host;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.sandbox = true;
+    config.step_instructions = 100000;
+    config.shutdown_timeout = 0.05;
+    config.on_log = drop_log;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host, "local lucio = require 'lucio'\n"
+              "for i = 1, 10 do\n"
+              "  lucio.create_task(function() while true do pcall(lucio.sleep, 1e6) end end)\n"
+              "end\n"
+              "lucio.sleep(0.001)\n");
+    alarm(8); /* the default is ten seconds */
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    alarm(0);
+}
+
 /* ---- budgets ---- */
 
 static void a_budget_can_be_caught_and_is_per_step(void **unused)
@@ -349,6 +429,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(none_crashes_or_stalls_its_host),
         cmocka_unit_test(nothing_reaches_out_of_a_sandbox),
+        cmocka_unit_test(a_sandbox_has_no_share_in_its_process),
+        cmocka_unit_test(permissions_hold_for_descriptors),
+        cmocka_unit_test(closing_waits_no_longer_than_told),
         cmocka_unit_test(a_budget_can_be_caught_and_is_per_step),
         cmocka_unit_test(patterns_match_as_lua_does),
         cmocka_unit_test(permissions_say_what_a_script_reaches),
