@@ -65,12 +65,40 @@ static bool read_proc(int pid, const char *name, char *text, size_t size)
     return n > 0;
 }
 
-/* Whether the process is this user's and handles the signal that asks. */
-static bool check_process(int pid)
+/* Whether the process handles the signal that asks. */
+static bool handles_question(int pid)
 {
     unsigned long long caught = 0;
-    char path[64], status[4096];
+    char status[4096];
     const char *field;
+
+    if (read_proc(pid, "status", status, sizeof status) &&
+        (field = strstr(status, "\nSigCgt:")) != NULL)
+        caught = strtoull(field + 8, NULL, 16);
+    return (caught >> (SIGURG - 1) & 1) != 0;
+}
+
+/* The children of a process that handle the question: the workers of a supervisor, as a text. */
+static void list_workers(int pid, char *text, size_t size)
+{
+    char name[64], children[4096], *next = children;
+    size_t length = 0;
+    long child;
+
+    text[0] = '\0';
+    snprintf(name, sizeof name, "task/%d/children", pid);
+    if (!read_proc(pid, name, children, sizeof children))
+        return;
+    while ((child = strtol(next, &next, 10)) > 0 && length < size) {
+        if (handles_question((int)child))
+            length += (size_t)snprintf(text + length, size - length, " %ld", child);
+    }
+}
+
+/* Whether the process is this user's and can be asked. */
+static bool check_process(int pid)
+{
+    char path[64], workers[256];
     struct stat st;
 
     snprintf(path, sizeof path, "/proc/%d", pid);
@@ -78,14 +106,14 @@ static bool check_process(int pid)
         return fail("there is no process %d", pid);
     if (st.st_uid != geteuid())
         return fail("process %d belongs to another user", pid);
-    if (read_proc(pid, "status", status, sizeof status) &&
-        (field = strstr(status, "\nSigCgt:")) != NULL)
-        caught = strtoull(field + 8, NULL, 16);
-    if ((caught >> (SIGURG - 1) & 1) == 0)
-        return fail("process %d does not answer questions: it is no lucio command, or one with "
-                    "--no-control",
-                    pid);
-    return true;
+    if (handles_question(pid))
+        return true;
+    list_workers(pid, workers, sizeof workers);
+    if (workers[0] != '\0')
+        return fail("process %d runs no script; ask one of its workers:%s", pid, workers);
+    return fail("process %d does not answer questions: it is no lucio command, or one with "
+                "--no-control",
+                pid);
 }
 
 static bool fail_silent(int pid)

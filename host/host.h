@@ -191,16 +191,17 @@ struct lc_host {
     void (*after_step)(lua_State *L, struct lc_task *task);
     struct lucio *embed;
     struct lc_pulse pulse;
-    struct lc_watchdog *watchdog; /* NULL: nobody looks at the pulse */
-    struct lc_budget *budget;     /* NULL: Lua code may run as long as it likes */
-    struct lc_permits *permits;   /* NULL: scripts may do anything; see permit.h */
-    struct lc_quota *quota;       /* NULL: the state's memory has no limit */
-    unsigned libraries;           /* LUCIO_LIB_...: those that the state had when this was made */
-    char *space;                  /* where descriptors are read to; NULL until something is */
-    struct lc_link pools;         /* worker threads, see pool.h */
-    bool interrupted;             /* Ctrl-C ends what runs, or has ended it */
-    bool is_worker;               /* the state of a thread that runs jobs */
-    bool warns;                   /* warnings are printed: so they are in workers */
+    struct lc_watchdog *watchdog;     /* NULL: nobody looks at the pulse */
+    struct lc_budget *budget;         /* NULL: Lua code may run as long as it likes */
+    struct lc_permits *permits;       /* NULL: scripts may do anything; see permit.h */
+    struct lc_supervised *supervised; /* NULL: no supervisor started this process */
+    struct lc_quota *quota;           /* NULL: the state's memory has no limit */
+    unsigned libraries;         /* LUCIO_LIB_...: those that the state had when this was made */
+    char *space;                /* where descriptors are read to; NULL until something is */
+    struct lc_link pools;       /* worker threads, see pool.h */
+    bool interrupted;           /* Ctrl-C ends what runs, or has ended it */
+    bool is_worker;             /* the state of a thread that runs jobs */
+    bool warns;                 /* warnings are printed: so they are in workers */
     bool confined;              /* by the embedding program: no state without its limits is made */
     uint64_t crossing_id;       /* of the keys that this state makes, see crossing.h */
     uint64_t crossed;           /* how many it made */

@@ -27,6 +27,7 @@
 #include "screen.h"
 #include "sink.h"
 #include "state.h"
+#include "supervisor.h"
 
 /* ---- what the main task runs ---- */
 
@@ -146,7 +147,11 @@ struct command {
     struct lc_arguments args;
     bool prompts; /* what follows the script, or stands in for it, is typed on a terminal */
     struct lc_screen screen;
+    struct lc_supervised worker; /* with --workers */
 };
+
+/* Seconds that connections of a worker have at its end, without --drain-timeout. */
+#define DRAIN_TIMEOUT 10.0
 
 /* The directory of the script, where require may look. */
 static bool permit_modules(struct lc_host *host, const char *script)
@@ -183,7 +188,7 @@ static void open_permits(lua_State *L, struct lc_host *host, const struct comman
         luaL_error(L, "not enough memory");
 }
 
-static void open_lucio(lua_State *L, const struct command *command)
+static void open_lucio(lua_State *L, struct command *command)
 {
     const struct lc_arguments *args = &command->args;
     struct lc_host *host = lc_host_open(L);
@@ -206,6 +211,8 @@ static void open_lucio(lua_State *L, const struct command *command)
         host->options.backend = args->backend;
     if (!args->no_control && !host->options.no_control)
         lc_control_open(host);
+    if (args->workers > 0)
+        host->supervised = &command->worker;
     luaL_requiref(L, "lucio", luaopen_lucio, 0);
     if (args->has_code)
         lua_setglobal(L, "lucio");
@@ -270,6 +277,8 @@ static int run_command(lua_State *L)
         check_load(L, luaL_loadfile(L, NULL));
         add_step(L, list);
     }
+    if (args->workers > 0)
+        lc_supervised_loaded(&command->worker);
     lua_pushlightuserdata(L, lc_host_open(L));
     lua_pushcclosure(L, lc_command_run, 1);
     lua_pushcfunction(L, run_steps);
@@ -353,6 +362,15 @@ int main(int argc, char **argv)
     }
     if (command.args.version)
         print_version();
+    if (command.args.workers > 0) {
+        double seconds = command.args.drain_timeout;
+
+        status = lc_supervise(command.args.workers, seconds >= 0 ? seconds : DRAIN_TIMEOUT,
+                              &command.worker);
+        if (status != LC_IS_WORKER)
+            return status;
+        status = EXIT_SUCCESS;
+    }
     command.prompts = wants_prompt(&command);
     if (command.prompts)
         lc_screen_install(&command.screen);

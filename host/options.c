@@ -1,7 +1,9 @@
 #include "options.h"
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "permit.h"
@@ -22,6 +24,10 @@ const char lc_usage[] =
     "  --virtual-clock  time jumps to the next deadline when idle (also LUCIO_CLOCK=virtual)\n"
     "  --shutdown-timeout SECONDS\n"
     "                   for tasks that go on though cancelled (also LUCIO_SHUTDOWN_TIMEOUT)\n"
+    "  --workers N      N processes run the script and share its ports; auto: as many as "
+    "processors\n"
+    "  --drain-timeout SECONDS\n"
+    "                   for their connections when they end\n"
     "  --watchdog SECONDS\n"
     "                   prints the stack of a step that runs longer, while it runs\n"
     "  --watchdog-kill  ends it, too\n"
@@ -37,7 +43,10 @@ const char lc_usage[] =
     "       lucio cancel PID TASK\n"
     "Cancels a task of it, by name or number.\n";
 
-enum kind { FLAG, TEXT, SECONDS, ALLOW };
+enum kind { FLAG, TEXT, SECONDS, COUNT, ALLOW };
+
+/* So many workers at most. */
+#define MOST_WORKERS 1024
 
 /* What a long option sets at `offset`; `why` says what is wrong with a value. Of ALLOW, `offset` is the
  * permission, and the list of its targets is part of the word. */
@@ -56,6 +65,8 @@ static const struct long_option {
     {"--allow-write", ALLOW, LC_PERMIT_WRITE, NULL},
     {"--backend", TEXT, offsetof(struct lc_arguments, backend), "needs the name of a backend"},
     {"--debug", FLAG, offsetof(struct lc_arguments, debug), NULL},
+    {"--drain-timeout", SECONDS, offsetof(struct lc_arguments, drain_timeout),
+     "needs 0 or more seconds"},
     {"--help", FLAG, offsetof(struct lc_arguments, help), NULL},
     {"--no-control", FLAG, offsetof(struct lc_arguments, no_control), NULL},
     {"--shutdown-timeout", SECONDS, offsetof(struct lc_arguments, shutdown_timeout),
@@ -64,6 +75,8 @@ static const struct long_option {
     {"--virtual-clock", FLAG, offsetof(struct lc_arguments, virtual_clock), NULL},
     {"--watchdog", SECONDS, offsetof(struct lc_arguments, watchdog), "needs 0 or more seconds"},
     {"--watchdog-kill", FLAG, offsetof(struct lc_arguments, watchdog_kill), NULL},
+    {"--workers", COUNT, offsetof(struct lc_arguments, workers),
+     "needs a number up to 1024, or auto"},
 };
 
 static void bad_option(struct lc_arguments *args, const char *option, const char *why)
@@ -111,6 +124,34 @@ const char *lc_option_allow(struct lc_host *host, const char *word)
     return lc_permits_add(host, (enum lc_permission)option->offset, attached(word));
 }
 
+/* Reads a number of workers: 0 and "auto" are one for each processor. */
+static bool parse_count(const char *text, int *count)
+{
+    char *end;
+    long value = strcmp(text, "auto") == 0 ? 0 : strtol(text, &end, 10);
+
+    if (strcmp(text, "auto") != 0 && (end == text || *end != '\0'))
+        return false;
+    if (value == 0)
+        value = sysconf(_SC_NPROCESSORS_ONLN);
+    *count = (int)(value > MOST_WORKERS ? 0 : value);
+    return *count > 0;
+}
+
+/* A value of an option that is none of the other kinds. */
+static bool parse_value(const struct long_option *option, const char *value, void *field)
+{
+    switch (option->kind) {
+    case SECONDS:
+        return lc_parse_seconds(value, field);
+    case COUNT:
+        return parse_count(value, field);
+    default:
+        *(const char **)field = value;
+        return true;
+    }
+}
+
 /* A long option at argv[i]; returns the index of the last argument it takes. */
 static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
 {
@@ -138,10 +179,8 @@ static int parse_long(int argc, char **argv, int i, struct lc_arguments *args)
     value = attached(argv[i]);
     if (value == NULL && i + 1 < argc)
         value = argv[++i];
-    if (value == NULL || (option->kind == SECONDS && !lc_parse_seconds(value, field)))
+    if (value == NULL || !parse_value(option, value, field))
         bad_option(args, option->name, option->why);
-    else if (option->kind == TEXT)
-        *(const char **)field = value;
     return i;
 }
 
@@ -181,12 +220,31 @@ static int parse_short(int argc, char **argv, int i, struct lc_arguments *args)
     return i;
 }
 
+/* Several processes share neither a standard input nor a clock that jumps. */
+static void check_workers(struct lc_arguments *args, int argc, char **argv)
+{
+    const char *clock = args->no_env ? NULL : getenv("LUCIO_CLOCK");
+
+    if (args->workers == 0) {
+        if (args->drain_timeout >= 0)
+            bad_option(args, "--drain-timeout", "is for --workers alone");
+        return;
+    }
+    if (args->virtual_clock || (clock != NULL && strcmp(clock, "virtual") == 0))
+        bad_option(args, "--workers", "does not go with the virtual clock");
+    else if (args->interactive)
+        bad_option(args, "--workers", "does not go with -i");
+    else if (args->script == argc ? !args->has_code : strcmp(argv[args->script], "-") == 0)
+        bad_option(args, "--workers", "needs a script in a file");
+}
+
 void lc_arguments_parse(int argc, char **argv, struct lc_arguments *args)
 {
     int i;
 
     memset(args, 0, sizeof *args);
     args->shutdown_timeout = -1;
+    args->drain_timeout = -1;
     for (i = 1; i < argc && args->bad == NULL; i++) {
         if (argv[i][0] != '-' || argv[i][1] == '\0')
             break;
@@ -197,4 +255,6 @@ void lc_arguments_parse(int argc, char **argv, struct lc_arguments *args)
         i = argv[i][1] == '-' ? parse_long(argc, argv, i, args) : parse_short(argc, argv, i, args);
     }
     args->script = i < argc ? i : argc;
+    if (args->bad == NULL)
+        check_workers(args, argc, argv);
 }

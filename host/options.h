@@ -24,6 +24,8 @@ struct lc_arguments {
     bool allow_all;
     const char *backend;
     double shutdown_timeout; /* negative: not given */
+    double drain_timeout;    /* the same */
+    int workers;             /* 0: not given */
     double watchdog;         /* 0: none */
     bool watchdog_kill;
     const char *bad; /* an option that is wrong, and why */

@@ -35,6 +35,7 @@ struct lc_interrupt {
     atomic_int count; /* how many arrived */
     int seen;         /* how many were acted upon */
     enum lc_interrupt_mode mode;
+    bool terminated; /* it was SIGTERM that was acted upon, in a worker of lucio --workers */
     bool installed;
 };
 
@@ -47,6 +48,10 @@ void lc_interrupt_forget_main(struct lc_interrupt *interrupt);
 /* Of the run call that drives the loop now, while its main task runs: counts anew, in that mode.
  * True: one was acted upon before. */
 bool lc_interrupt_restart(struct lc_loop *loop, enum lc_interrupt_mode mode);
+
+/* For the command, in a worker process: from now on SIGTERM cancels the main task, as the first Ctrl-C does
+ * elsewhere, and ends the process after so many seconds if it is still there. Ctrl-C is not the worker's. */
+void lc_terminate_install(double seconds);
 
 /* Something was posted: queues the callbacks of signals that arrived. */
 void lc_signals_take(struct lc_loop *loop);

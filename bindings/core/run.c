@@ -151,6 +151,19 @@ static struct lc_task *make_main(lua_State *L, struct lc_host *host, struct lc_l
     return task;
 }
 
+/* Pushes what the run call raises when a signal has cancelled the main task. */
+static void push_interruption(lua_State *L, struct lc_host *host,
+                              const struct lc_interrupt *interrupt)
+{
+    if (!interrupt->terminated) {
+        lc_error_push_bare(L, host, LC_KEYBOARD_INTERRUPT);
+        return;
+    }
+    lc_error_push_bare(L, host, LC_SYSTEM_EXIT);
+    lua_pushinteger(L, 128 + SIGTERM);
+    lua_setfield(L, -2, "code");
+}
+
 /* Runs the main task at the top of the stack to its end. Leaves its outcome: true and the number of
  * results, or false and the error. */
 static bool run_main_task(lua_State *L, struct run_call *call, struct lc_task *task, int *n)
@@ -176,7 +189,7 @@ static bool run_main_task(lua_State *L, struct run_call *call, struct lc_task *t
         if (!ok && task->future.state == LC_CANCELLED && interrupt->seen > 0 &&
             lc_task_uncancel(task) == 0) {
             lua_pop(L, 1);
-            lc_error_push_bare(L, host, LC_KEYBOARD_INTERRUPT);
+            push_interruption(L, host, interrupt);
         }
     }
     lc_interrupt_remove(interrupt);

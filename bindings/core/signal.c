@@ -29,9 +29,14 @@ struct signal_record {
     int number;
 };
 
-/* The only state of the process: who has a signal. */
+/* The only state of the process: who has a signal, and what a worker process was told. */
 static _Atomic(struct signal_record *) owners[NSIG];
 static _Atomic(struct lc_interrupt *) interrupt_now;
+static struct {
+    bool installed;
+    unsigned seconds; /* from the first SIGTERM to the alarm; 0: none */
+    atomic_bool pending;
+} terminate;
 
 static const struct {
     const char *name;
@@ -119,6 +124,46 @@ static void on_interrupt(int number)
     errno = saved;
 }
 
+/* ---- SIGTERM in a worker process ---- */
+
+static void on_terminate(int number)
+{
+    int saved = errno;
+    struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
+
+    (void)number;
+    atomic_store(&terminate.pending, true);
+    if (terminate.seconds > 0)
+        alarm(terminate.seconds);
+    terminate.seconds = 0;
+    if (interrupt != NULL)
+        lc_loop_post(interrupt->loop);
+    errno = saved;
+}
+
+void lc_terminate_install(double seconds)
+{
+    struct sigaction action;
+
+    terminate.installed = true;
+    terminate.seconds = seconds < 1e9 ? (unsigned)seconds + 1 : 0;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_terminate;
+    action.sa_flags = SA_RESTART;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void take_terminate(struct lc_interrupt *interrupt)
+{
+    if (interrupt->main == NULL || lc_future_is_done(&interrupt->main->future) ||
+        !atomic_exchange(&terminate.pending, false))
+        return;
+    interrupt->terminated = true;
+    interrupt->seen = 1;
+    lc_task_cancel(interrupt->loop->L, interrupt->main, 0);
+}
+
 /* ---- Ctrl-C ---- */
 
 /* What the outer loop, which does not go on for now, was sent and did not act upon yet is for the new
@@ -147,16 +192,20 @@ void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
         return;
     /* over the default one, ours, or the one that the lua interpreter sets */
     if (interrupt->old.sa_handler != SIG_DFL && interrupt->old.sa_handler != on_interrupt &&
-        (!host->is_module || interrupt->old.sa_handler == SIG_IGN))
+        (!host->is_module || interrupt->old.sa_handler == SIG_IGN) && !terminate.installed)
         return;
     interrupt->outer = atomic_load(&interrupt_now);
     host->interrupted = host->interrupted && interrupt->outer != NULL;
     atomic_store(&interrupt_now, interrupt);
+    interrupt->installed = true;
+    if (terminate.installed) {
+        lc_loop_post(loop); /* it may have come before */
+        return;
+    }
     memset(&action, 0, sizeof action);
     action.sa_handler = on_interrupt;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
-    interrupt->installed = true;
     if (main != NULL && interrupt->outer != NULL)
         take_over(interrupt, interrupt->outer);
 }
@@ -201,6 +250,7 @@ static void take_interrupts(struct lc_loop *loop)
 
     if (interrupt == NULL || interrupt->loop != loop)
         return;
+    take_terminate(interrupt);
     count = atomic_load(&interrupt->count);
     if (count >= 1 && interrupt->seen == 0 && interrupt->main != NULL &&
         !lc_future_is_done(&interrupt->main->future)) {

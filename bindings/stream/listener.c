@@ -15,9 +15,11 @@
 
 #include "connect.h"
 #include "core.h"
+#include "hotline.h"
 #include "pair.h"
 #include "permit.h"
 #include "streams.h"
+#include "supervised.h"
 
 /* Seconds of pause after running out of descriptors. */
 #define RETRY_DELAY 1.0
@@ -143,6 +145,9 @@ static void accept_run(struct lc_loop *loop, struct lc_entry *entry)
     struct lc_listener *listener = lc_container_of(entry, struct lc_listener, entry);
     int most = listener->backlog < MOST_ACCEPTS ? listener->backlog : MOST_ACCEPTS;
 
+    /* the other workers want some, too */
+    if (listener->shared != 0 && !listener->has_queue_alone)
+        most = 0;
     (void)loop;
     for (int i = 0; i <= most && listener->server != NULL; i++) {
         struct lc_socket_name peer = {.any.sa_family = AF_UNIX};
@@ -186,6 +191,8 @@ void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_ser
         return;
     if (listen(listener->fd, listener->backlog) != 0)
         lc_raise_errno(L, listener->host, errno, NULL);
+    if (listener->shared != 0)
+        lc_supervised_ready(listener->host->supervised);
     listener->server = server;
     listener->loop = loop;
     ev_io_init(&listener->io, on_connection, listener->fd, EV_READ);
@@ -218,6 +225,8 @@ void lc_listener_close(struct lc_listener *listener)
     if (listener->fd >= 0) {
         remove_path(listener);
         close(listener->fd);
+        if (listener->shared != 0)
+            lc_supervised_closed(listener->host->supervised, listener->shared);
     }
     listener->fd = -1;
 }
@@ -279,19 +288,68 @@ int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
     return lua_error(L);
 }
 
+struct listen_options {
+    bool reuse_address;
+    bool reuse_port;
+    bool keep_path;
+};
+
+/* Binds a socket of this process. Returns 0 or an errno. */
+static int bind_own(struct lc_listener *listener, const struct lc_socket_address *address,
+                    const struct listen_options *options)
+{
+    int family = address->storage.ss_family;
+
+    listener->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0)
+        return errno;
+    if (family == AF_UNIX) {
+        lc_remove_stale_socket(address);
+    } else {
+        if (options->reuse_address)
+            set_option(listener->fd, SOL_SOCKET, SO_REUSEADDR);
+        if (options->reuse_port)
+            set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT);
+        if (family == AF_INET6)
+            set_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY);
+    }
+    if (bind(listener->fd, (struct sockaddr *)&address->storage, address->size) != 0)
+        return errno;
+    if (family == AF_UNIX && !options->keep_path)
+        note_path(listener, address);
+    return 0;
+}
+
+/* Gets the supervisor's socket. Returns 0 or an errno. */
+static int bind_shared(struct lc_listener *listener, const struct lc_socket_address *address,
+                       const struct listen_options *options)
+{
+    bool alone = options->reuse_port && address->storage.ss_family != AF_UNIX;
+    uint32_t flags = (options->reuse_address ? LC_SOCKET_REUSE_ADDRESS : 0) |
+                     (alone ? LC_SOCKET_REUSE_PORT : 0) |
+                     (options->keep_path ? LC_SOCKET_KEEP_PATH : 0);
+
+    listener->has_queue_alone = alone;
+    return lc_supervised_socket(listener->host->supervised,
+                                (const struct sockaddr *)&address->storage, address->size, flags,
+                                &listener->fd, &listener->shared);
+}
+
 /* listen(host or path, port or nil, backlog, reuse_address, reuse_port, keep_path) -> Listener: bound, not
  * yet accepting. */
 int lc_stream_listen(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct lc_socket_address address;
+    struct listen_options options;
     struct lc_listener *listener;
-    int family;
+    int error;
 
     lua_settop(L, 6);
     lc_check_socket_address(L, 1, "listen", &address);
     lc_permit_address(L, host, (struct sockaddr *)&address.storage, address.size);
-    family = address.storage.ss_family;
+    options =
+        (struct listen_options){lua_toboolean(L, 4), lua_toboolean(L, 5), lua_toboolean(L, 6)};
     listener = lc_new_object(L, host, &lc_listener_type, LC_REF_LISTENER, sizeof *listener, 1);
     listener->fd = -1;
     listener->host = host;
@@ -299,23 +357,10 @@ int lc_stream_listen(lua_State *L)
     lc_list_init(&listener->link);
     lc_entry_init(&listener->entry, &accept_entry);
     lc_entry_init(&listener->retry.entry, &retry_entry);
-    listener->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0)
-        lc_raise_errno(L, host, errno, NULL);
-    if (family == AF_UNIX) {
-        lc_remove_stale_socket(&address);
-    } else {
-        if (lua_toboolean(L, 4))
-            set_option(listener->fd, SOL_SOCKET, SO_REUSEADDR);
-        if (lua_toboolean(L, 5))
-            set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT);
-        if (family == AF_INET6)
-            set_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY);
-    }
-    if (bind(listener->fd, (struct sockaddr *)&address.storage, address.size) != 0)
-        return lc_raise_bind(L, host, errno, &address);
-    if (family == AF_UNIX && !lua_toboolean(L, 6))
-        note_path(listener, &address);
+    error = host->supervised != NULL ? bind_shared(listener, &address, &options)
+                                     : bind_own(listener, &address, &options);
+    if (error != 0)
+        return lc_raise_bind(L, host, error, &address);
     lc_push_socket_name(L, listener->fd, false);
     lua_setiuservalue(L, 7, 1);
     return 1;

@@ -33,6 +33,8 @@ struct lc_listener {
     double reported;       /* when a pause was last reported */
     bool paused;           /* a descriptor or memory was missing */
     int fd;
+    int shared; /* its number at the supervisor, of a worker of lucio --workers; 0: it is this process's own */
+    bool has_queue_alone; /* shared, but with no other worker */
     int backlog;
     bool has_path; /* of a unix socket, to be removed at the end if it is still this one */
     dev_t device;

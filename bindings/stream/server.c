@@ -19,6 +19,7 @@
 #include "listener.h"
 #include "pair.h"
 #include "report.h"
+#include "supervised.h"
 
 enum server_state { SERVER_MADE, SERVER_SERVING, SERVER_CLOSED };
 
@@ -550,7 +551,10 @@ int lc_stream_serve(lua_State *L)
     server->maker = maker;
     server->anchor = LC_NO_ANCHOR;
     server->most = (unsigned)lua_tointeger(L, 5);
-    server->grace = lua_isnil(L, 6) ? HUGE_VAL : lua_tonumber(L, 6);
+    if (lua_isnil(L, 6))
+        server->grace = host->supervised != NULL ? host->supervised->drain_timeout : HUGE_VAL;
+    else
+        server->grace = lua_tonumber(L, 6);
     lc_entry_init(&server->deadline.entry, &deadline_entry);
     lc_list_init(&server->connections);
     lc_list_init(&server->closers);
