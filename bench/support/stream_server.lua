@@ -1,5 +1,6 @@
--- The server of the benchmarks of streams: echo|sink|source|lines|protocol [MEGABYTES]; see
--- peers/stream_server.c for what each does. protocol: the echo as a protocol.
+-- The server of the benchmarks of streams: echo|sink|source|lines|protocol|work [MEGABYTES]; see
+-- peers/stream_server.c for what each does. protocol: the echo as a protocol; work: the echo of
+-- what took some computing.
 local lucio = require "lucio"
 
 local mode, megabytes = arg[1], tonumber(arg[2] or 0)
@@ -12,6 +13,17 @@ function serve.echo(reader, writer)
     local data = reader:read(65536)
     if data == "" then break end
     writer:write(data)
+    writer:drain()
+  end
+end
+
+function serve.work(reader, writer)
+  while true do
+    local data = reader:read(65536)
+    if data == "" then break end
+    local sum = 0
+    for i = 1, 20000 do sum = sum + i % 7 end
+    writer:write(sum > 0 and data or "")
     writer:drain()
   end
 end
