@@ -1,8 +1,8 @@
 -- A server in two processes, by `lucio --workers 2`: they share a port; one that crashes is started
 -- again; SIGHUP replaces them one by one, and no client notices; SIGTERM ends them in order.
 --
--- With the word "serve" this script is the server. Without, it starts `lucio --workers 2` with itself,
--- and is the clients.
+-- With the word "serve" this script is the server. Without, it starts `lucio --workers 2` with
+-- itself, and is the clients.
 local lucio = require "lucio"
 
 local function serve()
