@@ -71,6 +71,7 @@ missing_packages() {
   have luacheck || echo lua-check
   clang_format >/dev/null || echo clang-format-14
   have_pkg cmocka || echo libcmocka-dev
+  have_pkg glib-2.0 || echo libglib2.0-dev
   have_pkg libuv || echo libuv1-dev
   have openssl || echo openssl
   have mandoc || echo mandoc

@@ -4,7 +4,7 @@
 #include <uv.h>
 
 static const char script[] = "local lucio = require 'lucio'\n"
-                             "local reader, writer = lucio.open_unix_connection('\\0lucio-uv')\n"
+                             "local reader, writer = lucio.open_unix_connection(address)\n"
                              "for i = 1, 3 do\n"
                              "  writer:write('question ' .. i .. '\\n')\n"
                              "  print('Lua: ' .. reader:readline())\n"
@@ -15,10 +15,11 @@ static const char script[] = "local lucio = require 'lucio'\n"
 
 static const char server[] =
     "local lucio = require 'lucio'\n"
+    "address = '\\0lucio-uv ' .. tostring({})\n" /* nobody else's */
     "server = lucio.start_unix_server(function(reader, writer)\n"
     "  for line in reader:lines() do writer:write('answer to ' .. line .. '\\n') end\n"
     "  writer:close()\n"
-    "end, '\\0lucio-uv')\n";
+    "end, address)\n";
 
 struct program {
     lucio *host;
