@@ -197,7 +197,8 @@ struct lc_host {
     struct lc_supervised *supervised; /* NULL: no supervisor started this process */
     struct lc_quota *quota;           /* NULL: the state's memory has no limit */
     unsigned libraries;         /* LUCIO_LIB_...: those that the state had when this was made */
-    char *space;                /* where descriptors are read to; NULL until something is */
+    char *space;                /* where descriptors are read to; NULL until something is... */
+    size_t space_used;          /* ...and how much was, where it is handed on */
     struct lc_link pools;       /* worker threads, see pool.h */
     bool interrupted;           /* Ctrl-C ends what runs, or has ended it */
     bool is_worker;             /* the state of a thread that runs jobs */

@@ -28,6 +28,7 @@ struct lc_want {
     lc_take_function *take;
     size_t size;    /* bytes */
     size_t scanned; /* so many bytes of the buffer are known to have no separator in them */
+    bool any;       /* any bytes will do, up to `size` of them */
 };
 
 struct lc_reader {
@@ -38,6 +39,7 @@ struct lc_reader {
     struct lc_link waiters;
     size_t limit;
     struct lc_want want; /* of the task that waits */
+    size_t delivered;    /* bytes that the task which waits has in its frame already, see feed.c */
     int error;           /* errno of the stream's end */
     bool ended;          /* no more will come */
     bool paused;         /* the stream, because there is too much */
@@ -63,12 +65,29 @@ void lc_pair_attach(lua_State *L, struct lc_stream *stream);
 
 /* New reader without a stream; its user value is free for what it has to keep. [-0, +1, m] */
 struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit);
-/* More bytes; false: no memory. The end, with an errno or 0. */
-bool lc_reader_feed(struct lc_reader *reader, const char *data, size_t size);
-void lc_reader_end(struct lc_reader *reader, int error);
-
 /* The water marks that a method was given at 2 and 3. [-0, +0, v] */
 void lc_check_marks(lua_State *L, size_t *high, size_t *low);
+
+/* ---- feed.c ---- */
+
+/* More bytes, none of them or all. Calls no Lua. */
+enum lc_fed lc_reader_feed(struct lc_reader *reader, const char *data, size_t size);
+/* The same; raises when there is no memory. [-0, +0, m] */
+void lc_reader_receive(lua_State *L, struct lc_reader *reader, const char *data, size_t size);
+/* The end, with an errno or 0. */
+void lc_reader_end(struct lc_reader *reader, int error);
+/* Lets a stream go on that was paused because there was too much. */
+void lc_reader_go_on(struct lc_reader *reader);
+/* Puts what was delivered into the frame back into the buffer. False: no memory. */
+bool lc_reader_put_back(lua_State *frame, struct lc_reader *reader);
+/* The same where another task waits with it. */
+bool lc_reader_settle(struct lc_reader *reader);
+
+/* Bytes that came and were not taken. */
+static inline size_t lc_reader_size(const struct lc_reader *reader)
+{
+    return reader->delivered + lc_buffer_size(&reader->buffer);
+}
 
 /* A `__close`: closes the stream and waits for its end, without raising its error. [-0, +0, y] */
 int lc_stream_leave(lua_State *L, struct lc_stream *stream);

@@ -31,44 +31,6 @@ struct lc_reader *lc_reader_new(lua_State *L, struct lc_host *host, size_t limit
     return reader;
 }
 
-static void wake(struct lc_reader *reader)
-{
-    if (!lc_list_empty(&reader->waiters))
-        lc_waiter_wake(lc_waiter_of(reader->waiters.next));
-}
-
-static void resume_stream(struct lc_reader *reader)
-{
-    if (!reader->paused)
-        return;
-    reader->paused = false;
-    lc_stream_resume(reader->stream);
-}
-
-bool lc_reader_feed(struct lc_reader *reader, const char *data, size_t size)
-{
-    if (size == 0)
-        return true;
-    if (!lc_buffer_append(reader->host, &reader->buffer, data, size))
-        return false;
-    wake(reader);
-    if (reader->stream != NULL && !reader->paused &&
-        lc_buffer_size(&reader->buffer) > 2 * reader->limit) {
-        reader->paused = true;
-        lc_stream_pause(reader->stream);
-    }
-    return true;
-}
-
-void lc_reader_end(struct lc_reader *reader, int error)
-{
-    if (error != 0)
-        reader->error = error;
-    else
-        reader->ended = true;
-    wake(reader);
-}
-
 int lc_raise_loss(lua_State *L, struct lc_host *host, int error)
 {
     if (error == ENOMEM)
@@ -108,10 +70,12 @@ static int read_on(lua_State *L, struct lc_reader *reader, struct lc_want *want)
 
     if (reader->error != 0)
         lc_stream_raise(L, reader->stream, reader->error);
+    if (!lc_reader_settle(reader))
+        return luaL_error(L, "not enough memory");
     n = want->take(L, reader, want);
     if (n != MORE) {
         if (reader->paused && lc_buffer_size(&reader->buffer) <= reader->limit)
-            resume_stream(reader);
+            lc_reader_go_on(reader);
         return n;
     }
     task = lc_wait_task(L, reader->host, "StreamReader:read");
@@ -119,7 +83,7 @@ static int read_on(lua_State *L, struct lc_reader *reader, struct lc_want *want)
         lc_raise(L, reader->host, LC_RUNTIME_ERROR,
                  "%s() called while another coroutine is already waiting for incoming data",
                  take_name(want->take));
-    resume_stream(reader);
+    lc_reader_go_on(reader);
     reader->want = *want;
     lc_list_append(&reader->waiters, &task->waiter.link);
     lc_wait_begin(L, task, &reader_wait, 1);
@@ -131,13 +95,22 @@ static int read_k(lua_State *L, int status, lua_KContext ctx)
     struct lc_reader *reader = lua_touserdata(L, 1);
     struct lc_task *task = reader->host->current;
     struct lc_want want = reader->want;
+    bool failed;
 
     (void)status;
     (void)ctx;
     lc_list_unlink(&task->waiter.link);
-    if (lc_wait_end(L, task))
-        return lua_error(L);
-    return read_on(L, reader, &want);
+    failed = lc_wait_end(L, task);
+    if (!failed && reader->delivered > 0 && reader->error == 0) {
+        reader->delivered = 0;
+        if (lc_buffer_size(&reader->buffer) <= reader->limit)
+            lc_reader_go_on(reader);
+        lua_settop(L, 2);
+        return 1;
+    }
+    if (!lc_reader_put_back(L, reader))
+        lc_stream_abort(reader->stream, ENOMEM);
+    return failed ? lua_error(L) : read_on(L, reader, &want);
 }
 
 /* Pushes the first `size` bytes and takes them away. */
@@ -172,7 +145,7 @@ static int take_all(lua_State *L, struct lc_reader *reader, struct lc_want *want
 static int reader_read(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "read");
-    struct lc_want want = {take_some, 0, 0};
+    struct lc_want want = {take_some, 0, 0, true};
     lua_Integer n = -1;
 
     if (!lua_isnoneornil(L, 2))
@@ -181,10 +154,9 @@ static int reader_read(lua_State *L)
         lua_pushliteral(L, "");
         return 1;
     }
+    want.size = (size_t)n;
     if (n < 0)
-        want.take = take_all;
-    else
-        want.size = (size_t)n;
+        want = (struct lc_want){take_all, 0, 0, false};
     return read_on(L, reader, &want);
 }
 
@@ -210,7 +182,7 @@ static int reader_readexactly(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readexactly");
     lua_Integer n = lc_check_integer(L, 2, "readexactly", 1);
-    struct lc_want want = {take_exactly, (size_t)n, 0};
+    struct lc_want want = {take_exactly, (size_t)n, 0, false};
 
     if (n < 0)
         lc_raise(L, reader->host, LC_VALUE_ERROR, "readexactly size can not be less than zero");
@@ -345,7 +317,7 @@ static void check_separator(lua_State *L, int idx)
 static int reader_readuntil(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readuntil");
-    struct lc_want want = {take_until, 0, 0};
+    struct lc_want want = {take_until, 0, 0, false};
 
     lua_settop(L, 2);
     if (lua_isnil(L, 2)) {
@@ -392,7 +364,7 @@ static int find_line(lua_State *L, struct lc_reader *reader, struct lc_want *wan
     lc_buffer_consume(reader->host, &reader->buffer,
                       match.end > 0 ? match.end : lc_buffer_size(&reader->buffer));
     if (lc_buffer_size(&reader->buffer) <= reader->limit)
-        resume_stream(reader);
+        lc_reader_go_on(reader);
     lc_raise(L, reader->host, LC_VALUE_ERROR,
              match.end > 0 ? "Separator is found, but chunk is longer than limit"
                            : "Separator is not found, and chunk exceed the limit");
@@ -412,7 +384,7 @@ static int take_line(lua_State *L, struct lc_reader *reader, struct lc_want *wan
 static int reader_readline(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "readline");
-    struct lc_want want = {take_line, 0, 0};
+    struct lc_want want = {take_line, 0, 0, false};
 
     return read_on(L, reader, &want);
 }
@@ -438,7 +410,7 @@ static int take_next(lua_State *L, struct lc_reader *reader, struct lc_want *wan
 
 static int next_line(lua_State *L)
 {
-    struct lc_want want = {take_next, 0, 0};
+    struct lc_want want = {take_next, 0, 0, false};
 
     lua_settop(L, 0);
     lua_pushvalue(L, lua_upvalueindex(2));
@@ -470,7 +442,7 @@ static int reader_at_eof(lua_State *L)
 {
     struct lc_reader *reader = lc_check_self(L, &lc_reader_type, "at_eof");
 
-    lua_pushboolean(L, reader->ended && lc_buffer_size(&reader->buffer) == 0);
+    lua_pushboolean(L, reader->ended && lc_reader_size(reader) == 0);
     return 1;
 }
 
@@ -486,7 +458,8 @@ static int reader_feed_data(lua_State *L)
     if (reader->ended)
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "feed_data after feed_eof");
     data = lua_tolstring(L, 2, &size);
-    return lc_reader_feed(reader, data, size) ? 0 : luaL_error(L, "not enough memory");
+    lc_reader_receive(L, reader, data, size);
+    return 0;
 }
 
 static int reader_feed_eof(lua_State *L)
@@ -501,8 +474,8 @@ static int reader_tostring(lua_State *L)
 
     lua_pushfstring(L, "<StreamReader%s%s>", reader->ended ? " eof" : "",
                     reader->paused ? " paused" : "");
-    if (lc_buffer_size(&reader->buffer) > 0) {
-        lua_pushfstring(L, "<StreamReader %d bytes%s%s>", (int)lc_buffer_size(&reader->buffer),
+    if (lc_reader_size(reader) > 0) {
+        lua_pushfstring(L, "<StreamReader %d bytes%s%s>", (int)lc_reader_size(reader),
                         reader->ended ? " eof" : "", reader->paused ? " paused" : "");
     }
     return 1;

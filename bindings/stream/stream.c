@@ -34,9 +34,11 @@ static void on_readable(struct ev_loop *ev, ev_io *io, int events)
 {
     struct lc_stream *stream = lc_container_of(io, struct lc_stream, in);
 
-    (void)ev;
     (void)events;
-    queue(stream, &stream->readable);
+    if (stream->reading)
+        queue(stream, &stream->readable);
+    else
+        ev_io_stop(ev, io); /* paused */
 }
 
 static void on_writable(struct ev_loop *ev, ev_io *io, int events)
@@ -48,33 +50,53 @@ static void on_writable(struct ev_loop *ev, ev_io *io, int events)
     queue(stream, &stream->writable);
 }
 
-static void watch(struct lc_stream *stream, ev_io *io, struct lc_entry *entry, bool on)
+/* The loop waits for one thing more, or less, of the stream. */
+static void count_watcher(struct lc_stream *stream, bool on)
 {
     struct lc_loop *loop = stream->loop;
 
-    if (on == (bool)ev_is_active(io))
+    loop->io += on ? 1 : -1;
+    loop->local_io += on ? stream->is_local : -stream->is_local;
+    loop->host->watchers += on ? 1 : -1;
+}
+
+static void watch_output(struct lc_stream *stream, bool on)
+{
+    struct lc_loop *loop = stream->loop;
+
+    if (on == (bool)ev_is_active(&stream->out))
         return;
+    count_watcher(stream, on);
     if (on) {
-        ev_io_start(loop->ev, io);
-        loop->io++;
-        loop->writing += io == &stream->out;
-        loop->local_io += stream->is_local;
-        loop->host->watchers++;
+        ev_io_start(loop->ev, &stream->out);
+        loop->writing++;
     } else {
-        ev_io_stop(loop->ev, io);
-        lc_list_unlink(&entry->link);
-        loop->io--;
-        loop->writing -= io == &stream->out;
-        loop->local_io -= stream->is_local;
-        loop->host->watchers--;
+        ev_io_stop(loop->ev, &stream->out);
+        lc_list_unlink(&stream->writable.link);
+        loop->writing--;
     }
+}
+
+/* A pause leaves the watcher armed until something comes, since most are short. */
+static void set_reading(struct lc_stream *stream, bool on, bool pause)
+{
+    if (on != stream->reading) {
+        stream->reading = on;
+        count_watcher(stream, on);
+        lc_list_unlink(&stream->readable.link);
+    }
+    if (on)
+        ev_io_start(stream->loop->ev, &stream->in);
+    else if (!pause)
+        ev_io_stop(stream->loop->ev, &stream->in);
 }
 
 static void watch_input(struct lc_stream *stream)
 {
-    watch(stream, &stream->in, &stream->readable,
-          stream->started && (stream->can_read || stream->tells_end) && !stream->got_end &&
-              (stream->shutting || (!stream->paused && !stream->closing)));
+    bool wanted = stream->started && (stream->can_read || stream->tells_end) && !stream->got_end &&
+                  (stream->shutting || !stream->closing);
+
+    set_reading(stream, wanted && (stream->shutting || !stream->paused), wanted);
 }
 
 /* ---- the end ---- */
@@ -113,7 +135,7 @@ void lc_stream_abort(struct lc_stream *stream, int error)
     stream->shutting = false;
     stream->error = error;
     watch_input(stream);
-    watch(stream, &stream->out, &stream->writable, false);
+    watch_output(stream, false);
     lc_buffer_free(stream->loop->host, &stream->output);
     queue_end(stream);
 }
@@ -127,8 +149,8 @@ static void stream_detach(struct lc_stream *stream)
     stream->closing = true;
     if (stream->filter != NULL)
         stream->filter->type->detach(stream);
-    watch(stream, &stream->in, &stream->readable, false);
-    watch(stream, &stream->out, &stream->writable, false);
+    set_reading(stream, false, false);
+    watch_output(stream, false);
     lc_list_unlink(&stream->turn.link);
     lc_list_unlink(&stream->link);
     lc_buffer_free(host, &stream->output);
@@ -325,6 +347,13 @@ static void read_input(lua_State *L, struct lc_stream *stream)
         input_failed(L, stream, errno);
 }
 
+static void receive_space(lua_State *L, struct lc_stream *stream)
+{
+    struct lc_host *host = stream->loop->host;
+
+    stream->user->received(L, stream, host->space, host->space_used);
+}
+
 static void raise_memory(lua_State *L, struct lc_stream *stream)
 {
     (void)stream;
@@ -341,10 +370,18 @@ static void feed_input(struct lc_stream *stream)
         return;
     size = read_bytes(stream);
     if (size > 0) {
-        if (stream->user->feed(stream, loop->host->space, (size_t)size))
+        switch (stream->user->feed(stream, loop->host->space, (size_t)size)) {
+        case LC_FED:
             loop->quiet++;
-        else
+            break;
+        case LC_FED_NO_MEMORY:
             call_user(stream, raise_memory);
+            break;
+        case LC_FED_NOTHING:
+            loop->host->space_used = (size_t)size;
+            call_user(stream, receive_space);
+            break;
+        }
     } else if (size == 0) {
         call_user(stream, input_ended);
     } else if (!is_temporary(errno)) {
@@ -382,7 +419,7 @@ static void write_output(lua_State *L, struct lc_stream *stream)
     }
     if (lc_buffer_size(&stream->output) > 0)
         return;
-    watch(stream, &stream->out, &stream->writable, false);
+    watch_output(stream, false);
     if (stream->closing)
         lc_stream_finish(stream);
     else if (stream->end_asked)
@@ -539,7 +576,7 @@ bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, si
         lc_stream_abort(stream, ENOMEM);
         return false;
     }
-    watch(stream, &stream->out, &stream->writable, true);
+    watch_output(stream, true);
     check_high_water(L, stream);
     return true;
 }

@@ -30,6 +30,9 @@ struct lc_server;
 struct lc_stream;
 struct lc_writer;
 
+/* What a user has done with bytes. */
+enum lc_fed { LC_FED, LC_FED_NO_MEMORY, LC_FED_NOTHING /* it wants to be called by `received` */ };
+
 /* Who uses a stream: a reader and a writer, or a protocol. Each is called from an entry. */
 struct lc_stream_user {
     /* The descriptor is there; NULL: that is of no interest. */
@@ -37,8 +40,8 @@ struct lc_stream_user {
     /* The stream is there, and its filter is ready: bytes come after this. */
     void (*made)(lua_State *L, struct lc_stream *stream);
     void (*received)(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
-    /* The same of a user that only records what came, NULL otherwise. Calls no Lua. False: no memory. */
-    bool (*feed)(struct lc_stream *stream, const char *data, size_t size);
+    /* The same of a user that only records what came, NULL otherwise. Calls no Lua. */
+    enum lc_fed (*feed)(struct lc_stream *stream, const char *data, size_t size);
     /* The peer sends no more. True: the sending side stays open. */
     bool (*ended)(lua_State *L, struct lc_stream *stream);
     /* The output has grown over the high-water mark, has shrunk to the low one. */
@@ -96,6 +99,7 @@ struct lc_stream {
     bool can_write;
     bool started;     /* its beginning is over */
     bool made;        /* `made` was called */
+    bool reading;     /* input is wanted */
     bool paused;      /* its user wants no input */
     bool output_full; /* its user was told to pause writing */
     bool got_end;     /* the peer sends no more */

@@ -30,15 +30,15 @@ static void pair_made(lua_State *L, struct lc_stream *stream)
         lc_server_connected(L, stream);
 }
 
-static bool pair_feed(struct lc_stream *stream, const char *data, size_t size)
+static enum lc_fed pair_feed(struct lc_stream *stream, const char *data, size_t size)
 {
-    return stream->reader == NULL || lc_reader_feed(stream->reader, data, size);
+    return stream->reader != NULL ? lc_reader_feed(stream->reader, data, size) : LC_FED;
 }
 
 static void pair_received(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
 {
-    if (!pair_feed(stream, data, size))
-        luaL_error(L, "not enough memory");
+    if (stream->reader != NULL)
+        lc_reader_receive(L, stream->reader, data, size);
 }
 
 static bool pair_ended(lua_State *L, struct lc_stream *stream)

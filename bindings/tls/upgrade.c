@@ -85,6 +85,8 @@ static void take_received(lua_State *L, struct lc_tls *tls)
     lua_getiuservalue(L, 1, 1);
     reader = lua_touserdata(L, -1);
     lua_pop(L, 1);
+    if (!lc_reader_settle(reader))
+        lc_stream_abort(tls->stream, ENOMEM);
     tls->early = reader->buffer;
     memset(&reader->buffer, 0, sizeof reader->buffer);
     if (reader->paused) {
