@@ -122,6 +122,7 @@ static size_t handshake(lua_State *L, struct lc_tls *tls)
     size_t left;
     int result;
 
+    tls->L = L;
     tls->o->ERR_clear_error();
     result = tls->o->SSL_do_handshake(tls->ssl);
     left = lc_tls_wire_left(tls->wire);
@@ -330,6 +331,8 @@ void lc_tls_free(struct lc_tls *tls)
         lc_realloc(host, tls->server_hostname, strlen(tls->server_hostname) + 1, 0);
     lc_buffer_free(host, &tls->early);
     lc_tls_context_release(tls->context);
+    if (tls->chosen != NULL)
+        lc_tls_context_release(tls->chosen);
     lc_realloc(host, tls, sizeof *tls, 0);
 }
 
@@ -363,7 +366,8 @@ static bool set_up(struct lc_tls *tls, const struct lc_tls_settings *settings)
     const struct lc_openssl *o = tls->o;
 
     tls->ssl = o->SSL_new(tls->context->ctx);
-    if (tls->ssl == NULL || !lc_tls_wire_join(tls->wire, tls->ssl))
+    if (tls->ssl == NULL || !lc_tls_wire_join(tls->wire, tls->ssl) ||
+        o->SSL_set_ex_data(tls->ssl, 0, tls) != 1)
         return false;
     if (settings->hostname[0] != '\0') {
         size_t size = strlen(settings->hostname) + 1;
@@ -378,7 +382,7 @@ static bool set_up(struct lc_tls *tls, const struct lc_tls_settings *settings)
         return true;
     }
     o->SSL_set_connect_state(tls->ssl);
-    lc_tls_session_offer(tls);
+    lc_tls_session_offer(tls, settings->session);
     return set_name(tls);
 }
 

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "permit.h"
 #include "tls.h"
 
 struct context_object {
@@ -43,7 +44,7 @@ void lc_tls_context_release(struct lc_tls_context *context)
 static struct context_object *new_object(lua_State *L, struct lc_host *host)
 {
     struct context_object *object =
-        lc_new_object(L, host, &context_type, LC_REF_TLS_CONTEXT, sizeof *object, 0);
+        lc_new_object(L, host, &context_type, LC_REF_TLS_CONTEXT, sizeof *object, 1);
 
     lc_pointer_register(L, host, -1);
     return object;
@@ -155,6 +156,7 @@ static bool set_defaults(struct lc_tls_context *context)
            o->SSL_CTX_set_cipher_list(ctx, "HIGH:!aNULL:!eNULL:!MD5:!3DES:!SHA1:!PSK:!SRP") == 1;
 }
 
+/* create_default_context(purpose, options?, bare?): a bare one trusts nobody yet. */
 int lc_tls_create_context(lua_State *L)
 {
     static const char *const names[] = {"cafile", "capath", "cadata", NULL};
@@ -165,7 +167,7 @@ int lc_tls_create_context(lua_State *L)
     struct lc_tls_context *context;
     bool for_server;
 
-    lua_settop(L, 2);
+    lua_settop(L, 3);
     if (!lua_isnil(L, 1) && lua_type(L, 1) != LUA_TSTRING)
         lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "string", 1);
     for_server = !lua_isnil(L, 1) && strcmp(lua_tostring(L, 1), "CLIENT_AUTH") == 0;
@@ -188,7 +190,7 @@ int lc_tls_create_context(lua_State *L)
     context->ctx = o->SSL_CTX_new(o->TLS_method());
     if (context->ctx == NULL || !set_defaults(context))
         lc_tls_raise(L, o, what);
-    if (!lc_tls_load_trusted(L, context, 2, what) && !for_server)
+    if (!lc_tls_load_trusted(L, context, 2, what) && !for_server && !lua_toboolean(L, 3))
         o->SSL_CTX_set_default_verify_paths(context->ctx);
     o->ERR_clear_error();
     return 1;
@@ -199,6 +201,7 @@ int lc_tls_create_context(lua_State *L)
 /* A missing file is an OSError with its name, not what OpenSSL makes of it. */
 static void check_file(lua_State *L, const char *path)
 {
+    lc_permit(L, lc_host_of(L), LC_PERMIT_READ, path);
     if (access(path, R_OK) != 0)
         lc_raise_errno(L, lc_host_of(L), errno, path);
 }
@@ -225,6 +228,11 @@ static int context_load_cert_chain(lua_State *L)
     bool loaded;
 
     lua_settop(L, 4);
+    if (lua_isfunction(L, 4)) {
+        lua_call(L, 0, 1);
+        if (lua_type(L, 4) != LUA_TSTRING)
+            lc_raise(L, context->host, LC_TYPE_ERROR, "password callback must return a string");
+    }
     certificate = check_text(L, 2, what, false);
     key = check_text(L, 3, what, true);
     password = check_text(L, 4, what, true);
@@ -299,9 +307,13 @@ static int context_index(lua_State *L)
     if (lua_rawget(L, lua_upvalueindex(2)) != LUA_TNIL || lua_type(L, 2) != LUA_TSTRING)
         return 1;
     key = lua_tostring(L, 2);
+    if (lc_tls_push_option(L, context, key))
+        return 1;
     lua_pushnil(L);
     if (strcmp(key, "check_hostname") == 0)
         lua_pushboolean(L, context->check_hostname);
+    else if (strcmp(key, "sni_callback") == 0)
+        lua_getiuservalue(L, 1, 1);
     for (size_t i = 0; i < COUNT(modes); i++) {
         if (strcmp(key, "verify_mode") == 0 && modes[i].number == context->verify_mode)
             lua_pushstring(L, modes[i].name);
@@ -356,6 +368,13 @@ static int context_newindex(lua_State *L)
     bool is_mode = strcmp(key, "verify_mode") == 0;
     bool is_minimum = strcmp(key, "minimum_version") == 0;
 
+    if (strcmp(key, "sni_callback") == 0) {
+        lua_settop(L, 3);
+        lc_tls_set_sni(L, context);
+        return 0;
+    }
+    if (lc_tls_set_option(L, context, key))
+        return 0;
     if (!is_check && !is_mode && !is_minimum && strcmp(key, "maximum_version") != 0)
         lc_raise(L, context->host, LC_TYPE_ERROR, "an SSLContext has no field '%s' to set",
                  lua_type(L, 2) == LUA_TSTRING ? key : lc_type_name(L, 2));
@@ -396,11 +415,22 @@ static int context_has_certificate(lua_State *L)
     return 1;
 }
 
+void lc_tls_set_index(lua_State *L, struct lc_host *host, enum lc_ref ref, lua_CFunction index)
+{
+    lc_host_push_ref(L, host, ref);
+    lua_pushlightuserdata(L, host);
+    lua_getfield(L, -2, "__index");
+    lua_pushcclosure(L, index, 2);
+    lua_setfield(L, -2, "__index");
+    lua_pop(L, 1);
+}
+
 void lc_tls_open_context(lua_State *L, struct lc_host *host)
 {
     static const luaL_Reg methods[] = {{"load_cert_chain", context_load_cert_chain},
                                        {"load_verify_locations", lc_tls_load_verify_locations},
                                        {"set_alpn_protocols", context_set_alpn},
+                                       {"set_servername_callback", lc_tls_set_servername_callback},
                                        {"has_certificate", context_has_certificate},
                                        {NULL, NULL}};
     static const luaL_Reg metamethods[] = {{"__newindex", context_newindex},
@@ -410,9 +440,8 @@ void lc_tls_open_context(lua_State *L, struct lc_host *host)
 
     lc_new_type(L, host, LC_REF_TLS_CONTEXT, "lucio.ssl.SSLContext", methods, metamethods);
     lc_host_push_ref(L, host, LC_REF_TLS_CONTEXT);
-    lua_pushlightuserdata(L, host);
-    lua_getfield(L, -2, "__index");
-    lua_pushcclosure(L, context_index, 2);
-    lua_setfield(L, -2, "__index");
-    lua_pop(L, 1);
+    lua_getfield(L, -1, "__index");
+    lc_set_functions(L, host, lc_tls_option_methods);
+    lua_pop(L, 2);
+    lc_tls_set_index(L, host, LC_REF_TLS_CONTEXT, context_index);
 }

@@ -79,10 +79,25 @@ static void push_other_names(lua_State *L, const struct lc_openssl *o, X509 *cer
         o->OPENSSL_sk_pop_free(names, (void (*)(void *))o->GENERAL_NAME_free);
 }
 
-/* The table that Python's getpeercert gives, flatter. [-0, +1, m] */
-static void push_certificate(lua_State *L, const struct lc_openssl *o, X509 *certificate)
+static void push_der(lua_State *L, const struct lc_openssl *o, X509 *certificate)
+{
+    BIO *bio = o->BIO_new(o->BIO_s_mem());
+
+    if (bio == NULL)
+        luaL_error(L, "not enough memory");
+    o->i2d_X509_bio(bio, certificate);
+    push_bio(L, o, bio);
+}
+
+/* The table is what Python's getpeercert gives, flatter. */
+void lc_tls_push_certificate(lua_State *L, const struct lc_openssl *o, X509 *certificate,
+                             bool binary)
 {
     luaL_checkstack(L, 10, NULL);
+    if (binary) {
+        push_der(L, o, certificate);
+        return;
+    }
     lua_createtable(L, 0, 7);
     push_name(L, o, o->X509_get_subject_name(certificate));
     lua_setfield(L, -2, "subject");
@@ -104,11 +119,11 @@ static int push_protected(lua_State *L)
 {
     const struct lc_openssl *o = lua_touserdata(L, 1);
 
-    push_certificate(L, o, lua_touserdata(L, 2));
+    lc_tls_push_certificate(L, o, lua_touserdata(L, 2), lua_toboolean(L, 3));
     return 1;
 }
 
-static bool push_peer(lua_State *L, struct lc_tls *tls)
+static bool push_peer(lua_State *L, struct lc_tls *tls, bool binary)
 {
     const struct lc_openssl *o = tls->o;
     X509 *certificate = o->SSL_get1_peer_certificate(tls->ssl);
@@ -119,11 +134,19 @@ static bool push_peer(lua_State *L, struct lc_tls *tls)
     lua_pushcfunction(L, push_protected);
     lua_pushlightuserdata(L, (void *)o);
     lua_pushlightuserdata(L, certificate);
-    status = lua_pcall(L, 2, 1, 0);
+    lua_pushboolean(L, binary);
+    status = lua_pcall(L, 3, 1, 0);
     o->X509_free(certificate);
     if (status != LUA_OK)
         lua_error(L);
     return true;
+}
+
+void lc_tls_push_peer_data(lua_State *L, struct lc_tls *tls)
+{
+    luaL_checkstack(L, 8, NULL);
+    if (!push_peer(L, tls, true))
+        lua_pushnil(L);
 }
 
 /* {name, version, bits} [-0, +1, m] */
@@ -156,25 +179,6 @@ static bool push_protocol(lua_State *L, struct lc_tls *tls)
     return true;
 }
 
-/* What does not change any more, and how the connection ended. [-0, +1, m] */
-static void push_connection(lua_State *L, struct lc_tls *tls)
-{
-    const struct lc_openssl *o = tls->o;
-
-    lua_createtable(L, 0, 5);
-    lua_pushstring(L, o->SSL_get_version(tls->ssl));
-    lua_setfield(L, -2, "version");
-    lua_pushboolean(L, tls->server_side);
-    lua_setfield(L, -2, "server_side");
-    lua_pushstring(L, tls->server_side ? o->SSL_get_servername(tls->ssl, TLSEXT_NAMETYPE_host_name)
-                                       : tls->server_hostname);
-    lua_setfield(L, -2, "server_hostname");
-    lua_pushboolean(L, o->SSL_session_reused(tls->ssl));
-    lua_setfield(L, -2, "session_reused");
-    lua_pushboolean(L, tls->truncated);
-    lua_setfield(L, -2, "truncated");
-}
-
 bool lc_tls_info(lua_State *L, struct lc_stream *stream, const char *name)
 {
     struct lc_tls *tls = lc_tls_of(stream);
@@ -185,13 +189,13 @@ bool lc_tls_info(lua_State *L, struct lc_stream *stream, const char *name)
         return true;
     }
     if (strcmp(name, "peercert") == 0)
-        return push_peer(L, tls);
+        return push_peer(L, tls, false);
     if (strcmp(name, "cipher") == 0)
         return push_cipher(L, tls);
     if (strcmp(name, "alpn_protocol") == 0)
         return push_protocol(L, tls);
     if (strcmp(name, "ssl_object") != 0)
         return false;
-    push_connection(L, tls);
+    lc_tls_push_object(L, tls);
     return true;
 }

@@ -1,7 +1,7 @@
 /*
  * settings: what connections are made from: a context, a side, a name, limits. Clients have settings for one
  * connection, a server for all of its own.
- * Owner: Lua's collector; the user value keeps the context, whose count connections add to.
+ * Owner: Lua's collector; the user values keep the context, whose count connections add to, and a session.
  */
 #include <string.h>
 
@@ -44,21 +44,24 @@ int lc_tls_new_settings(lua_State *L)
     const char *hostname;
     size_t size;
 
-    lua_settop(L, 5);
+    lua_settop(L, 6);
     context = lc_tls_check_context(L, 1, "settings", 1);
     hostname = luaL_checklstring(L, 3, &size);
     if (strlen(hostname) != size || size >= sizeof settings->hostname)
         lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "server_hostname: not the name of a host");
     settings = lc_new_object(L, lc_host_of(L), &lc_filter_maker_type, LC_REF_TLS_SETTINGS,
-                             sizeof *settings, 1);
+                             sizeof *settings, 2);
     lua_pushvalue(L, 1);
     lua_setiuservalue(L, -2, 1);
+    lua_pushvalue(L, 6);
+    lua_setiuservalue(L, -2, 2);
     settings->context = context;
     settings->server_side = lua_toboolean(L, 2);
     memcpy(settings->hostname, hostname, size + 1);
     settings->handshake_limit = luaL_checknumber(L, 4);
     settings->shutdown_limit = luaL_checknumber(L, 5);
     check_rules(L, settings);
+    settings->session = lc_tls_check_session(L, 6, settings);
     settings->maker.make = make;
     return 1;
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <lauxlib.h>
 #include <lua.h>
 
 #include "../stream/filter.h"
@@ -71,6 +72,7 @@ struct lc_tls_context {
 struct lc_tls_settings {
     struct lc_filter_maker maker;
     struct lc_tls_context *context;
+    SSL_SESSION *session; /* to be resumed: the user value 2's, or NULL */
     double handshake_limit;
     double shutdown_limit;
     bool server_side;
@@ -92,8 +94,10 @@ struct lc_tls {
     struct lc_filter filter;
     struct lc_stream *stream;
     struct lc_tls_context *context;
+    struct lc_tls_context *chosen; /* by the sni_callback, or NULL */
     const struct lc_openssl *o;
     struct lc_tls_wire *wire;
+    lua_State *L; /* in the handshake: for the sni_callback */
     SSL *ssl;
     struct lc_buffer early; /* what was received before it can be taken */
     struct lc_timer timer;  /* of the handshake, then of the end */
@@ -111,7 +115,7 @@ struct lc_tls {
 
 /* ---- context.c ---- */
 
-/* create_default_context(purpose, options?) -> context */
+/* create_default_context(purpose, options?, bare?) -> context */
 int lc_tls_create_context(lua_State *L);
 struct lc_tls_context *lc_tls_check_context(lua_State *L, int idx, const char *what, int pos);
 void lc_tls_push_context(lua_State *L, struct lc_tls_context *context);
@@ -119,6 +123,30 @@ void lc_tls_context_release(struct lc_tls_context *context);
 /* is_context(value) -> boolean */
 int lc_tls_is_context(lua_State *L);
 void lc_tls_open_context(lua_State *L, struct lc_host *host);
+/* Makes the metatable of a type have an __index in C, whose upvalue 2 is the methods. [-0, +0, m] */
+void lc_tls_set_index(lua_State *L, struct lc_host *host, enum lc_ref ref, lua_CFunction index);
+
+/* ---- options.c ---- */
+
+extern const luaL_Reg lc_tls_option_methods[];
+/* A context's field: pushes it; sets it to the value at 3. False: there is none of that name. [-0, +(0|1), v] */
+bool lc_tls_push_option(lua_State *L, struct lc_tls_context *context, const char *key);
+bool lc_tls_set_option(lua_State *L, struct lc_tls_context *context, const char *key);
+int lc_tls_library_version(lua_State *L);
+int lc_tls_default_verify_paths(lua_State *L);
+
+/* ---- sni.c ---- */
+
+/* Sets what is on top as the sni_callback of the context at 1. [-1, +0, v] */
+void lc_tls_set_sni(lua_State *L, struct lc_tls_context *context);
+/* context:set_servername_callback(function or nil) */
+int lc_tls_set_servername_callback(lua_State *L);
+
+/* ---- object.c ---- */
+
+/* Pushes an SSLObject. [-0, +1, m] */
+void lc_tls_push_object(lua_State *L, struct lc_tls *tls);
+void lc_tls_open_object(lua_State *L, struct lc_host *host);
 
 /* ---- verify.c: what contexts trust ---- */
 
@@ -132,8 +160,13 @@ bool lc_tls_load_trusted(lua_State *L, struct lc_tls_context *context, int idx, 
 void lc_tls_sessions_clear(struct lc_tls_context *context);
 /* Keeps the connection's session. */
 void lc_tls_session_keep(struct lc_tls *tls);
-/* Offers the session of the last connection to that host. */
-void lc_tls_session_offer(struct lc_tls *tls);
+/* Offers that session; NULL: the one of the last connection to that host. */
+void lc_tls_session_offer(struct lc_tls *tls, SSL_SESSION *session);
+/* Pushes the connection's SSLSession; nil before the handshake. [-0, +1, m] */
+void lc_tls_push_session(lua_State *L, struct lc_tls *tls);
+/* The session at `idx` if it is one for these settings; NULL: nil, or it counts for nothing any more. [-0, +0, v] */
+SSL_SESSION *lc_tls_check_session(lua_State *L, int idx, const struct lc_tls_settings *settings);
+void lc_tls_open_session(lua_State *L, struct lc_host *host);
 
 /* ---- failure.c ---- */
 
@@ -162,7 +195,7 @@ const char *lc_tls_wire_take(struct lc_tls_wire *wire, size_t *size);
 
 /* ---- settings.c ---- */
 
-/* settings(context, server_side, hostname or "", handshake limit, shutdown limit) */
+/* settings(context, server_side, hostname or "", handshake limit, shutdown limit, session?) */
 int lc_tls_new_settings(lua_State *L);
 struct lc_tls_settings *lc_tls_check_settings(lua_State *L, int idx, const char *what, int pos);
 void lc_tls_open_settings(lua_State *L, struct lc_host *host);
@@ -182,6 +215,10 @@ struct lc_tls *lc_tls_of(struct lc_stream *stream);
 
 /* lc_filter_type.info */
 bool lc_tls_info(lua_State *L, struct lc_stream *stream, const char *name);
+/* Pushes a certificate as a table, or in DER; the peer's in DER, nil without one. [-0, +1, m] */
+void lc_tls_push_certificate(lua_State *L, const struct lc_openssl *o, X509 *certificate,
+                             bool binary);
+void lc_tls_push_peer_data(lua_State *L, struct lc_tls *tls);
 
 /* ---- upgrade.c ---- */
 

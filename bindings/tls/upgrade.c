@@ -121,12 +121,16 @@ int lc_open_ssl(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"create_default_context", lc_tls_create_context},
                                          {"is_context", lc_tls_is_context},
+                                         {"library_version", lc_tls_library_version},
+                                         {"get_default_verify_paths", lc_tls_default_verify_paths},
                                          {"settings", lc_tls_new_settings},
                                          {"start", lc_tls_start},
                                          {NULL, NULL}};
     struct lc_host *host = lc_host_of(L);
 
     lc_tls_open_context(L, host);
+    lc_tls_open_object(L, host);
+    lc_tls_open_session(L, host);
     lc_tls_open_settings(L, host);
     lua_newtable(L);
     lc_set_functions(L, host, functions);

@@ -8,6 +8,7 @@
 #include <lauxlib.h>
 
 #include "core.h"
+#include "permit.h"
 #include "tls.h"
 
 /* Adds all certificates of a text, PEM or one in DER. */
@@ -52,7 +53,10 @@ static const char *option(lua_State *L, int idx, const char *name, const char *w
 
 static void check_path(lua_State *L, const char *path)
 {
-    if (path != NULL && access(path, R_OK) != 0)
+    if (path == NULL)
+        return;
+    lc_permit(L, lc_host_of(L), LC_PERMIT_READ, path);
+    if (access(path, R_OK) != 0)
         lc_raise_errno(L, lc_host_of(L), errno, path);
 }
 

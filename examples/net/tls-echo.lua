@@ -31,7 +31,7 @@ local function client(port, host)
   local reader, writer <close> = lucio.open_connection("127.0.0.1", port,
     {ssl = client_context, server_hostname = host})
   print(("client: %s, protocol %s, certificate of %s"):format(
-    writer:get_extra_info("ssl_object").version, writer:get_extra_info("alpn_protocol"),
+    writer:get_extra_info("ssl_object"):version(), writer:get_extra_info("alpn_protocol"),
     writer:get_extra_info("peercert").subject.commonName))
   for _, word in ipairs {"one", "two", "three"} do
     writer:write(word .. "\n")

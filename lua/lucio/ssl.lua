@@ -4,10 +4,23 @@
 local lucio, native = ...
 
 local M = {
-  create_default_context = native.create_default_context,
+  get_default_verify_paths = native.get_default_verify_paths,
   CERT_NONE = "CERT_NONE", CERT_OPTIONAL = "CERT_OPTIONAL", CERT_REQUIRED = "CERT_REQUIRED",
+  PROTOCOL_TLS_CLIENT = "PROTOCOL_TLS_CLIENT", PROTOCOL_TLS_SERVER = "PROTOCOL_TLS_SERVER",
   Purpose = {SERVER_AUTH = "SERVER_AUTH", CLIENT_AUTH = "CLIENT_AUTH"},
   TLSVersion = {TLSv1_2 = "TLSv1.2", TLSv1_3 = "TLSv1.3"},
+  OPENSSL_VERSION = native.library_version(),
+  SSLError = lucio.SSLError, SSLCertVerificationError = lucio.SSLCertVerificationError,
+  CertificateError = lucio.SSLCertVerificationError,
+  -- bits of context.options, context.verify_flags (openssl/ssl.h, openssl/x509_vfy.h)
+  OP_NO_TICKET = 1 << 14, OP_NO_COMPRESSION = 1 << 17, OP_CIPHER_SERVER_PREFERENCE = 1 << 22,
+  OP_NO_TLSv1_2 = 1 << 27, OP_NO_TLSv1_3 = 1 << 29, OP_NO_RENEGOTIATION = 1 << 30,
+  VERIFY_DEFAULT = 0, VERIFY_CRL_CHECK_LEAF = 0x4, VERIFY_CRL_CHECK_CHAIN = 0xc,
+  VERIFY_X509_STRICT = 0x20, VERIFY_X509_TRUSTED_FIRST = 0x8000,
+  VERIFY_X509_PARTIAL_CHAIN = 0x80000,
+  -- what an sni_callback may answer (RFC 8446, section 6)
+  ALERT_DESCRIPTION_HANDSHAKE_FAILURE = 40, ALERT_DESCRIPTION_ACCESS_DENIED = 49,
+  ALERT_DESCRIPTION_INTERNAL_ERROR = 80, ALERT_DESCRIPTION_UNRECOGNIZED_NAME = 112,
 }
 
 local HANDSHAKE_TIMEOUT, SHUTDOWN_TIMEOUT = 60, 30
@@ -30,6 +43,21 @@ local function limit_of(what, options, name, default)
       tostring(limit))
   end
   return limit
+end
+
+--- create_default_context(purpose, {cafile=, capath=, cadata=})
+function M.create_default_context(purpose, trust)
+  return native.create_default_context(purpose, trust)
+end
+
+--- SSLContext(protocol): one that trusts nobody yet.
+function M.SSLContext(protocol)
+  if protocol ~= M.PROTOCOL_TLS_CLIENT and protocol ~= M.PROTOCOL_TLS_SERVER then
+    raise(type(protocol) == "string" and lucio.ValueError or lucio.TypeError, "bad argument #1 to" ..
+      " 'SSLContext' ('PROTOCOL_TLS_CLIENT' or 'PROTOCOL_TLS_SERVER' expected)")
+  end
+  local is_server = protocol == M.PROTOCOL_TLS_SERVER
+  return native.create_default_context(is_server and "CLIENT_AUTH" or "SERVER_AUTH", nil, true)
 end
 
 local default_context
@@ -63,7 +91,7 @@ end
 local function make_settings(what, context, options, server_side, hostname)
   return native.settings(context, server_side, hostname or "",
     limit_of(what, options, "ssl_handshake_timeout", HANDSHAKE_TIMEOUT),
-    limit_of(what, options, "ssl_shutdown_timeout", SHUTDOWN_TIMEOUT))
+    limit_of(what, options, "ssl_shutdown_timeout", SHUTDOWN_TIMEOUT), options.session)
 end
 
 --- What the options of a connection or a server say about TLS, checked.
@@ -78,7 +106,7 @@ function M.settings(what, options, host, is_server)
 end
 
 local START_OPTIONS = {
-  server_hostname = true, server_side = true, ssl_handshake_timeout = true,
+  server_hostname = true, server_side = true, session = true, ssl_handshake_timeout = true,
   ssl_shutdown_timeout = true,
 }
 

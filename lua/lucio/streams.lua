@@ -67,8 +67,8 @@ end
 
 local OPEN_OPTIONS = {
   limit = true, local_addr = true, timeout = true, happy_eyeballs_delay = true, family = true,
-  all_errors = true, ssl = true, server_hostname = true, ssl_handshake_timeout = true,
-  ssl_shutdown_timeout = true,
+  all_errors = true, ssl = true, server_hostname = true, session = true,
+  ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
 
 -- One error for all of them (ST21).
@@ -218,14 +218,15 @@ end
 local function tls_settings(what, options, host, is_server)
   if options.ssl then return lucio.ssl.settings(what, options, host, is_server) end
   local name = options.server_hostname ~= nil and "server_hostname" or
+    options.session ~= nil and "session" or
     options.ssl_handshake_timeout ~= nil and "ssl_handshake_timeout" or
     options.ssl_shutdown_timeout ~= nil and "ssl_shutdown_timeout"
   if name then raise(lucio.ValueError, "%s is only meaningful with ssl", name) end
 end
 
 local OPEN_UNIX_OPTIONS = {
-  limit = true, timeout = true, ssl = true, server_hostname = true, ssl_handshake_timeout = true,
-  ssl_shutdown_timeout = true,
+  limit = true, timeout = true, ssl = true, server_hostname = true, session = true,
+  ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
 
 -- `first` is the position of the host in the function's arguments.

@@ -217,7 +217,7 @@
 ---@field remove_signal_handler fun(self: lucio.Loop, signal: lucio.Signal): boolean
 ---@field getaddrinfo fun(self: lucio.Loop, host?: string, port?: integer|string, options?: {family?: lucio.Family, type?: "stream"|"dgram"}): lucio.AddressInfo[] Waits.
 ---@field create_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, host: string, port: integer|string, options?: lucio.ConnectionOptions): lucio.Transport, lucio.Protocol Waits.
----@field create_unix_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: {limit?: integer, timeout?: number}): lucio.Transport, lucio.Protocol Waits.
+---@field create_unix_connection fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: lucio.ConnectionOptions): lucio.Transport, lucio.Protocol Waits.
 ---@field create_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, hosts?: string|string[], port: integer|string, options?: lucio.ServerOptions): lucio.Server Waits.
 ---@field create_unix_server fun(self: lucio.Loop, factory: fun(): lucio.Protocol, path: string, options?: lucio.UnixServerOptions): lucio.Server Waits.
 ---@field create_datagram_endpoint fun(self: lucio.Loop, factory: fun(): lucio.DatagramProtocol, options: lucio.DatagramOptions): lucio.DatagramTransport, lucio.DatagramProtocol Waits.
@@ -395,6 +395,11 @@
 ---@field family? lucio.Family
 ---@field happy_eyeballs_delay? number
 ---@field all_errors? boolean
+---@field ssl? lucio.ssl.SSLContext|true
+---@field server_hostname? string
+---@field session? lucio.ssl.SSLSession
+---@field ssl_handshake_timeout? number
+---@field ssl_shutdown_timeout? number
 
 ---@class lucio.ServerOptions
 ---@field backlog? integer
@@ -405,6 +410,9 @@
 ---@field family? lucio.Family
 ---@field max_connections? integer
 ---@field drain_timeout? number Seconds.
+---@field ssl? lucio.ssl.SSLContext
+---@field ssl_handshake_timeout? number
+---@field ssl_shutdown_timeout? number
 
 ---@class lucio.UnixServerOptions
 ---@field backlog? integer
@@ -413,6 +421,9 @@
 ---@field cleanup_socket? boolean
 ---@field max_connections? integer
 ---@field drain_timeout? number Seconds.
+---@field ssl? lucio.ssl.SSLContext
+---@field ssl_handshake_timeout? number
+---@field ssl_shutdown_timeout? number
 
 -- ---- processes ----
 

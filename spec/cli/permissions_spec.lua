@@ -47,6 +47,13 @@ local DOORS = {
   {"read", "fs.exists", "lucio.fs.exists, D .. '/in/file'", "reading 'D/in/file'"},
   {"read", "fs.listdir", "lucio.fs.listdir, D .. '/in'", "reading 'D/in'"},
   {"read", "fs.readlink", "lucio.fs.readlink, D .. '/in/link'", "reading 'D/in/link'"},
+  {"read", "ssl.capath", "lucio.ssl.create_default_context, nil, {capath = D .. '/in'}",
+    "reading 'D/in'"},
+  {"read", "ssl.load_cert_chain", [[function()
+    local context = lucio.ssl.SSLContext(lucio.ssl.PROTOCOL_TLS_SERVER)
+    local _, e = pcall(context.load_cert_chain, context, D .. '/in/file')
+    if e.name ~= "SSLError" then error(e, 0) end
+  end]], "reading 'D/in/file'"},
   {"read", "fs.realpath", "lucio.fs.realpath, D .. '/in/file'", "reading 'D/in/file'"},
   {"write", "fs.write_file", "lucio.fs.write_file, D .. '/in/f', 'x'", "writing 'D/in/f'"},
   {"write", "fs.write_file atomic", "lucio.fs.write_file, D .. '/in/f', 'x', {atomic = true}",

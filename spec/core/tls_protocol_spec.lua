@@ -3,18 +3,9 @@ local assert = require "luassert"
 local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
+local tls = require "spec.support.tls"
 
-local BIG = ("0123456789abcdef"):rep(1 << 19) -- 8 MiB, more than the kernel keeps for a socket
-
-local function server_context(name)
-  local context = lucio.ssl.create_default_context("CLIENT_AUTH")
-  context:load_cert_chain(certificates.path(name or "server.pem"))
-  return context
-end
-
-local function client_context()
-  return lucio.ssl.create_default_context("SERVER_AUTH", {cafile = certificates.path "ca.pem"})
-end
+local BIG, server_context, client_context = tls.BIG, tls.server_context, tls.client_context
 
 -- A protocol that logs what happens to it and calls its `own` methods. `made` and `over` are done
 -- with connection_made and connection_lost.
@@ -40,15 +31,9 @@ local function logging(t, name, own)
   return protocol
 end
 
--- Calls body(port, accepted) while a server serves, whose protocols are made by factory().
+-- Calls body(port) while a server serves, whose protocols are made by factory().
 local function serving(factory, options, body)
-  local loop = lucio.get_running_loop()
-  local server = loop:create_server(factory, "127.0.0.1", 0, options)
-  local ok, e = pcall(body, server.sockets[1]:getsockname().port)
-  server:close()
-  if not ok then server:abort_clients() end
-  server:wait_closed()
-  if not ok then error(e, 0) end
+  tls.during(lucio.get_running_loop():create_server(factory, "127.0.0.1", 0, options), body)
 end
 
 local function connect(factory, port, options)

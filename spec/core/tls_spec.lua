@@ -4,54 +4,11 @@ local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
 local testing = require "lucio.testing"
+local tls = require "spec.support.tls"
 
-local BIG = ("0123456789abcdef"):rep(1 << 19) -- 8 MiB, more than the kernel keeps for a socket
-
-local function server_context(name)
-  local context = lucio.ssl.create_default_context("CLIENT_AUTH")
-  context:load_cert_chain(certificates.path(name or "server.pem"))
-  return context
-end
-
-local function client_context()
-  return lucio.ssl.create_default_context("SERVER_AUTH", {cafile = certificates.path "ca.pem"})
-end
-
--- Calls body(port) while a server with those options serves.
-local function serving(serve, options, body)
-  local server = lucio.start_server(serve, "127.0.0.1", 0, options)
-  local ok, e = pcall(body, server.sockets[1]:getsockname().port)
-  server:close()
-  if not ok then server:abort_clients() end
-  server:wait_closed()
-  if not ok then error(e, 0) end
-end
-
-local function connect(port, options)
-  options.ssl = options.ssl or client_context()
-  options.server_hostname = options.server_hostname or "localhost"
-  return lucio.open_connection("127.0.0.1", port, options)
-end
-
-local function close(writer)
-  writer:close()
-  writer:wait_closed()
-end
-
-local function echo(reader, writer)
-  while true do
-    local data = reader:read(65536)
-    if data == "" then break end
-    writer:write(data)
-    writer:drain()
-  end
-  close(writer)
-end
-
-local function wait_for_end(reader, writer)
-  lucio.pcall(reader.read, reader)
-  lucio.pcall(close, writer)
-end
+local BIG, server_context, client_context = tls.BIG, tls.server_context, tls.client_context
+local serving, connect, close, echo = tls.serving, tls.connect, tls.close, tls.echo
+local wait_for_end = tls.wait_for_end
 
 local function refused(t, server, options)
   local failure
@@ -91,7 +48,7 @@ describe("TLS", function()
         end)
         assert.is_true(reader:readexactly(#BIG) == BIG)
         sender:await()
-        assert.are.equal(version, writer:get_extra_info("ssl_object").version)
+        assert.are.equal(version, writer:get_extra_info("ssl_object"):version())
         close(writer)
       end)
     end
@@ -121,8 +78,8 @@ describe("TLS", function()
     local context = client_context()
     local names
     serving(function(reader, writer)
-      local tls = writer:get_extra_info("ssl_object")
-      names = {tls.server_side, tls.server_hostname, writer:get_extra_info("peercert", "none")}
+      local object = writer:get_extra_info("ssl_object")
+      names = {object.server_side, object.server_hostname, writer:get_extra_info("peercert", "none")}
       echo(reader, writer)
     end, {ssl = server_context()}, function(port)
       local _, writer = connect(port, {ssl = context})

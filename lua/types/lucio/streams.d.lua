@@ -13,7 +13,7 @@ function streams.open_connection(host, port, options) end
 
 ---Waits.
 ---@param path string
----@param options? {limit?: integer, timeout?: number}
+---@param options? lucio.ConnectionOptions
 ---@return lucio.StreamReader reader
 ---@return lucio.StreamWriter writer
 function streams.open_unix_connection(path, options) end
@@ -50,7 +50,7 @@ function streams.create_connection(factory, host, port, options) end
 ---Waits.
 ---@param factory fun(): lucio.Protocol
 ---@param path string
----@param options? {limit?: integer, timeout?: number}
+---@param options? lucio.ConnectionOptions
 ---@return lucio.Transport transport
 ---@return lucio.Protocol protocol
 function streams.create_unix_connection(factory, path, options) end

@@ -1,0 +1,66 @@
+--- What the specs of TLS have in common: contexts, a server for the time of a function, a client.
+local certificates = require "spec.support.certificates"
+local lucio = require "lucio"
+
+local M = {}
+
+--- 8 MiB, more than the kernel keeps for a socket.
+M.BIG = ("0123456789abcdef"):rep(1 << 19)
+
+--- A server's context with that certificate, "server.pem" without a name.
+function M.server_context(name)
+  local context = lucio.ssl.create_default_context("CLIENT_AUTH")
+  context:load_cert_chain(certificates.path(name or "server.pem"))
+  return context
+end
+
+--- A client's context that trusts the specs' authority.
+function M.client_context()
+  return lucio.ssl.create_default_context("SERVER_AUTH", {cafile = certificates.path "ca.pem"})
+end
+
+--- Calls body(port) while the server serves, and waits for its end.
+function M.during(server, body)
+  local ok, e = pcall(body, server.sockets[1]:getsockname().port)
+  server:close()
+  if not ok then server:abort_clients() end
+  server:wait_closed()
+  if not ok then error(e, 0) end
+end
+
+--- Calls body(port) while a server with those options serves.
+function M.serving(serve, options, body)
+  M.during(lucio.start_server(serve, "127.0.0.1", 0, options), body)
+end
+
+--- A client, of a context that trusts the specs' authority unless the options have another.
+function M.connect(port, options)
+  options = options or {}
+  options.ssl = options.ssl or M.client_context()
+  options.server_hostname = options.server_hostname or "localhost"
+  return lucio.open_connection("127.0.0.1", port, options)
+end
+
+function M.close(writer)
+  writer:close()
+  writer:wait_closed()
+end
+
+--- A callback that sends back what comes.
+function M.echo(reader, writer)
+  while true do
+    local data = reader:read(65536)
+    if data == "" then break end
+    writer:write(data)
+    writer:drain()
+  end
+  M.close(writer)
+end
+
+--- A callback that waits until the client has gone.
+function M.wait_for_end(reader, writer)
+  lucio.pcall(reader.read, reader)
+  lucio.pcall(M.close, writer)
+end
+
+return M
