@@ -6,8 +6,8 @@ local lucio = require "lucio"
 
 local LARGE = 20000 -- so much goes straight into the string of who waits for it
 
--- A reader in which a task waits in read(n), and what to call when more bytes than n have come for it,
--- before the task goes on. Both ends are aborted at the end of the case.
+-- Calls fn(reader, task, text, writer): in the reader a task waits in read(n), for which the text
+-- that the writer has sent has come; it goes on next.
 local function with_large(n, fn)
   local one, other = lucio.testing.stream_pair()
   local task = lucio.create_task(function() return other.reader:read(n) end)
