@@ -1,5 +1,5 @@
--- Blocking work is kept out of the loop: sleeps are lucio.sleep, computations and blocking calls
--- go to threads. Each has a Lua state of its own, so computing there needs no processes.
+-- Blocking work is kept out of the loop: sleeps are lucio.sleep, computations go to processes,
+-- blocking calls to threads. Threads would do for both, since each has a Lua state of its own.
 -- In asyncio: ProcessPoolExecutor for the computation, ThreadPoolExecutor for the blocking call.
 local lucio = require "lucio"
 
@@ -27,7 +27,7 @@ local function bad_practice()
 end
 
 local function main()
-  local pool <close> = lucio.ThreadPoolExecutor()
+  local pool <close> = lucio.ProcessPoolExecutor()
   print("cpu_bound_function: " .. pool:submit(cpu_bound_function, 1000, 3):await())
 end
 

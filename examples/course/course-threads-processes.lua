@@ -1,5 +1,5 @@
--- Computing and blocking calls in worker threads. A file that is read slowly stands for the page
--- that a blocking library fetches; the computation is small enough for an integer.
+-- Computing in worker processes, blocking calls in threads. A file that is read slowly stands for the
+-- page that a blocking library fetches; the computation is small enough for an integer.
 -- In asyncio: run_in_executor with a ProcessPoolExecutor and with a ThreadPoolExecutor.
 local lucio = require "lucio"
 
@@ -26,7 +26,7 @@ local function main()
   local loop = lucio.get_running_loop()
   print("Running CPU-intensive task...")
   do
-    local pool <close> = lucio.ThreadPoolExecutor()
+    local pool <close> = lucio.ProcessPoolExecutor()
     print("CPU task result: " .. loop:run_in_executor(pool, cpu_intensive_task, 1):await())
   end
 

@@ -1,16 +1,14 @@
--- Ways round a global lock, in Lua: a process of its own, the loop, threads with separate
--- states, and a library in C that works without the interpreter.
+-- Ways round a global lock, in Lua: processes, the loop, threads with separate states, and a
+-- library in C that works without the interpreter.
 -- In Python: multiprocessing, asyncio, libraries with threads of their own, C extensions.
 local lucio = require "lucio"
 
 lucio.run(function()
   local loop = lucio.get_running_loop()
 
-  -- another process, waited for in a thread
-  print(lucio.to_thread(function()
-    local pipe <close> = assert(io.popen("echo процесс"))
-    return pipe:read("l")
-  end))
+  -- another process
+  local processes <close> = lucio.ProcessPoolExecutor{max_workers = 1}
+  print(processes:submit(function() return "процесс" end):await())
 
   -- the loop: three waits take the time of one
   local start = loop:time()

@@ -1,5 +1,4 @@
--- Computations spread over a pool from the loop: results in order, the loop stays responsive.
--- Threads do what takes processes in Python.
+-- Computations spread over processes from the loop: results in order, the loop stays responsive.
 -- In asyncio: run_in_executor with a ProcessPoolExecutor, gather.
 local lucio = require "lucio"
 
@@ -27,7 +26,7 @@ lucio.run(function()
       lucio.sleep(0.0005)
     end
   end)
-  local pool <close> = lucio.ThreadPoolExecutor{max_workers = lucio.cpu_count()}
+  local pool <close> = lucio.ProcessPoolExecutor{max_workers = lucio.cpu_count()}
   local jobs, limits = {}, {10000, 20000, 30000, 40000}
   for i, limit in ipairs(limits) do jobs[i] = loop:run_in_executor(pool, count_primes, limit) end
   for i, count in ipairs(lucio.gather(table.unpack(jobs))) do

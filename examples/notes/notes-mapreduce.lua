@@ -41,7 +41,7 @@ local function cut(text, size)
 end
 
 lucio.run(function()
-  local pool <close> = lucio.ThreadPoolExecutor{max_workers = 4}
+  local pool <close> = lucio.ProcessPoolExecutor{max_workers = 4}
   local text = make_text(10000)
   local chunks = cut(text, #text // 7)
   local counts = {}

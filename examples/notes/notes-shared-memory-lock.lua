@@ -6,7 +6,7 @@ local lucio = require "lucio"
 local WORKERS, TIMES = 4, 5000
 
 lucio.run(function()
-  local pool <close> = lucio.ThreadPoolExecutor{max_workers = WORKERS}
+  local pool <close> = lucio.ProcessPoolExecutor{max_workers = WORKERS}
   local total = lucio.shared.Value("i", 0)
 
   local function work()

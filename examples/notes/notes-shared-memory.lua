@@ -1,11 +1,11 @@
 -- Values and arrays in shared memory: all workers increment one integer and fill one array. The
--- workers are threads with Lua states of their own, which share nothing else.
+-- workers are processes, which share nothing else.
 -- In Python: multiprocessing.Value, multiprocessing.Array.
 local lucio = require "lucio"
 
 lucio.run(function()
   local value, array = lucio.shared.Value("i", 0), lucio.shared.Array("d", 8)
-  local pool <close> = lucio.ThreadPoolExecutor{max_workers = 4}
+  local pool <close> = lucio.ProcessPoolExecutor{max_workers = 4}
 
   local function work(number)
     value:add(number)
