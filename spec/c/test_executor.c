@@ -33,6 +33,25 @@ static const char work[] =
     "end\n"
     "assert(failed >= 36 and failed <= 60)\n";
 
+/* The same with processes, one of which ends. */
+static const char process_work[] =
+    "local lucio = require 'lucio'\n"
+    "local pool <close> = lucio.ProcessPoolExecutor{max_workers = 2}\n"
+    "local total = lucio.shared.Value('i64', 0)\n"
+    "local futures = {}\n"
+    "for i = 1, 40 do\n"
+    "  futures[i] = pool:submit(function()\n"
+    "    if i == 20 then os.exit(7) end\n"
+    "    total:add(1)\n"
+    "    return i\n"
+    "  end)\n"
+    "end\n"
+    "for i, future in ipairs(futures) do\n"
+    "  local ok, n = pcall(future.await, future)\n"
+    "  assert(ok and n == i or i == 20 and n.exitcode == 7)\n"
+    "end\n"
+    "assert(total.value == 39)\n";
+
 /* A thread's host, from its opening to its closing; NULL: all went well. */
 static void *live(void *unused)
 {
@@ -43,7 +62,8 @@ static void *live(void *unused)
     if (lucio_open(&host, NULL) != LUCIO_OK)
         return (void *)"cannot open";
     for (int i = 0; i < 3 && problem == NULL; i++) {
-        if (lucio_run_string(host, work, NULL) != LUCIO_OK)
+        if (lucio_run_string(host, work, NULL) != LUCIO_OK ||
+            lucio_run_string(host, process_work, NULL) != LUCIO_OK)
             problem = "the script failed";
     }
     if (lucio_close(host) != LUCIO_OK)
@@ -86,7 +106,8 @@ static void a_sandbox_has_none(void **unused)
     static const char refused[] = "local lucio = require 'lucio'\n"
                                   "local ok, e = pcall(lucio.to_thread, function() end)\n"
                                   "assert(not ok and lucio.isinstance(e, lucio.RuntimeError))\n"
-                                  "assert(not pcall(lucio.ThreadPoolExecutor))\n";
+                                  "assert(not pcall(lucio.ThreadPoolExecutor))\n"
+                                  "assert(not pcall(lucio.ProcessPoolExecutor))\n";
     struct lucio_config config;
 
     (void)unused;
@@ -117,7 +138,9 @@ static void a_worker_has_the_libraries_of_its_host(void **unused)
         "package.loaded.package = nil\n"
         "package.path, package.searchers = '/?.lua', {}\n"
         "local pool <close> = lucio.ThreadPoolExecutor(1)\n"
-        "assert(pool:submit(job):await() == no_library)\n";
+        "assert(pool:submit(job):await() == no_library)\n"
+        "local processes <close> = lucio.ProcessPoolExecutor(1)\n"
+        "assert(processes:submit(job):await() == no_library)\n";
     struct lucio_config config;
 
     (void)unused;
