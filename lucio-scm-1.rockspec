@@ -24,8 +24,12 @@ build = {
   type = "command",
   build_command = "test -f build-rock/build.ninja"
     .. " || meson setup build-rock -Drepl=disabled -Dprograms=false"
-    .. "; ninja -C build-rock bindings/lucio.so",
+    .. "; ninja -C build-rock bindings/lucio.so lucio-worker",
   install = {
-    lib = {lucio = "build-rock/bindings/lucio.so"},
+    lib = {
+      lucio = "build-rock/bindings/lucio.so",
+      -- worker processes run it; it is found beside the module
+      "build-rock/lucio-worker",
+    },
   },
 }
