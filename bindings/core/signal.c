@@ -195,7 +195,9 @@ void lc_interrupt_install(struct lc_host *host, struct lc_interrupt *interrupt,
         (!host->is_module || interrupt->old.sa_handler == SIG_IGN) && !terminate.installed)
         return;
     interrupt->outer = atomic_load(&interrupt_now);
-    host->interrupted = host->interrupted && interrupt->outer != NULL;
+    /* without a main task it is the end of a run */
+    if (main != NULL && interrupt->outer == NULL)
+        host->interrupted = false;
     atomic_store(&interrupt_now, interrupt);
     interrupt->installed = true;
     if (terminate.installed) {

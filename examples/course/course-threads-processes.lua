@@ -1,5 +1,5 @@
--- Computing in worker processes, blocking calls in threads. A file that is read slowly stands for the
--- page that a blocking library fetches; the computation is small enough for an integer.
+-- Computing in worker processes, blocking calls in threads. A file that is read slowly stands for
+-- the page that a blocking library fetches; the computation is small enough for an integer.
 -- In asyncio: run_in_executor with a ProcessPoolExecutor and with a ThreadPoolExecutor.
 local lucio = require "lucio"
 
