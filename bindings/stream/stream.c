@@ -591,14 +591,13 @@ void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, s
 
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream)
 {
-    (void)L;
     if (stream->end_asked || stream->closing)
         return;
     stream->end_asked = true;
     if (!stream->is_socket)
         lc_stream_close(stream);
-    else if (lc_buffer_size(&stream->output) == 0)
-        shutdown(stream->fd, SHUT_WR);
+    else if (lc_buffer_size(&stream->output) == 0 && shutdown(stream->fd, SHUT_WR) != 0)
+        lc_stream_raise(L, stream, errno);
 }
 
 void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low)

@@ -128,7 +128,7 @@ void lc_stream_release(struct lc_stream *stream);
 void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
 /* The same past the filter. False: there was no memory, and the stream ends. */
 bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
-/* Half-close once all is sent. */
+/* Half-close once all is sent. Raises when the kernel refuses. [-0, +0, e] */
 void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
 void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
 

@@ -175,14 +175,6 @@ static int writer_writelines(lua_State *L)
     return 0;
 }
 
-/* The errno that drain raises, 0 if there is none. */
-static int stored_error(const struct lc_writer *writer)
-{
-    if (writer->reader->error != 0)
-        return writer->reader->error;
-    return writer->stream->lost ? writer->stream->error : 0;
-}
-
 static int drain_k(lua_State *L, int status, lua_KContext ctx);
 
 static int drain_on(lua_State *L, struct lc_stream *stream)
@@ -190,8 +182,6 @@ static int drain_on(lua_State *L, struct lc_stream *stream)
     struct lc_host *host = stream->loop->host;
     struct lc_task *task;
 
-    if (stream->lost && stream->error != 0)
-        lc_stream_raise(L, stream, stream->error);
     if (stream->lost)
         lc_raise(L, host, LC_CONNECTION_RESET_ERROR, "Connection lost");
     if (!stream->output_full)
@@ -217,8 +207,6 @@ static int drain_k(lua_State *L, int status, lua_KContext ctx)
         return drain_on(L, stream);
     if (stream->lost && stream->error != 0)
         lc_stream_raise(L, stream, stream->error);
-    if (stream->lost)
-        lc_raise(L, lc_host_of(L), LC_CONNECTION_RESET_ERROR, "Connection lost");
     return 0;
 }
 
@@ -227,7 +215,7 @@ static int writer_drain(lua_State *L)
 {
     struct lc_writer *writer = lc_check_self(L, &lc_writer_type, "drain");
     struct lc_stream *stream = writer->stream;
-    int error = stored_error(writer);
+    int error = writer->reader->error;
 
     if (error != 0)
         lc_stream_raise(L, stream, error);

@@ -64,6 +64,22 @@ describe("a protocol", function()
       "server data_received ab", "server eof_received nil"}
   end)
 
+  case("ST17: write_eof raises what the kernel says of a connection that was reset", function(t)
+    connected(t, nil, {connection_made = function(self, transport)
+      self.transport = transport
+      transport:pause_reading() -- input that nobody took makes the kernel send a reset
+    end}, function(transport, _, accepted)
+      transport:pause_reading()
+      transport:write("x")
+      accepted.transport:abort()
+      assert.is_nil(accepted.over:await())
+      lucio.sleep(0)
+      local e = t.raises(lucio.OSError, transport.write_eof, transport)
+      assert.are.equal("ENOTCONN", e.code)
+      transport:write_eof() -- the end was asked for already
+    end)
+  end)
+
   case("TR1: an aborted connection is lost without an error, a reset one with it", function(t)
     connected(t, nil, {connection_made = keep}, function(transport, protocol, other)
       transport:write("never read")
