@@ -29,6 +29,7 @@ struct lc_budget;
 struct lc_loop;
 struct lc_permits;
 struct lc_quota;
+struct lc_stop;
 struct lc_task;
 struct lucio;
 
@@ -198,22 +199,22 @@ struct lc_host {
     struct lc_permits *permits;       /* NULL: scripts may do anything; see permit.h */
     struct lc_supervised *supervised; /* NULL: no supervisor started this process */
     struct lc_quota *quota;           /* NULL: the state's memory has no limit */
-    unsigned libraries;         /* LUCIO_LIB_...: those that the state had when this was made */
-    char *space;                /* where descriptors are read to; NULL until something is... */
-    size_t space_used;          /* ...and how much was, where it is handed on */
-    struct lc_link pools;       /* worker threads, see pool.h */
-    bool interrupted;           /* Ctrl-C ends what runs, or has ended it */
-    bool is_worker;             /* the state of a thread that runs jobs */
-    bool warns;                 /* warnings are printed: so they are in workers */
-    bool confined;              /* by the embedding program: no state without its limits is made */
-    uint64_t crossing_id;       /* of the keys that this state makes, see crossing.h */
-    uint64_t crossed;           /* how many it made */
-    unsigned executors;         /* how many default names of executors were given */
-    uint64_t shared_id;         /* its number as a holder of shared locks; 0: none yet */
-    struct lc_link held_locks;  /* those that it holds, see held_lock.h */
-    struct lc_link lock_waits;  /* and those that tasks wait for */
-    struct lc_pool *lock_pool;  /* threads that wait for locks in their place; NULL: none did yet */
-    const atomic_bool *stopped; /* of a worker: whether its job is to end; NULL: no job runs */
+    unsigned libraries;        /* LUCIO_LIB_...: those that the state had when this was made */
+    char *space;               /* where descriptors are read to; NULL until something is... */
+    size_t space_used;         /* ...and how much was, where it is handed on */
+    struct lc_link pools;      /* worker threads, see pool.h */
+    bool interrupted;          /* Ctrl-C ends what runs, or has ended it */
+    bool is_worker;            /* the state of a thread that runs jobs */
+    bool warns;                /* warnings are printed: so they are in workers */
+    bool confined;             /* by the embedding program: no state without its limits is made */
+    uint64_t crossing_id;      /* of the keys that this state makes, see crossing.h */
+    uint64_t crossed;          /* how many it made */
+    unsigned executors;        /* how many default names of executors were given */
+    uint64_t shared_id;        /* its number as a holder of shared locks; 0: none yet */
+    struct lc_link held_locks; /* those that it holds, see held_lock.h */
+    struct lc_link lock_waits; /* and those that tasks wait for */
+    struct lc_pool *lock_pool; /* threads that wait for locks in their place; NULL: none did yet */
+    struct lc_stop *stop;      /* of a worker thread: how its jobs are ended; or NULL */
     int refs[LC_REF_COUNT];
 };
 

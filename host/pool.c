@@ -4,8 +4,13 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "host.h"
+#include "pin.h"
+
+/* How long the host waits for daemon threads once they are told to end; seconds. */
+#define DAEMON_SECONDS 1
 
 /* The memory of both is malloc's, since other threads use it. */
 struct lc_worker {
@@ -21,6 +26,7 @@ struct lc_pool {
     const struct lc_pool_type *type;
     void *data;
     unsigned max;
+    bool daemon;               /* nobody waits for its threads */
     bool left;                 /* nobody refers to it but its jobs */
     unsigned jobs;             /* that its host has not done with */
     struct lc_worker *workers; /* all that were started */
@@ -32,6 +38,7 @@ struct lc_pool {
     unsigned idle;
     unsigned alive;
     bool closed;
+    bool orphan; /* its host is gone: the last thread frees it */
     struct lc_pool_end *ends;
 };
 
@@ -53,6 +60,11 @@ void lc_worker_set_state(struct lc_worker *worker, void *state)
 void *lc_worker_state(const struct lc_worker *worker)
 {
     return worker->state;
+}
+
+void lc_pool_set_daemon(struct lc_pool *pool)
+{
+    pool->daemon = true;
 }
 
 void *lc_pool_data(const struct lc_pool *pool)
@@ -134,11 +146,28 @@ static void run_jobs(struct lc_worker *worker)
     pool->type->close(worker);
 }
 
+/* No thread is in it any more. */
+static void pool_destroy(struct lc_pool *pool)
+{
+    while (pool->workers != NULL) {
+        struct lc_worker *worker = pool->workers;
+
+        pool->workers = worker->next;
+        free(worker);
+    }
+    lc_list_unlink(&pool->link);
+    pthread_cond_destroy(&pool->changed);
+    pthread_mutex_destroy(&pool->mutex);
+    pool->type->free(pool->data);
+    free(pool);
+}
+
 static void *work(void *arg)
 {
     struct lc_worker *worker = arg;
     struct lc_pool *pool = worker->pool;
     struct lc_pool_end *ends = NULL;
+    bool last;
 
     if (pool->type->serve != NULL)
         pool->type->serve(worker);
@@ -149,8 +178,13 @@ static void *work(void *arg)
         ends = pool->ends;
         pool->ends = NULL;
     }
+    last = pool->alive == 0 && pool->orphan;
+    if (pool->daemon)
+        pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->mutex);
     post_ends(ends);
+    if (last)
+        pool_destroy(pool);
     return NULL;
 }
 
@@ -190,18 +224,9 @@ static int start_worker(struct lc_pool *pool)
 /* Waits for the threads, which all end. */
 static void pool_free(struct lc_pool *pool)
 {
-    while (pool->workers != NULL) {
-        struct lc_worker *worker = pool->workers;
-
-        pool->workers = worker->next;
+    for (struct lc_worker *worker = pool->workers; worker != NULL; worker = worker->next)
         pthread_join(worker->thread, NULL);
-        free(worker);
-    }
-    lc_list_unlink(&pool->link);
-    pthread_cond_destroy(&pool->changed);
-    pthread_mutex_destroy(&pool->mutex);
-    pool->type->free(pool->data);
-    free(pool);
+    pool_destroy(pool);
 }
 
 static bool has_ended(struct lc_pool *pool)
@@ -212,6 +237,40 @@ static bool has_ended(struct lc_pool *pool)
     ended = pool->closed && pool->alive == 0;
     pthread_mutex_unlock(&pool->mutex);
     return ended;
+}
+
+/* Waits a moment for the threads, which were told to end. */
+static bool daemons_end(struct lc_pool *pool)
+{
+    struct timespec until;
+    int error = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DAEMON_SECONDS;
+    while (pool->alive > 0 && error == 0)
+        error = pthread_cond_timedwait(&pool->changed, &pool->mutex, &until);
+    return pool->alive == 0;
+}
+
+/* Frees a daemon pool whose threads end; leaves it to them if they do not. */
+static void pool_leave_daemons(struct lc_pool *pool)
+{
+    bool ended;
+
+    if (pool->type->hurry != NULL && !has_ended(pool))
+        pool->type->hurry(pool);
+    pthread_mutex_lock(&pool->mutex);
+    ended = daemons_end(pool);
+    if (!ended) {
+        lc_pin_library();
+        for (struct lc_worker *worker = pool->workers; worker != NULL; worker = worker->next)
+            pthread_detach(worker->thread);
+        lc_list_unlink(&pool->link);
+        pool->orphan = true;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    if (ended)
+        pool_free(pool);
 }
 
 /* Frees the pools that nobody refers to and whose threads have ended. */
@@ -362,6 +421,12 @@ void lc_pools_close(struct lc_host *host)
         if (host->interrupted && pool->type->hurry != NULL)
             pool->type->hurry(pool);
     }
-    while (!lc_list_empty(&host->pools))
-        pool_free(lc_container_of(host->pools.next, struct lc_pool, link));
+    while (!lc_list_empty(&host->pools)) {
+        struct lc_pool *pool = lc_container_of(host->pools.next, struct lc_pool, link);
+
+        if (pool->daemon)
+            pool_leave_daemons(pool);
+        else
+            pool_free(pool);
+    }
 }

@@ -34,7 +34,8 @@ struct lc_pool_type {
      * what tells it that there may be something to do. Any thread. */
     void (*serve)(struct lc_worker *worker);
     void (*wake)(struct lc_pool *pool);
-    /* The host closes, and Ctrl-C was pressed: jobs are not waited for. NULL: they are. */
+    /* The host closes, and Ctrl-C was pressed: jobs are not waited for; nor are those of a
+     * daemon pool. NULL: they are. */
     void (*hurry)(struct lc_pool *pool);
     void (*free)(void *data); /* of the pool; no thread is left */
 };
@@ -48,6 +49,8 @@ struct lc_pool_end {
 /* New pool for so many threads; `data` is the type's, from then on in any case. NULL: no memory. */
 struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *type, void *data,
                             unsigned max);
+/* Its threads do not keep the host from closing: what does not end then is left to itself. */
+void lc_pool_set_daemon(struct lc_pool *pool);
 void *lc_pool_data(const struct lc_pool *pool);
 unsigned lc_pool_max(const struct lc_pool *pool);
 bool lc_pool_is_closed(const struct lc_pool *pool);

@@ -18,6 +18,7 @@
 #include "future.h"
 #include "host.h"
 #include "loop.h"
+#include "nudge.h"
 #include "task.h"
 
 /* How often the thread looks while a limit lasts; seconds between two looks. */
@@ -239,24 +240,18 @@ static void step_hook(lua_State *L, lua_Debug *ar)
 
 /* ---- the signal, in the loop's thread ---- */
 
-/* The only state of the process: which signal it is, and who uses it. */
-static struct {
-    pthread_mutex_t mutex;
-    unsigned users;
-    int number;
-    struct sigaction old;
-} nudge = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+/* The only state of the process. */
+static struct lc_nudge nudge = LC_NUDGE_INIT;
 
 static void on_nudge(int number, siginfo_t *info, void *context)
 {
-    struct lc_watchdog *watchdog = info->si_value.sival_ptr;
+    struct lc_watchdog *watchdog = lc_nudge_pointer(info);
     struct lc_host *host;
     lua_State *L;
 
     (void)number;
     (void)context;
-    /* one that another process sent carries no pointer of ours */
-    if (info->si_code != SI_QUEUE || info->si_pid != getpid())
+    if (watchdog == NULL)
         return;
     host = watchdog->host;
     L = host->running != NULL ? host->running : host->loop != NULL ? host->loop->L : NULL;
@@ -272,61 +267,12 @@ static void on_nudge(int number, siginfo_t *info, void *context)
     lua_sethook(L, step_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
 }
 
-/* Takes the first free real-time signal. False: there is none. */
-static bool nudge_install(void)
-{
-    struct sigaction action;
-    bool found;
-
-    pthread_mutex_lock(&nudge.mutex);
-    memset(&action, 0, sizeof action);
-    action.sa_sigaction = on_nudge;
-    action.sa_flags = SA_SIGINFO | SA_RESTART;
-    sigemptyset(&action.sa_mask);
-    found = nudge.users > 0;
-    for (int number = SIGRTMIN + 3; !found && number < SIGRTMAX; number++) {
-        found = sigaction(number, NULL, &nudge.old) == 0 && nudge.old.sa_handler == SIG_DFL &&
-                sigaction(number, &action, NULL) == 0;
-        nudge.number = number;
-    }
-    if (found)
-        nudge.users++;
-    pthread_mutex_unlock(&nudge.mutex);
-    return found;
-}
-
-/* What may still be on its way to this thread is thrown away first: its default is the end. */
-static void nudge_remove(void)
-{
-    static const struct timespec no_time;
-    sigset_t set, old;
-
-    sigemptyset(&set);
-    sigaddset(&set, nudge.number);
-    pthread_sigmask(SIG_BLOCK, &set, &old);
-    while (sigtimedwait(&set, NULL, &no_time) > 0)
-        continue;
-    pthread_mutex_lock(&nudge.mutex);
-    if (--nudge.users == 0)
-        sigaction(nudge.number, &nudge.old, NULL);
-    pthread_mutex_unlock(&nudge.mutex);
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-}
-
 /* Asks the hook for something, by way of the loop's thread. */
 static void ask(struct lc_watchdog *watchdog, unsigned what)
 {
-    siginfo_t info;
-
     atomic_store(&watchdog->asked_since, watchdog->since);
     atomic_fetch_or(&watchdog->asked, what);
-    memset(&info, 0, sizeof info);
-    info.si_signo = nudge.number;
-    info.si_code = SI_QUEUE;
-    info.si_pid = watchdog->pid;
-    info.si_uid = getuid();
-    info.si_value.sival_ptr = watchdog;
-    syscall(SYS_rt_tgsigqueueinfo, watchdog->pid, atomic_load(&watchdog->tid), nudge.number, &info);
+    lc_nudge_send(&nudge, atomic_load(&watchdog->tid), watchdog);
 }
 
 /* ---- the thread ---- */
@@ -470,14 +416,14 @@ static int watchdog_open(struct lc_host *host)
     watchdog->host = host;
     watchdog->pid = getpid();
     atomic_init(&watchdog->tid, (int)syscall(SYS_gettid));
-    error = nudge_install() ? 0 : EAGAIN;
+    error = lc_nudge_install(&nudge, on_nudge, SA_RESTART) ? 0 : EAGAIN;
     if (error == 0) {
         error = thread_start(watchdog);
         if (error == 0) {
             host->watchdog = watchdog;
             return 0;
         }
-        nudge_remove();
+        lc_nudge_remove(&nudge);
     }
     lc_realloc(host, watchdog, sizeof *watchdog, 0);
     return error;
@@ -546,7 +492,7 @@ void lc_watchdog_free(struct lc_host *host)
         pthread_cond_signal(&watchdog->changed);
         pthread_mutex_unlock(&watchdog->mutex);
         pthread_join(watchdog->thread, NULL);
-        nudge_remove();
+        lc_nudge_remove(&nudge);
         pthread_cond_destroy(&watchdog->changed);
         pthread_mutex_destroy(&watchdog->mutex);
     }

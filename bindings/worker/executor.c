@@ -102,6 +102,7 @@ static void push_default_name(lua_State *L, struct lc_host *host, bool is_proces
 
 struct lc_pool *lc_executor_new(lua_State *L, struct lc_host *host)
 {
+    struct lc_threads_limits limits = {default_threads(), HUGE_VAL, HUGE_VAL, false};
     struct executor *executor;
     const char *name;
 
@@ -109,7 +110,7 @@ struct lc_pool *lc_executor_new(lua_State *L, struct lc_host *host)
     executor = executor_new(L, host, false);
     name = push_name(L);
     lua_pushnil(L);
-    executor->pool = lc_threads_new(L, host, name, default_threads(), -1);
+    executor->pool = lc_threads_new(L, host, name, &limits, -1);
     lua_pop(L, 2);
     return executor->pool;
 }
@@ -267,31 +268,35 @@ static int wait_end(lua_State *L, struct lc_host *host, const struct executor *e
     return lc_wait_future(L, task, lc_to_future(L, -1), lua_gettop(L), 0, shutdown_k);
 }
 
-/* Processes that are busy then are killed. */
-static void limit(lua_State *L, struct lc_pool *pool, int options)
+/* What runs then is stopped; processes that are busy are killed. */
+static void limit(lua_State *L, const struct executor *executor, int options)
 {
+    double seconds;
+
     if (lua_isnil(L, options))
         return;
-    if (lua_getfield(L, options, "timeout") != LUA_TNIL)
-        lc_courier_limit(pool, lc_check_seconds(L, -1, "shutdown", 1));
+    if (lua_getfield(L, options, "timeout") != LUA_TNIL) {
+        seconds = lc_check_limit(L, -1, "shutdown", 1);
+        if (executor->is_processes)
+            lc_courier_limit(executor->pool, seconds);
+        else
+            lc_threads_limit(L, lc_host_of(L), executor->pool, seconds);
+    }
     lua_pop(L, 1);
 }
 
 /* executor:shutdown{wait=, cancel_futures=, timeout=}. May suspend. */
 static int executor_shutdown(lua_State *L)
 {
-    /* threads cannot be killed */
     static const char *const names[] = {"wait", "cancel_futures", "timeout", NULL};
-    static const char *const thread_names[] = {"wait", "cancel_futures", NULL};
     struct executor *executor = check_executor(L, "shutdown");
     struct lc_host *host = lc_host_of(L);
     bool wait;
 
     lua_settop(L, 2);
-    lc_check_options(L, 2, "shutdown", 1, executor->is_processes ? names : thread_names);
+    lc_check_options(L, 2, "shutdown", 1, names);
     wait = get_flag(L, 2, "wait", true);
-    if (executor->is_processes)
-        limit(L, executor->pool, 2);
+    limit(L, executor, 2);
     lc_pool_close(executor->pool);
     if (get_flag(L, 2, "cancel_futures", false))
         lc_executor_cancel_jobs(L, host, executor->pool);
@@ -405,28 +410,33 @@ static struct executor *take_options(lua_State *L, bool is_processes, const char
     return executor_new(L, host, is_processes);
 }
 
-/* lucio.ThreadPoolExecutor{max_workers=, initializer=, name=} */
-static int lucio_thread_pool_executor(lua_State *L)
-{
-    static const char *const names[] = {"max_workers", "initializer", "name", NULL};
-    struct executor *executor = take_options(L, false, names);
-    lua_Integer threads =
-        get_integer(L, "ThreadPoolExecutor", "max_workers", default_threads(), 1, 10000);
-
-    executor->pool = lc_threads_new(L, lc_host_of(L), push_name(L), (unsigned)threads, 2);
-    lua_settop(L, 3);
-    return 1;
-}
-
 /* Seconds among the options at 1; without them for ever. [-0, +0, v] */
 static double get_seconds(lua_State *L, const char *what, const char *name)
 {
     double seconds = HUGE_VAL;
 
     if (lua_getfield(L, 1, name) != LUA_TNIL)
-        seconds = lc_check_seconds(L, -1, what, 1);
+        seconds = lc_check_limit(L, -1, what, 1);
     lua_pop(L, 1);
     return seconds;
+}
+
+/* lucio.ThreadPoolExecutor{max_workers=, initializer=, name=, job_timeout=, cancel_timeout=, daemon=} */
+static int lucio_thread_pool_executor(lua_State *L)
+{
+    static const char *const names[] = {"max_workers",    "initializer", "name", "job_timeout",
+                                        "cancel_timeout", "daemon",      NULL};
+    static const char what[] = "ThreadPoolExecutor";
+    struct executor *executor = take_options(L, false, names);
+    struct lc_threads_limits limits;
+
+    limits.threads = (unsigned)get_integer(L, what, "max_workers", default_threads(), 1, 10000);
+    limits.job = get_seconds(L, what, "job_timeout");
+    limits.cancel = get_seconds(L, what, "cancel_timeout");
+    limits.daemon = get_flag(L, 1, "daemon", false);
+    executor->pool = lc_threads_new(L, lc_host_of(L), push_name(L), &limits, 2);
+    lua_settop(L, 3);
+    return 1;
 }
 
 /* lucio.ProcessPoolExecutor{max_workers=, initializer=, name=, job_timeout=, cancel_timeout=,

@@ -238,7 +238,7 @@
 ---@class lucio.ThreadPoolExecutor `local pool <close> = lucio.ThreadPoolExecutor()`
 ---@field submit fun(self: lucio.ThreadPoolExecutor, fn: function|string, ...: any): lucio.Future
 ---@field map fun(self: lucio.ThreadPoolExecutor, fn: function|string, list: any[], options?: {chunksize?: integer, timeout?: number}): fun(): integer, any For `for`, in the order of the list; waits.
----@field shutdown fun(self: lucio.ThreadPoolExecutor, options?: {wait?: boolean, cancel_futures?: boolean}) Waits.
+---@field shutdown fun(self: lucio.ThreadPoolExecutor, options?: {wait?: boolean, cancel_futures?: boolean, timeout?: number}) Waits.
 
 ---@class lucio.ProcessPoolExecutor `local pool <close> = lucio.ProcessPoolExecutor()`
 ---@field submit fun(self: lucio.ProcessPoolExecutor, fn: function|string, ...: any): lucio.Future
@@ -251,6 +251,9 @@
 ---@field max_workers? integer
 ---@field initializer? function|string
 ---@field name? string
+---@field job_timeout? number Seconds.
+---@field cancel_timeout? number Seconds.
+---@field daemon? boolean
 
 ---@class lucio.ProcessExecutorOptions: lucio.ExecutorOptions
 ---@field job_timeout? number Seconds after which the process of a job is killed: TimeoutError.
