@@ -1,5 +1,5 @@
 /*
- * absent: lucio.ssl of a build without OpenSSL's headers.
+ * absent: lucio.ssl of a build without TLS.
  */
 #include "core.h"
 #include "submodule.h"
@@ -7,5 +7,5 @@
 int lc_open_ssl(lua_State *L)
 {
     lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR,
-             "lucio.ssl: this lucio was built without TLS (OpenSSL's headers were missing)");
+             "lucio.ssl: this lucio was built without TLS (meson's option tls, OpenSSL's headers)");
 }

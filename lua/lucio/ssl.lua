@@ -53,8 +53,8 @@ end
 --- SSLContext(protocol): one that trusts nobody yet.
 function M.SSLContext(protocol)
   if protocol ~= M.PROTOCOL_TLS_CLIENT and protocol ~= M.PROTOCOL_TLS_SERVER then
-    raise(type(protocol) == "string" and lucio.ValueError or lucio.TypeError, "bad argument #1 to" ..
-      " 'SSLContext' ('PROTOCOL_TLS_CLIENT' or 'PROTOCOL_TLS_SERVER' expected)")
+    raise(type(protocol) == "string" and lucio.ValueError or lucio.TypeError,
+      "bad argument #1 to 'SSLContext' ('PROTOCOL_TLS_CLIENT' or 'PROTOCOL_TLS_SERVER' expected)")
   end
   local is_server = protocol == M.PROTOCOL_TLS_SERVER
   return native.create_default_context(is_server and "CLIENT_AUTH" or "SERVER_AUTH", nil, true)

@@ -5,6 +5,8 @@ local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
 local tls = require "spec.support.tls"
 
+if tls.left_out() then return end
+
 local BIG, server_context, client_context = tls.BIG, tls.server_context, tls.client_context
 
 -- A protocol that logs what happens to it and calls its `own` methods. `made` and `over` are done

@@ -2,10 +2,12 @@
 -- of its types, and no other.
 local assert = require "luassert"
 local lucio = require "lucio"
+local tls = require "spec.support.tls"
 
 local FILES = "lua/types"
 -- modules that programs do not use
 local INTERNAL_MODULES = {repl = true}
+if tls.missing then INTERNAL_MODULES.ssl = true end
 -- types that programs do not get hold of
 local INTERNAL_TYPES = {["lucio.log.output"] = true, ["lucio.fs.inotify"] = true}
 
@@ -117,6 +119,8 @@ local function methods(metatable)
 end
 
 describe("lua/types", function()
+  tls.left_out()
+
   it("is plain Lua, one module a file", function()
     for _, path in ipairs(files()) do
       local text = read(path)
@@ -129,6 +133,7 @@ describe("lua/types", function()
   it("has the public names of lucio and of the modules below it", function()
     local classes, problems = all_classes(), {}
     local real = keys(lucio)
+    real.ssl = true
     for short, module in pairs(submodules()) do
       real[short] = true
       local class = classes["lucio." .. short]

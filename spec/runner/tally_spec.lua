@@ -21,10 +21,10 @@ end
 describe("spec.support.tally", function()
   it("counts passed and failed tests with their details", function()
     local result = outcome {
-      tap = "# begin a\nok 1 - a\nnot ok 2 - b\n#   why\n#   more\nok 3 - c\n1..3\n", status = "1",
-      seconds = "1.5",
+      tap = "# begin a\nok 1 - a\nnot ok 2 - b\n#   why\n#   more\nok 3 - c left out: d\n1..3\n",
+      status = "1", seconds = "1.5",
     }
-    assert.are.same({name = "core/x", seconds = 1.5, passed = 2,
+    assert.are.same({name = "core/x", seconds = 1.5, passed = 2, left_out = {"d"},
       failures = {{name = "b", details = {"why", "more"}}}}, result)
   end)
 

@@ -11,7 +11,8 @@
 --   * `x.check`: a Lua table. `mode`, `normalise`, `counts` and `order` as in compare.lua; `err`,
 --     a table with the same fields for stderr, or "ignore"; `status`, the exit status; `clock`,
 --     "real" or "virtual"; `env`; `options` of the lucio command; `stock = false` where the
---     script is not for stock lua5.4; `timeout` in seconds.
+--     script is not for stock lua5.4; `timeout` in seconds; `needs`, a module below lucio that may
+--     not be in this build: the example is left out there, and the test's name says so.
 package.path = "./?.lua;" .. package.path
 
 local compare = require "spec.support.compare"
@@ -22,7 +23,7 @@ local tap = require "spec.support.tap"
 local FIELDS = {
   mode = "string", normalise = "table", counts = "table", order = "table", err = true,
   status = "number", clock = "string", env = "table", options = "table", stock = "boolean",
-  timeout = "number",
+  timeout = "number", needs = "string",
 }
 
 local function load_check(path)
@@ -80,6 +81,17 @@ local function check_example(base, check, host)
   return found
 end
 
+-- Whether the module is in this build. Any other error of it is the example's.
+local function lacks(host, module)
+  local script = os.tmpname()
+  local file <close> = assert(io.open(script, "w"))
+  file:write(("require 'lucio.%s'\n"):format(module))
+  file:close()
+  local result = process.run(hosts.argv(host, script, nil, {}), {env = hosts.env(host)})
+  os.remove(script)
+  return result.status ~= 0 and result.stderr:find("built without", 1, true) ~= nil
+end
+
 local function all_examples()
   return process.lines("find examples -name '*.lua' -not -path '*/lib/*' " ..
     "-not -path 'examples/busted/*' | LC_ALL=C sort")
@@ -95,6 +107,9 @@ local function main(args)
     for _, host in ipairs(list) do
       if not check then
         writer.result(file, message)
+      elseif check.needs and lacks(host, check.needs) then
+        writer.result(string.format("left out: %s (%s), which needs lucio.%s, not in this build",
+          file, host.name, check.needs))
       elseif not (host.stock and (check.stock == false or check.options)) then
         writer.result(string.format("%s (%s)", file, host.name), check_example(base, check, host))
       end

@@ -33,9 +33,9 @@ local function log_excerpt(text)
 end
 
 --- Reads TAP: number of passed tests, list of failures ({name, details}), plan or nil, the name
--- of the test that had begun and not ended, or nil.
+-- of the test that had begun and not ended, or nil, list of what tests say is left out.
 function M.parse(text)
-  local passed, failures, plan, running = 0, {}, nil, nil
+  local passed, failures, plan, running, left_out = 0, {}, nil, nil, {}
   local details -- of the failure that comes last, while its lines follow
   for line in text:gmatch("[^\n]+") do
     local failed_name = line:match("^not ok %d+ %- (.*)")
@@ -44,6 +44,7 @@ function M.parse(text)
       failures[#failures + 1] = {name = failed_name, details = details}
     elseif line:match("^ok %d+") then
       passed, details, running = passed + 1, nil, nil
+      left_out[#left_out + 1] = line:match("left out: (.*)")
     elseif line:match("^1%.%.%d+$") then
       plan = tonumber(line:match("%d+$"))
     elseif line:match("^# begin ") then
@@ -52,7 +53,7 @@ function M.parse(text)
       details[#details + 1] = line:sub(5)
     end
   end
-  return passed, failures, plan, running
+  return passed, failures, plan, running, left_out
 end
 
 -- Why a run is broken, or nil.
@@ -65,18 +66,18 @@ local function broken(count, failed, plan, status)
   return nil
 end
 
---- The outcome of a job: `name`, `seconds`, `passed`, `failures`.
+--- The outcome of a job: `name`, `seconds`, `passed`, `failures`, `left_out`.
 function M.outcome(dir)
   local name = read(dir .. "/name"):match("[^\n]*")
   local status = tonumber(read(dir .. "/status")) or "unknown"
-  local passed, failures, plan, running = M.parse(read(dir .. "/tap"))
+  local passed, failures, plan, running, left_out = M.parse(read(dir .. "/tap"))
   local why = broken(passed + #failures, #failures, plan, status)
   if why then
     local details = log_excerpt(read(dir .. "/log"))
     if running then table.insert(details, 1, "while it ran: " .. running) end
     failures[#failures + 1] = {name = "the run " .. why, details = details}
   end
-  return {name = name, passed = passed, failures = failures,
+  return {name = name, passed = passed, failures = failures, left_out = left_out,
     seconds = tonumber(read(dir .. "/seconds")) or 0}
 end
 
@@ -84,6 +85,7 @@ local function summary(job)
   local outcome = M.outcome(job)
   io.write(string.format("%-44s %5d passed %4d failed %7.1f s\n", outcome.name, outcome.passed,
     #outcome.failures, outcome.seconds))
+  for _, what in ipairs(outcome.left_out) do io.write("    left out: ", what, "\n") end
 end
 
 local function total(jobs)

@@ -1,8 +1,30 @@
 --- What the specs of TLS have in common: contexts, a server for the time of a function, a client.
+local busted = require "busted"
 local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
 
 local M = {}
+
+--- Why this build has no TLS, or nil. One that has it and cannot use it is a failure.
+M.missing = (function()
+  local ok, e = pcall(require, "lucio.ssl")
+  if ok then return nil end
+  if not tostring(e):find("built without TLS", 1, true) then error(e, 0) end
+  return tostring(e)
+end)()
+
+--- In a build without TLS: one case says that those of the file are left out, and true comes back.
+-- The test runner repeats names of cases that begin so.
+function M.left_out()
+  if not M.missing then return false end
+  busted.it("left out: what needs TLS, which is not in this build", function()
+    local e = select(2, pcall(function() return lucio.ssl end))
+    assert(lucio.isinstance(e, lucio.RuntimeError) and tostring(e) == M.missing)
+    e = select(2, pcall(lucio.run, lucio.open_connection, "127.0.0.1", 1, {ssl = true}))
+    assert(lucio.isinstance(e, lucio.RuntimeError) and tostring(e) == M.missing)
+  end)
+  return true
+end
 
 --- 8 MiB, more than the kernel keeps for a socket.
 M.BIG = ("0123456789abcdef"):rep(1 << 19)
