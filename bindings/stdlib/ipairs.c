@@ -65,11 +65,15 @@ static int lua_ipairs(lua_State *L)
 
 void lc_open_ipairs(lua_State *L, struct lc_host *host)
 {
-    if (!lc_standard_replace(L, host, "ipairs", lua_ipairs))
-        return;
-    lua_getfield(L, -1, "ipairs");
+    /* made first: nothing may fail once the function is there */
     lua_pushnil(L);
     lc_standard_push(L, host, ipairs_next);
-    lua_setupvalue(L, -2, LC_UP_OWN);
-    lua_pop(L, 1);
+    lua_insert(L, -2);
+    if (lc_standard_replace(L, host, "ipairs", lua_ipairs)) {
+        lua_getfield(L, -1, "ipairs");
+        lua_pushvalue(L, -3);
+        lua_setupvalue(L, -2, LC_UP_OWN);
+        lua_pop(L, 1);
+    }
+    lua_remove(L, -2);
 }

@@ -294,11 +294,15 @@ static int endpoint_wait_closed(lua_State *L)
     return wait_closed(L, check(L, "wait_closed"));
 }
 
+/* __close(endpoint, error): an error does not wait for a peer that takes nothing. May suspend. */
 static int endpoint_leave(lua_State *L)
 {
     struct lc_datagram *datagram = check(L, "close");
 
-    lc_datagram_close(L, datagram, 1);
+    if (lua_isnoneornil(L, 2))
+        lc_datagram_close(L, datagram, 1);
+    else
+        lc_datagram_abort(L, datagram, 1);
     if (datagram->host->current == NULL || !datagram->host->can_await)
         return 0;
     return wait_closed(L, datagram);

@@ -163,14 +163,21 @@ static void stream_detach(struct lc_stream *stream)
         lc_listeners_retry(stream->loop);
 }
 
-static void stream_end(lua_State *L, struct lc_stream *stream)
+static void tell_end(lua_State *L, struct lc_stream *stream)
 {
-    stream_detach(stream);
-    /* the loop still has to know it while its task goes on */
-    if (stream->handler != LC_NO_ANCHOR)
-        lc_list_append(&stream->loop->streams, &stream->link);
     stream->user->lost(L, stream);
-    lc_stream_release(stream);
+}
+
+/* There was no memory to tell the user: who waits goes on all the same. */
+static void end_untold(lua_State *L, struct lc_stream *stream)
+{
+    if (stream->reader != NULL)
+        lc_reader_end(stream->reader, stream->error);
+    lc_stream_wake(&stream->drainers);
+    lc_stream_wake(&stream->closers);
+    lc_anchor_drop(L, stream->loop->host, &stream->transport);
+    if (stream->server != NULL)
+        lc_server_disconnected(L, stream);
 }
 
 void lc_streams_abandon(lua_State *L, struct lc_loop *loop)
@@ -235,19 +242,23 @@ static void report_error(struct lc_stream *stream)
         lua_pop(L, 1);
 }
 
-static void call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct lc_stream *stream))
+/* False: it failed, maybe before the function was called at all. */
+static bool call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct lc_stream *stream))
 {
     struct stream_call call = {stream, fn};
     lua_State *L = stream->loop->L;
+    bool good;
 
     lc_stream_retain(stream);
     lua_pushcfunction(L, call_protected);
     lua_pushlightuserdata(L, &call);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+    good = lua_pcall(L, 1, 0, 0) == LUA_OK;
+    if (!good) {
         lc_stream_abort(stream, lua_type(L, -1) == LUA_TSTRING ? ENOMEM : ECONNABORTED);
         report_error(stream);
     }
     lc_stream_release(stream);
+    return good;
 }
 
 /* A socket error that is none yet. */
@@ -434,7 +445,6 @@ void lc_stream_made(lua_State *L, struct lc_stream *stream)
 
 static void make_beginning(lua_State *L, struct lc_stream *stream)
 {
-    stream->started = true;
     if (stream->user->begun != NULL)
         stream->user->begun(L, stream);
     if (stream->filter != NULL)
@@ -469,11 +479,18 @@ static void turn_run(struct lc_loop *loop, struct lc_entry *entry)
         stream->delay--;
         lc_loop_ready(loop, entry);
     } else if (!stream->started) {
+        stream->started = true; /* once, also if there is no memory for it */
         call_user(stream, make_beginning);
         if (stream->end_queued && !stream->lost)
             queue(stream, entry);
     } else {
-        call_user(stream, stream_end);
+        stream_detach(stream);
+        /* the loop still has to know it while its task goes on */
+        if (stream->handler != LC_NO_ANCHOR)
+            lc_list_append(&loop->streams, &stream->link);
+        if (!call_user(stream, tell_end))
+            end_untold(loop->L, stream);
+        lc_stream_release(stream);
     }
 }
 

@@ -133,6 +133,50 @@ const char state_work[] =
     "  return 'done'\n"
     "end\n";
 
+const char state_datagrams[] =
+    "function main()\n"
+    "  local name = '\\0lucio-' .. tostring({})\n"
+    "  local receiver <close> = lucio.open_datagram{local_addr = name}\n"
+    "  local sender <close> = lucio.open_datagram{remote_addr = name}\n"
+    "  for i = 1, 50 do sender:sendto(('x'):rep(i)) end\n"
+    "  local first = lucio.create_task(receiver.recvfrom, receiver)\n"
+    "  lucio.sleep(0)\n"
+    "  first:cancel()\n"
+    "  for i = 1, 50 do assert(#receiver:recvfrom() == i) end\n"
+    "  sender:drain()\n"
+    "  local over, got = lucio.Future(), 0\n"
+    "  local transport = lucio.get_running_loop():create_datagram_endpoint(function()\n"
+    "    return {\n"
+    "      datagram_received = function(self, data) got = got + #data end,\n"
+    "      connection_lost = function() over:set_result() end}\n"
+    "  end, {local_addr = name .. 'p'})\n"
+    "  local other <close> = lucio.open_datagram{remote_addr = name .. 'p'}\n"
+    "  for i = 1, 3 do other:sendto('xx') end\n"
+    "  lucio.wait_for(function() while got < 6 do lucio.sleep(0.001) end end, 1)\n"
+    "  transport:close()\n"
+    "  lucio.wait_for(over, 1)\n"
+    "  return 'done'\n"
+    "end\n";
+
+const char state_child[] =
+    "function main()\n"
+    "  local PIPE = lucio.subprocess.PIPE\n"
+    "  local options = {stdin = PIPE, stdout = PIPE, stderr = PIPE}\n"
+    "  local cat = lucio.create_subprocess_exec('/bin/cat', options)\n"
+    "  assert(cat:communicate(('x'):rep(100000)) == ('x'):rep(100000))\n"
+    "  assert(cat:wait() == 0)\n"
+    "  options.timeout = 0.01\n"
+    "  local other = lucio.create_subprocess_exec('/bin/cat', options)\n"
+    "  assert(other:wait() == -9)\n"
+    "  local third = lucio.create_subprocess_exec('/bin/cat', {stdin = PIPE})\n"
+    "  local wait = lucio.create_task(third.wait, third)\n"
+    "  lucio.sleep(0)\n"
+    "  wait:cancel()\n"
+    "  third:kill()\n"
+    "  assert(third:wait() == -9)\n"
+    "  return 'done'\n"
+    "end\n";
+
 void state_open(lua_State *L)
 {
     luaL_requiref(L, "_G", luaopen_base, 1);

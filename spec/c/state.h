@@ -14,6 +14,9 @@
  * generators, and returns "done". It waits for nothing outside of the process. */
 extern const char state_work[];
 
+/* The same with datagrams, with child processes. */
+extern const char state_datagrams[], state_child[];
+
 /* Opens what the scripts here need of Lua's libraries, and lucio as `lucio`. [-0, +0, e] */
 void state_open(lua_State *L);
 

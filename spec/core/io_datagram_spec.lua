@@ -405,6 +405,21 @@ describe("sending", function()
     os.remove(path)
   end)
 
+  case("a block that is left by an error does not wait for what is kept", function(t)
+    local path = unix_path()
+    local server <close> = lucio.open_datagram{local_addr = path}
+    local sender
+    t.raises("enough", function()
+      local client <close> = lucio.open_datagram{remote_addr = server:getsockname()}
+      sender = client
+      for i = 1, 100 do client:sendto(tostring(i)) end
+      assert.is_true(client:get_write_buffer_size() > 0)
+      error("enough")
+    end)
+    assert.are.equal(-1, sender:fileno())
+    os.remove(path)
+  end)
+
   case("what cannot be sent is an OSError, and the endpoint goes on", function(t)
     local server <close> = lucio.open_datagram(HERE)
     local client <close> = towards(server)
