@@ -112,3 +112,21 @@ describe("a process without descriptors", function()
     assert.are.same({"20\ttrue\ntrue\n", "", 0}, {r.out, r.err, r.status})
   end)
 end)
+
+describe("an exception handler that fails itself", function()
+  it("is told on stderr, and the server goes on", function()
+    local r = command.run{script = [[
+      local lucio = require "lucio"
+      lucio.get_running_loop():set_exception_handler(function() error("handler") end)
+      local server = lucio.start_server(function() error("callback") end, "127.0.0.1", 0)
+      for _ = 1, 3 do
+        local reader, writer <close> = lucio.open_connection("127.0.0.1",
+          server.sockets[1]:getsockname().port)
+        print(reader:read())
+      end
+      print(server:is_serving())
+    ]]}
+    assert.are.same({"\n\n\ntrue\n", 0}, {r.out, r.status})
+    assert.are.equal(3, select(2, r.err:gsub("Unhandled error in exception handler", "")))
+  end)
+end)

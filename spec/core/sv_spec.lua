@@ -58,6 +58,39 @@ describe("start_server", function()
       end_all(server, writer)
     end)
 
+  case("SV1: whatever callbacks raise, the server goes on", function(t)
+    local values = {
+      function() error("text") end, function() error({}) end, function() error(nil) end,
+      function() error(lucio.TimeoutError()) end, function() error(lucio.CancelledError()) end,
+      function() local _ <close> = setmetatable({}, {__close = function() error("late") end}) end,
+      function(_, writer) writer:abort() error("aborted") end,
+    }
+    local i = 0
+    local server, port = start(function(...)
+      i = i + 1
+      values[i](...)
+    end)
+    local own = {}
+    for _ = 1, #values do
+      local reader, writer = connect(port)
+      own[#own + 1] = tostring(writer:get_extra_info "sockname")
+      pcall(reader.read, reader)
+      writer:close()
+      pcall(writer.wait_closed, writer)
+      assert.is_true(server:is_serving())
+    end
+    server:close()
+    server:wait_closed()
+    -- a cancellation is none
+    table.remove(own, 5)
+    local peers = {}
+    for _, report in ipairs(t.reports) do
+      assert.are.equal("Unhandled exception in client_connected_cb", report.message)
+      peers[#peers + 1] = tostring(report.peername)
+    end
+    assert.are.same(own, peers)
+  end)
+
   case("SV1: a cancelled callback just closes the connection", function()
     local handler
     local server, port = start(function(reader)
