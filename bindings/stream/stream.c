@@ -13,7 +13,6 @@
 #include "host.h"
 #include "loop.h"
 #include "pair.h"
-#include "pipe.h"
 #include "report.h"
 #include "streams.h"
 #include "waiter.h"
@@ -60,7 +59,7 @@ static void count_watcher(struct lc_stream *stream, bool on)
     loop->host->watchers += on ? 1 : -1;
 }
 
-static void watch_output(struct lc_stream *stream, bool on)
+void lc_stream_watch_output(struct lc_stream *stream, bool on)
 {
     struct lc_loop *loop = stream->loop;
 
@@ -135,7 +134,7 @@ void lc_stream_abort(struct lc_stream *stream, int error)
     stream->shutting = false;
     stream->error = error;
     watch_input(stream);
-    watch_output(stream, false);
+    lc_stream_watch_output(stream, false);
     lc_buffer_free(stream->loop->host, &stream->output);
     queue_end(stream);
 }
@@ -150,7 +149,7 @@ static void stream_detach(struct lc_stream *stream)
     if (stream->filter != NULL)
         stream->filter->type->detach(stream);
     set_reading(stream, false, false);
-    watch_output(stream, false);
+    lc_stream_watch_output(stream, false);
     lc_list_unlink(&stream->turn.link);
     lc_list_unlink(&stream->link);
     lc_buffer_free(host, &stream->output);
@@ -261,19 +260,6 @@ static bool call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct 
     return good;
 }
 
-/* A socket error that is none yet. */
-static bool is_temporary(int error)
-{
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
-}
-
-static ssize_t stream_send(struct lc_stream *stream, const char *data, size_t size)
-{
-    if (stream->by_message)
-        return send(stream->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
-    return lc_pipe_write(stream->fd, data, size);
-}
-
 /* A write pipe has become readable: its reader is gone, or it is a socket whose peer sends. (IO2) */
 static void check_reader(struct lc_stream *stream)
 {
@@ -326,7 +312,7 @@ static ssize_t read_bytes(const struct lc_stream *stream)
 /* Reading has failed. */
 static void input_failed(lua_State *L, struct lc_stream *stream, int error)
 {
-    if (is_temporary(error))
+    if (lc_is_temporary(error))
         return;
     /* all was sent, and only the peer's last word is missing */
     if (stream->shutting && lc_buffer_size(&stream->output) == 0)
@@ -395,46 +381,9 @@ static void feed_input(struct lc_stream *stream)
         }
     } else if (size == 0) {
         call_user(stream, input_ended);
-    } else if (!is_temporary(errno)) {
+    } else if (!lc_is_temporary(errno)) {
         lc_stream_abort(stream, errno);
     }
-}
-
-/* Sends from the output. False: the stream ended with an error. */
-static bool send_output(struct lc_stream *stream)
-{
-    const char *data = lc_buffer_data(&stream->output);
-    size_t left = lc_buffer_size(&stream->output);
-    ssize_t size;
-
-    if (left == 0)
-        return true;
-    size = stream_send(stream, data, left);
-    if (size >= 0) {
-        lc_buffer_consume(stream->loop->host, &stream->output, (size_t)size);
-        return true;
-    }
-    if (is_temporary(errno))
-        return true;
-    lc_stream_abort(stream, errno);
-    return false;
-}
-
-static void write_output(lua_State *L, struct lc_stream *stream)
-{
-    if (!send_output(stream))
-        return;
-    if (stream->output_full && lc_buffer_size(&stream->output) <= stream->low) {
-        stream->output_full = false;
-        stream->user->resume(L, stream);
-    }
-    if (lc_buffer_size(&stream->output) > 0)
-        return;
-    watch_output(stream, false);
-    if (stream->closing)
-        lc_stream_finish(stream);
-    else if (stream->end_asked)
-        shutdown(stream->fd, SHUT_WR);
 }
 
 void lc_stream_made(lua_State *L, struct lc_stream *stream)
@@ -468,7 +417,7 @@ static void readable_run(struct lc_loop *loop, struct lc_entry *entry)
 static void writable_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     (void)loop;
-    call_user(lc_container_of(entry, struct lc_stream, writable), write_output);
+    call_user(lc_container_of(entry, struct lc_stream, writable), lc_stream_flush);
 }
 
 static void turn_run(struct lc_loop *loop, struct lc_entry *entry)
@@ -560,70 +509,6 @@ void lc_stream_release(struct lc_stream *stream)
     lc_realloc(stream->loop->host, stream, sizeof *stream, 0);
 }
 
-/* ---- writing ---- */
-
-/* Tells the user when the output has grown over the mark. */
-static void check_high_water(lua_State *L, struct lc_stream *stream)
-{
-    if (stream->output_full || lc_buffer_size(&stream->output) <= stream->high || !stream->made)
-        return;
-    stream->output_full = true;
-    stream->user->pause(L, stream);
-}
-
-bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
-{
-    ssize_t sent = 0;
-
-    if (size == 0 || stream->end_queued || stream->lost)
-        return true;
-    if (lc_buffer_size(&stream->output) == 0) {
-        sent = stream_send(stream, data, size);
-        if (sent < 0 && !is_temporary(errno)) {
-            lc_stream_abort(stream, errno);
-            return true;
-        }
-        if (sent < 0)
-            sent = 0;
-        if ((size_t)sent == size)
-            return true;
-    }
-    if (!lc_buffer_append(stream->loop->host, &stream->output, data + sent, size - (size_t)sent)) {
-        /* a part of what was written is gone: the peer must not get the rest */
-        lc_stream_abort(stream, ENOMEM);
-        return false;
-    }
-    watch_output(stream, true);
-    check_high_water(L, stream);
-    return true;
-}
-
-void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size)
-{
-    if (stream->filter != NULL)
-        stream->filter->type->write(L, stream, data, size);
-    else if (!lc_stream_send(L, stream, data, size))
-        luaL_error(L, "not enough memory");
-}
-
-void lc_stream_write_eof(lua_State *L, struct lc_stream *stream)
-{
-    if (stream->end_asked || stream->closing)
-        return;
-    stream->end_asked = true;
-    if (!stream->is_socket)
-        lc_stream_close(stream);
-    else if (lc_buffer_size(&stream->output) == 0 && shutdown(stream->fd, SHUT_WR) != 0)
-        lc_stream_raise(L, stream, errno);
-}
-
-void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low)
-{
-    stream->high = high;
-    stream->low = low;
-    check_high_water(L, stream);
-}
-
 void lc_stream_wake(struct lc_link *waiters)
 {
     for (struct lc_link *link = waiters->next; link != waiters; link = link->next)
@@ -642,6 +527,6 @@ void lc_stream_resume(struct lc_stream *stream)
     if (stream->lost)
         return;
     watch_input(stream);
-    if (stream->filter != NULL && stream->filter->waiting && ev_is_active(&stream->in))
+    if (stream->filter != NULL && stream->filter->waiting && stream->reading)
         queue(stream, &stream->readable);
 }

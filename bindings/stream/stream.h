@@ -9,6 +9,7 @@
 #ifndef LC_STREAM_H
 #define LC_STREAM_H
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -124,19 +125,14 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
 struct lc_stream *lc_stream_retain(struct lc_stream *stream);
 void lc_stream_release(struct lc_stream *stream);
 
-/* Sends what the kernel takes at once and keeps the rest. Raises when there is no memory. [-0, +0, m] */
-void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
-/* The same past the filter. False: there was no memory, and the stream ends. */
-bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
-/* Half-close once all is sent. Raises when the kernel refuses. [-0, +0, e] */
-void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
-void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
+/* Wakes all tasks that wait in the list. */
+void lc_stream_wake(struct lc_link *waiters);
 
 /* For a filter: it is ready, the user hears of the stream. [-0, +0, m] */
 void lc_stream_made(lua_State *L, struct lc_stream *stream);
 
-/* Wakes all tasks that wait in the list. */
-void lc_stream_wake(struct lc_link *waiters);
+/* Whether it is told when there is room for the output. */
+void lc_stream_watch_output(struct lc_stream *stream, bool on);
 
 void lc_stream_pause(struct lc_stream *stream);
 void lc_stream_resume(struct lc_stream *stream);
@@ -147,6 +143,27 @@ void lc_stream_close(struct lc_stream *stream);
 void lc_stream_finish(struct lc_stream *stream);
 /* Drops what is left and ends with the error (0: none). */
 void lc_stream_abort(struct lc_stream *stream, int error);
+
+/* Of an errno of a socket that says: not now. */
+static inline bool lc_is_temporary(int error)
+{
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+}
+
+/* ---- output.c ---- */
+
+/* Sends what the kernel takes at once and keeps the rest. Raises when there is no memory. [-0, +0, m] */
+void lc_stream_write(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+/* The same past the filter. False: there was no memory, and the stream ends. */
+bool lc_stream_send(lua_State *L, struct lc_stream *stream, const char *data, size_t size);
+/* The n strings of the list at `list`, without joining them. [-0, +0, v] */
+void lc_stream_write_list(lua_State *L, struct lc_stream *stream, int list, lua_Integer n);
+/* Half-close once all is sent. Raises when the kernel refuses. [-0, +0, e] */
+void lc_stream_write_eof(lua_State *L, struct lc_stream *stream);
+void lc_stream_set_limits(lua_State *L, struct lc_stream *stream, size_t high, size_t low);
+
+/* Sends from the output; its entry. [-0, +0, m] */
+void lc_stream_flush(lua_State *L, struct lc_stream *stream);
 
 /* ---- address.c ---- */
 

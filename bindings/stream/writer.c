@@ -152,7 +152,6 @@ static int writer_writelines(lua_State *L)
     struct lc_stream *stream = check_either(L, "writelines")->stream;
     struct lc_host *host = lc_host_of(L);
     lua_Integer n;
-    luaL_Buffer all;
 
     lua_settop(L, 2);
     n = lc_check_list(L, 2, "writelines", 1);
@@ -165,13 +164,7 @@ static int writer_writelines(lua_State *L)
     }
     if (!takes_bytes(L, stream, "writelines"))
         return 0;
-    luaL_buffinit(L, &all);
-    for (lua_Integer i = 1; i <= n; i++) {
-        lua_rawgeti(L, 2, i);
-        luaL_addvalue(&all);
-    }
-    luaL_pushresult(&all);
-    lc_stream_write(L, stream, lua_tostring(L, -1), lua_rawlen(L, -1));
+    lc_stream_write_list(L, stream, 2, n);
     return 0;
 }
 

@@ -154,3 +154,43 @@ describe("a read of many bytes", function()
     other.writer:abort()
   end)
 end)
+
+describe("StreamWriter:writelines", function()
+  local function lines_of(count, size)
+    local lines = {}
+    for i = 1, count do
+      lines[i] = i % 7 == 0 and "" or ("%d:%s\n"):format(i, ("x"):rep(i % size))
+    end
+    return lines
+  end
+
+  case("ST10: sends long lists, at once and behind what waits already, in order", function()
+    local one, other = lucio.testing.stream_pair()
+    local few, many = lines_of(300, 10), lines_of(3000, 500)
+    local text = table.concat(few) .. table.concat(many) .. table.concat(few)
+    one.writer:writelines(few)
+    assert.are.equal(0, one.writer:get_write_buffer_size())
+    one.writer:writelines(many) -- more than the socket takes
+    assert.is_true(one.writer:get_write_buffer_size() > 0)
+    one.writer:writelines(few)
+    one.writer:writelines {}
+    one.writer:writelines {"", ""}
+    local drain = lucio.create_task(one.writer.drain, one.writer)
+    lucio.sleep(0)
+    assert.is_false(drain:done())
+    assert.is_true(other.reader:readexactly(#text) == text)
+    drain:await()
+    one.writer:abort()
+    other.writer:abort()
+  end)
+
+  case("ST14: a list for a connection that is gone is dropped", function()
+    local one, other = lucio.testing.stream_pair()
+    other.writer:abort()
+    lucio.sleep(0.01)
+    for _ = 1, 3 do one.writer:writelines {"a", "b"} end
+    lucio.sleep(0.01)
+    assert.are.equal(0, one.writer:get_write_buffer_size())
+    one.writer:abort()
+  end)
+end)
