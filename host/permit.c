@@ -323,16 +323,12 @@ void lc_permits_free(struct lc_host *host)
 
 /* ---- deciding ---- */
 
-/* Whether the path is one of the kind's, or below one. */
-static bool has_path(const struct lc_permits *permits, enum lc_permission kind, const char *path,
-                     bool follow)
+/* Whether the walked path is one of the kind's, or below one. */
+static bool has_walked(const struct lc_permits *permits, enum lc_permission kind, const char *real)
 {
-    char real[PATH_MAX];
     const char *record;
     size_t at = 0;
 
-    if (!lc_real_path(path, follow, real))
-        return false;
     while ((record = next_record(permits, kind, &at)) != NULL) {
         size_t length = strlen(record);
 
@@ -344,6 +340,19 @@ static bool has_path(const struct lc_permits *permits, enum lc_permission kind, 
             return true;
     }
     return false;
+}
+
+static bool has_path(const struct lc_permits *permits, enum lc_permission kind, const char *path,
+                     bool follow)
+{
+    char real[PATH_MAX];
+
+    return lc_real_path(path, follow, real) && has_walked(permits, kind, real);
+}
+
+bool lc_permits_has_walked(const struct lc_host *host, enum lc_permission kind, const char *real)
+{
+    return lc_permits_has_all(host, kind) || has_walked(host->permits, kind, real);
 }
 
 static bool has_name(const struct lc_permits *permits, enum lc_permission kind, const char *name)

@@ -59,6 +59,9 @@ bool lc_permits_has(const struct lc_host *host, enum lc_permission kind, const c
 /* Whether all targets of the kind are allowed. */
 bool lc_permits_has_all(const struct lc_host *host, enum lc_permission kind);
 
+/* The same for a path that was walked, as it is: what lc_real_path has given. */
+bool lc_permits_has_walked(const struct lc_host *host, enum lc_permission kind, const char *real);
+
 /* What lc_permit and the like do for a host that has permissions. [-0, +0, v] */
 void lc_permit_target(lua_State *L, struct lc_host *host, enum lc_permission kind,
                       const char *target);

@@ -32,6 +32,7 @@ static void call_dispose(struct lc_job *job)
         if (call->error == 0 && call->number[1])
             unlink(call->path);
     }
+    free(call->access);
     free(call->culprit);
     free(call->data);
     free(call);
@@ -41,7 +42,10 @@ static void call_work(struct lc_job *job)
 {
     struct lc_fs_call *call = lc_container_of(job, struct lc_fs_call, job);
 
-    call->operation->work(call);
+    if (call->access != NULL)
+        lc_fs_work_pinned(call);
+    else
+        call->operation->work(call);
 }
 
 /* ---- errors ---- */
@@ -312,6 +316,17 @@ static struct lc_fs_call *call_new(lua_State *L, const struct lc_fs_operation *o
     return call;
 }
 
+/* The call gets what its permissions say. False: no memory. */
+static bool keep_access(struct lc_fs_call *call, const struct lc_fs_access access[2])
+{
+    if (access[0].way == LC_FS_PLAIN && access[1].way == LC_FS_PLAIN)
+        return true;
+    call->access = malloc(2 * sizeof *access);
+    if (call->access != NULL)
+        memcpy(call->access, access, 2 * sizeof *access);
+    return call->access != NULL;
+}
+
 /* ---- calling ---- */
 
 /* (loop, call) -> future */
@@ -332,20 +347,25 @@ static int do_call(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     const struct lc_fs_operation *operation = lua_touserdata(L, lua_upvalueindex(2));
+    struct lc_fs_access access[2];
     struct lc_loop *loop;
     struct lc_fs_call *call;
     size_t text_size;
 
     lua_settop(L, (int)strlen(operation->arguments));
     text_size = check_arguments(L, host, operation);
+    access[0].way = access[1].way = LC_FS_PLAIN;
     if (host->permits != NULL)
-        lc_fs_permit(L, host, operation);
+        lc_fs_permit(L, host, operation, access);
     loop = lc_wait_task(L, host, operation->name)->future.loop;
     lua_pushcfunction(L, make_errand);
     lua_pushlightuserdata(L, loop);
     call = call_new(L, operation, text_size);
-    if (call == NULL)
+    if (call == NULL || !keep_access(call, access)) {
+        if (call != NULL)
+            call_dispose(&call->job);
         return luaL_error(L, "not enough memory");
+    }
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
         call_dispose(&call->job);

@@ -7,6 +7,7 @@
 #ifndef LC_FS_H
 #define LC_FS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
@@ -27,13 +28,31 @@ struct lc_fs_operation {
     int (*push)(lua_State *L, struct lc_host *host, struct lc_fs_call *call);
 };
 
+/* How an operation gets at a path. */
+enum lc_fs_way {
+    LC_FS_PLAIN, /* by its name */
+    LC_FS_FILE,  /* what it leads to, which is there */
+    LC_FS_NEW,   /* the same, or what is made there */
+    LC_FS_ENTRY  /* the name in its directory */
+};
+
+/* A path that a host with permissions was allowed: where it led then. */
+struct lc_fs_access {
+    enum lc_fs_way way;
+    size_t exists; /* of mkdir with parents: so many bytes of the path were there */
+    char real[PATH_MAX];
+};
+
 struct lc_fs_call {
     struct lc_job job;
     const struct lc_fs_operation *operation;
     int error;     /* errno, or 0 */
     bool both;     /* the error is about both paths */
     char *culprit; /* malloc's: what the error is about when it is not the path; or NULL */
-    const char *path, *other;
+    char *path, *other;
+    struct lc_fs_access *access; /* of both paths, malloc's; NULL: by their names */
+    bool pinned;                 /* path and other are those of descriptors */
+    int no_follow[2];            /* O_NOFOLLOW for opening them, or 0 */
     long long number[3];
     char *data; /* malloc's: what is written, or the result */
     size_t size;
@@ -97,9 +116,15 @@ const char *lc_fs_check_path(lua_State *L, struct lc_host *host, int idx, const 
 
 /* ---- access.c ---- */
 
-/* Raises unless the host may do the operation with the arguments, which were checked. For hosts with
- * permissions. [-0, +0, v] */
-void lc_fs_permit(lua_State *L, struct lc_host *host, const struct lc_fs_operation *operation);
+/* Raises unless the host may do the operation with the arguments, which were checked; says how its two paths
+ * are got at. For hosts with permissions. [-0, +0, v] */
+void lc_fs_permit(lua_State *L, struct lc_host *host, const struct lc_fs_operation *operation,
+                  struct lc_fs_access access[2]);
+
+/* ---- pinned.c: in a thread ---- */
+
+/* Does the operation with the paths that were permitted. */
+void lc_fs_work_pinned(struct lc_fs_call *call);
 
 /* ---- file.c ---- */
 

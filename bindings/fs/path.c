@@ -93,7 +93,8 @@ int lc_fs_write_all(int fd, const char *data, size_t size)
 
 static void write_plain(struct lc_fs_call *call, int flags)
 {
-    int fd = open(call->path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | flags, 0666);
+    int fd = open(call->path,
+                  O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | call->no_follow[0] | flags, 0666);
 
     if (fd < 0) {
         call->error = errno;
@@ -142,6 +143,22 @@ static void sync_directory(const char *path)
     close(fd);
 }
 
+/* The file that is replaced: a link stays a link. An errno or 0. */
+static int find_target(const struct lc_fs_call *call, char target[PATH_MAX])
+{
+    struct stat status;
+
+    if (strlen(call->path) >= PATH_MAX)
+        return ENAMETOOLONG;
+    /* a pinned path has been followed */
+    if (!call->pinned && realpath(call->path, target) != NULL)
+        return stat(target, &status) == 0 && S_ISDIR(status.st_mode) ? EISDIR : 0;
+    if (!call->pinned && errno != ENOENT)
+        return errno;
+    strcpy(target, call->path);
+    return lstat(target, &status) == 0 && S_ISDIR(status.st_mode) ? EISDIR : 0;
+}
+
 /* Who looks at the path sees the old contents or the new ones. */
 static void write_atomic(struct lc_fs_call *call)
 {
@@ -149,22 +166,13 @@ static void write_atomic(struct lc_fs_call *call)
     struct stat status;
     int fd, error;
 
-    /* a link stays a link */
-    if (realpath(call->path, target) == NULL) {
-        if (errno != ENOENT || strlen(call->path) >= sizeof target) {
-            call->error = errno == ENOENT ? ENAMETOOLONG : errno;
-            return;
-        }
-        strcpy(target, call->path);
-    } else if (stat(target, &status) == 0 && S_ISDIR(status.st_mode)) {
-        call->error = EISDIR;
-        return;
-    }
-    call->error = create_beside(target, name, sizeof name, &fd);
+    call->error = find_target(call, target);
+    if (call->error == 0)
+        call->error = create_beside(target, name, sizeof name, &fd);
     if (call->error != 0)
         return;
     error = lc_fs_write_all(fd, call->data, call->size);
-    if (error == 0 && stat(target, &status) == 0 && fchmod(fd, status.st_mode & 07777) < 0)
+    if (error == 0 && lstat(target, &status) == 0 && fchmod(fd, status.st_mode & 07777) < 0)
         error = errno;
     if (error == 0 && fsync(fd) < 0)
         error = errno;
@@ -209,7 +217,7 @@ void lc_fs_mkdir(struct lc_fs_call *call)
 {
     mode_t mode = (mode_t)call->number[0];
     bool parents = call->number[1], exist_ok = call->number[2];
-    char *path = call->text, *c = path;
+    char *path = call->path, *c = path;
     size_t length = strlen(path);
 
     while (length > 1 && path[length - 1] == '/')
@@ -237,9 +245,9 @@ void lc_fs_mkdir(struct lc_fs_call *call)
 
 void lc_fs_mkdtemp(struct lc_fs_call *call)
 {
-    if (mkdtemp(call->text) == NULL)
+    if (mkdtemp(call->path) == NULL)
         call->error = errno;
-    else if ((call->data = strdup(call->text)) == NULL)
+    else if ((call->data = strdup(call->path)) == NULL)
         call->error = ENOMEM;
     else
         call->size = strlen(call->data);
@@ -303,9 +311,9 @@ void lc_fs_open(struct lc_fs_call *call)
     struct stat status;
 
     if (call->number[1])
-        call->fd = mkostemp(call->text, O_CLOEXEC);
+        call->fd = mkostemp(call->path, O_CLOEXEC);
     else
-        call->fd = open(call->path, flags, 0666);
+        call->fd = open(call->path, flags | call->no_follow[0], 0666);
     if (call->fd < 0) {
         call->error = errno;
         return;

@@ -206,7 +206,8 @@ static int copy_open(struct lc_fs_call *call, int from)
         call->both = true;
         return EINVAL;
     }
-    to = open(call->other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+    to = open(call->other, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | call->no_follow[1],
+              0666);
     if (to < 0) {
         error = errno;
         call->culprit = strdup(call->other);

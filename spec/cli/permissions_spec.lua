@@ -239,7 +239,9 @@ describe("lucio --allow", function()
     local results = tries(run({"--allow-read=D/in", "--allow-write=D/in"}, [[
       try("link", lucio.fs.read_file, D .. "/in/link/file")
       try("dangling", lucio.fs.write_file, D .. "/in/dangling2", "x")
-      try("parents", lucio.fs.mkdir, D .. "/in/../way/../in/d", {parents = true})
+      try("parents", lucio.fs.mkdir, D .. "/in/../way/d", {parents = true})
+      try("parents inside", lucio.fs.mkdir, D .. "/in/../way/../in/d/e", {parents = true})
+      try("parent outside", lucio.fs.stat, D .. "/way")
       try("symlink", lucio.fs.symlink, D .. "/out", D .. "/in/new")
       try("copy", lucio.fs.copy, D .. "/in/file", D .. "/out/copy")
       try("rename link", lucio.fs.rename, D .. "/out/back", D .. "/in/stolen")
@@ -251,7 +253,9 @@ describe("lucio --allow", function()
     assert.are.same({
       link = refused("reading", "D/in/link/file"),
       dangling = refused("writing", "D/in/dangling2"),
-      parents = refused("writing", "D/in/../way"),
+      parents = refused("writing", "D/in/../way/d"),
+      ["parents inside"] = "ok",
+      ["parent outside"] = refused("reading", "D/way"),
       symlink = refused("writing", "D/in/new"),
       copy = refused("writing", "D/out/copy"),
       ["rename link"] = refused("reading", "D/out/back"),
