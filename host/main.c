@@ -2,6 +2,8 @@
  * main: the lucio command: one host, the script as its main task, the exit status.
  * Top-level calls of the script may suspend.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
@@ -343,12 +345,22 @@ static bool wants_prompt(const struct command *command)
     return (args->interactive || has_nothing) && isatty(STDIN_FILENO);
 }
 
+/* A standard descriptor that is closed is opened so that its use fails, lest a socket gets its number. */
+static void open_standard(void)
+{
+    for (int fd = 0; fd < 3; fd++) {
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct command command = {.argc = argc, .argv = argv};
     lua_State *L;
     int status = EXIT_SUCCESS;
 
+    open_standard();
     if (lc_ask_is_meant(argc, argv))
         return lc_ask(argc, argv);
     lc_arguments_parse(argc, argv, &command.args);

@@ -269,8 +269,8 @@ static int stream_close(lua_State *L)
     return 0;
 }
 
-/* A non-blocking descriptor for what `fd` stands for. Where that can be opened a second time, the flag is
- * not set for other processes that share the first. */
+/* A descriptor for what `fd` stands for. Where that can be opened a second time it does not block; else it
+ * stays as other processes share it, and the stream asks before each call whether that would wait. */
 static int duplicate(int fd, bool reads, const struct stat *info)
 {
     struct stat again;
@@ -287,10 +287,7 @@ static int duplicate(int fd, bool reads, const struct stat *info)
         return own;
     if (own >= 0)
         close(own);
-    own = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-    if (own >= 0)
-        fcntl(own, F_SETFL, fcntl(own, F_GETFL) | O_NONBLOCK);
-    return own;
+    return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 /* open(fd, "r" or "w", limit or factory, files?) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2),
@@ -312,6 +309,8 @@ static int stream_open(lua_State *L)
         lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");
     task = lc_wait_task(L, host, "open");
     descriptor = lc_descriptor_new(L, host);
+    if (fd == STDOUT_FILENO)
+        fflush(stdout); /* what was printed before comes before */
     descriptor->owned = duplicate((int)fd, reads, &info);
     if (descriptor->owned < 0)
         lc_raise_errno(L, host, errno, NULL);
@@ -335,13 +334,10 @@ int lc_open_streams(lua_State *L)
 
 void lc_open_stream_types(lua_State *L, struct lc_host *host)
 {
-    static const char *const names[] = {"open_connection",
-                                        "open_unix_connection",
-                                        "start_server",
-                                        "start_unix_server",
-                                        "connect_stdin",
-                                        "open_datagram",
-                                        NULL};
+    static const char *const names[] = {
+        "open_connection",   "open_unix_connection", "start_server",
+        "start_unix_server", "connect_stdin",        "connect_stdout",
+        "connect_stderr",    "open_datagram",        NULL};
 
     lc_open_address(L, host);
     lc_open_descriptor(L, host);

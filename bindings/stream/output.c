@@ -4,6 +4,7 @@
  * Context:   writing is called by tasks and callbacks, flushing by an entry; Lua is called by the user alone.
  */
 #include <errno.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -22,6 +23,10 @@ static ssize_t stream_send(struct lc_stream *stream, const char *data, size_t si
 {
     if (stream->by_message)
         return send(stream->fd, data, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (!lc_stream_is_ready(stream, POLLOUT))
+        return -1;
+    if (stream->step > 0 && size > stream->step)
+        size = stream->step;
     return lc_pipe_write(stream->fd, data, size);
 }
 

@@ -1,6 +1,8 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,6 +22,9 @@
 /* The default marks (ST12). */
 #define HIGH_WATER (64 * 1024)
 #define LOW_WATER  (HIGH_WATER / 4)
+
+/* A terminal that is said to be writable has room for so much; a pipe for PIPE_BUF. */
+#define TERMINAL_STEP 256
 
 /* ---- watchers ---- */
 
@@ -260,6 +265,16 @@ static bool call_user(struct lc_stream *stream, void (*fn)(lua_State *L, struct 
     return good;
 }
 
+bool lc_stream_is_ready(const struct lc_stream *stream, short events)
+{
+    struct pollfd now = {.fd = stream->fd, .events = events};
+
+    if (stream->step == 0 || poll(&now, 1, 0) == 1)
+        return true;
+    errno = EAGAIN;
+    return false;
+}
+
 /* A write pipe has become readable: its reader is gone, or it is a socket whose peer sends. (IO2) */
 static void check_reader(struct lc_stream *stream)
 {
@@ -306,6 +321,8 @@ static ssize_t read_bytes(const struct lc_stream *stream)
 
     if (stream->by_message)
         return recv(stream->fd, space, LC_SPACE_SIZE, MSG_DONTWAIT);
+    if (!lc_stream_is_ready(stream, POLLIN))
+        return -1;
     return read(stream->fd, space, LC_SPACE_SIZE);
 }
 
@@ -483,6 +500,8 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
     if (!stream->is_socket && fstat(fd, &info) == 0) {
         stream->by_message = S_ISSOCK(info.st_mode);
         stream->tells_end = !stream->can_read && !S_ISCHR(info.st_mode);
+        if (!stream->by_message && !S_ISREG(info.st_mode) && !(fcntl(fd, F_GETFL) & O_NONBLOCK))
+            stream->step = S_ISCHR(info.st_mode) ? TERMINAL_STEP : PIPE_BUF;
     }
     ev_io_init(&stream->in, on_readable, fd, EV_READ);
     ev_io_init(&stream->out, on_writable, fd, EV_WRITE);

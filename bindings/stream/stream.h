@@ -93,6 +93,7 @@ struct lc_stream {
     int transport;             /* anchor of a protocol's transport */
     int error;
     bool is_socket;
+    size_t step;     /* at most so many bytes in a write, of a descriptor that may wait; else 0 */
     bool by_message; /* recv and send: a socket, also where it serves as a pipe */
     bool tells_end;  /* a write pipe that is watched for the end of its reader */
     bool is_local;   /* nothing comes from outside of the process */
@@ -149,6 +150,10 @@ static inline bool lc_is_temporary(int error)
 {
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
 }
+
+/* Whether a descriptor that others share, and that may wait for them, would not do so now; poll's events. False:
+ * errno says so. */
+bool lc_stream_is_ready(const struct lc_stream *stream, short events);
 
 /* ---- output.c ---- */
 

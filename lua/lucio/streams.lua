@@ -391,6 +391,20 @@ function M.connect_stdin(options)
   return reader
 end
 
+local function connect_output(name, fd, options)
+  check_options(name, 1, options, {})
+  local _, writer = native.open(fd, "w", LIMIT, true)
+  return writer
+end
+
+function M.connect_stdout(options)
+  return connect_output("connect_stdout", 1, options)
+end
+
+function M.connect_stderr(options)
+  return connect_output("connect_stderr", 2, options)
+end
+
 -- ---- protocols: methods of the loop ----
 
 function M.create_connection(factory, host, port, options)

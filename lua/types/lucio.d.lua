@@ -773,6 +773,14 @@ function lucio.start_unix_server(callback, path, options) end
 ---@return lucio.StreamReader
 function lucio.connect_stdin(options) end
 
+---Waits.
+---@return lucio.StreamWriter
+function lucio.connect_stdout() end
+
+---Waits.
+---@return lucio.StreamWriter
+function lucio.connect_stderr() end
+
 ---Waits. With an address to receive at, to send to, or a family.
 ---@param options lucio.DatagramOptions
 ---@return lucio.DatagramEndpoint

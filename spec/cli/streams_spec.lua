@@ -1,5 +1,6 @@
 -- Streams over descriptors that the command was started with. [IO2]
 local command = require "spec.cli.command"
+local screen = require "spec.cli.screen"
 
 local function run(argv)
   local r = command.run(argv)
@@ -61,6 +62,131 @@ describe("connect_stdin", function()
       print(count)
     ]]}
     assert.are.equal("100000\n", r.out)
+  end)
+end)
+
+describe("connect_stdin, for other kinds of input", function()
+  -- Says what it read, and which flags of descriptor 0 say O_NONBLOCK (04000) afterwards.
+  local script = [[
+    local lucio = require "lucio"
+    local ok, reader = pcall(lucio.connect_stdin)
+    print(ok and reader:read(5) or reader.name)
+    for line in io.lines("/proc/self/fdinfo/0") do
+      local flags = line:match("^flags:%s*(%d+)")
+      if flags then print(tonumber(flags, 8) & 2048) end
+    end
+  ]]
+
+  it("a terminal, which stays as other processes see it", function()
+    local path = os.tmpname()
+    local file <close> = assert(io.open(path, "w"))
+    file:write(script, "print('end')\n")
+    file:close()
+    local keys = "hello\n"
+    local input = ("S%d\n%sE3\nend"):format(#keys, keys)
+    local shell = ("printf %%s %s | %s 20 80 %s %s"):format(command.quote(input),
+      command.quote(screen.pty), command.quote(command.path), path)
+    local pipe <close> = io.popen(shell)
+    local shown = pipe:read("a")
+    os.remove(path)
+    assert.matches("hello\r\n.*0\r\n", shown)
+  end)
+
+  it("one that is closed has nothing, and its number is nobody else's", function()
+    local pipe <close> = io.popen(("%s -e %s 0<&-"):format(command.quote(command.path),
+      command.quote(script .. [[
+        local server <close> = lucio.start_server(print, "127.0.0.1", 0)
+        print(server.sockets[1]:fileno() > 2)]])))
+    assert.are.equal("\n0\ntrue\n", pipe:read("a"))
+  end)
+
+  it("a pipe of somebody else, which cannot be opened again, is not told to wait less", function()
+    local shell = ("command -v setpriv >/dev/null && [ $(id -u) = 0 ] && " ..
+      "setpriv --reuid=65534 --clear-groups %s -e '' </dev/null 2>/dev/null"):format(
+      command.quote(command.path))
+    if not os.execute(shell) then pending("needs root, setpriv and a path that all may read") end
+    local text = script:gsub("\n", " ")
+    local pipe <close> = io.popen(("(sleep 0.1; printf hello; sleep 0.1) | " ..
+      "setpriv --reuid=65534 --clear-groups %s -e %s"):format(command.quote(command.path),
+      command.quote(text)))
+    assert.are.equal("hello\n0\n", pipe:read("a"))
+    local output <close> = io.popen(("setpriv --reuid=65534 --clear-groups %s -e %s | " ..
+      "(sleep 0.2; wc -c)"):format(command.quote(command.path), command.quote([[
+        local lucio = require "lucio"
+        local writer <close> = lucio.connect_stdout()
+        for _ = 1, 100 do
+          writer:write(("x"):rep(10000))
+          writer:drain()
+        end]])))
+    assert.are.equal("1000000", output:read("a"):match("%d+"))
+  end)
+end)
+
+describe("connect_stdout", function()
+  it("lets tasks go on while a slow pipe takes nothing, and loses nothing", function()
+    local r = run{output = "(sleep 0.3; wc -c)", script = [[
+      local lucio = require "lucio"
+      local ticks = 0
+      local ticker = lucio.create_task(function()
+        while true do
+          lucio.sleep(0.01)
+          ticks = ticks + 1
+        end
+      end)
+      print "first" -- what was printed goes out before
+      local writer <close> = lucio.connect_stdout()
+      for _ = 1, 1000 do
+        writer:write(("x"):rep(1000))
+        writer:drain()
+      end
+      ticker:cancel()
+      assert(ticks > 3)
+      -- descriptor 1 is as it was
+      for line in io.lines("/proc/self/fdinfo/1") do
+        local flags = line:match("^flags:%s*(%d+)")
+        if flags then assert(tonumber(flags, 8) & 2048 == 0) end
+      end
+    ]]}
+    assert.are.equal("1000006", r.out:match("%d+"))
+  end)
+
+  it("writes to a file as well, and connect_stderr to standard error", function()
+    local r = command.run{script = [[
+      local lucio = require "lucio"
+      for _, name in ipairs {"connect_stdout", "connect_stderr"} do
+        local writer = lucio[name]()
+        writer:write(name .. "\n")
+        writer:close()
+        writer:wait_closed()
+      end
+      print(pcall(lucio.connect_stdout, {limit = 1}))
+    ]]}
+    assert.are.equal("connect_stdout\n" ..
+      "false\tbad argument #1 to 'connect_stdout' (unknown option 'limit')\n", r.out)
+    assert.are.equal("connect_stderr\n", r.err)
+  end)
+
+  it("raises where a reader has gone, or the disk is full", function()
+    local script = [[
+      local lucio = require "lucio"
+      local writer = lucio.connect_stdout()
+      local ok, e
+      for _ = 1, 1000 do
+        writer:write(("x"):rep(1000))
+        ok, e = pcall(writer.drain, writer)
+        if not ok then break end
+        lucio.sleep(0.001)
+      end
+      -- the error that ended it
+      local _, cause = pcall(writer.wait_closed, writer)
+      io.stderr:write((cause or e).code or e.name)
+    ]]
+    local r = command.run{script = script, output = "head -c 1"}
+    assert.are.equal(0, r.status)
+    assert.is_true(r.err == "EPIPE" or r.err == "ConnectionResetError", r.err)
+    local pipe <close> = io.popen(("%s -e %s 2>&1 >/dev/full"):format(command.quote(command.path),
+      command.quote(script)))
+    assert.are.equal("ENOSPC", pipe:read("a"))
   end)
 end)
 

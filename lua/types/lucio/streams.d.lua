@@ -39,6 +39,14 @@ function streams.start_unix_server(callback, path, options) end
 function streams.connect_stdin(options) end
 
 ---Waits.
+---@return lucio.StreamWriter
+function streams.connect_stdout() end
+
+---Waits.
+---@return lucio.StreamWriter
+function streams.connect_stderr() end
+
+---Waits.
 ---@param factory fun(): lucio.Protocol
 ---@param host string
 ---@param port integer|string
