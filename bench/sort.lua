@@ -1,10 +1,16 @@
 --- What does it cost that a comparator may wait? One operation: one comparison in sorting 1000
 -- random numbers: `sort_own` by Lua's own table.sort, `sort` in a task where nothing waits,
 -- `sort_wait` where every comparison waits for one turn. `concat`, `insert` and `ipairs` are other
--- functions with variants, called for an object of a class. Lua's own functions are those from
--- before lucio is loaded; in the command they are what runs outside of tasks.
-local own = {sort = table.sort, concat = table.concat, insert = table.insert,
-  remove = table.remove, ipairs = ipairs}
+-- functions with variants, called for an object of a class. `sort_lt` sorts objects with an __lt
+-- that does not wait; what ends with `_proxy` is called for a list of ten items with such an
+-- __index, __newindex and __len. Lua's own functions are those from before lucio is loaded; in
+-- the command they are what runs outside of tasks.
+local function functions_now()
+  return {sort = table.sort, concat = table.concat, insert = table.insert, move = table.move,
+    remove = table.remove, unpack = table.unpack, ipairs = ipairs}
+end
+
+local own = functions_now()
 
 local lucio = require "lucio"
 local measure = dofile(arg[0]:match "^(.*)/" .. "/support/measure.lua")
@@ -50,6 +56,22 @@ local function new()
   return object
 end
 
+local function new_proxy()
+  local items = {}
+  for i = 1, 10 do items[i] = "item" end
+  return setmetatable({}, {
+    __index = function(_, i) return items[i] end,
+    __newindex = function(_, i, item) items[i] = item end,
+    __len = function() return #items end,
+  })
+end
+
+local Number = {__lt = function(a, b) return a.value < b.value end}
+local objects = {}
+for i, number in ipairs(numbers) do
+  objects[i] = setmetatable({value = number}, Number)
+end
+
 local CALLS = {
   concat = function(functions, object)
     local concat = functions.concat
@@ -71,6 +93,35 @@ local CALLS = {
   end,
 }
 
+local PROXY_CALLS = {
+  sort = function(functions, list)
+    local order = function(a, b) return a < b end
+    for _ = 1, ITEMS // 10 do functions.sort(list, order) end
+  end,
+  concat = function(functions, list)
+    for _ = 1, ITEMS do functions.concat(list, ", ") end
+  end,
+  unpack = function(functions, list)
+    for _ = 1, ITEMS do functions.unpack(list) end
+  end,
+  ipairs = CALLS.ipairs,
+  insert = function(functions, list)
+    for _ = 1, ITEMS do
+      functions.insert(list, 1, "item")
+      functions.remove(list, 1)
+    end
+  end,
+  append = function(functions, list)
+    for _ = 1, ITEMS do
+      functions.insert(list, "item")
+      functions.remove(list)
+    end
+  end,
+  move = function(functions, list)
+    for _ = 1, ITEMS do functions.move(list, 1, 9, 2) end
+  end,
+}
+
 local function all(suffix, functions)
   measure.repeated("sort" .. suffix, comparisons * TIMES, function()
     sort(functions, TIMES, less)
@@ -81,11 +132,19 @@ local function all(suffix, functions)
       for _ = 1, TIMES do CALLS[name](functions, object) end
     end)
   end
+  measure.repeated("sort_lt" .. suffix, comparisons, function()
+    functions.sort(table.move(objects, 1, ITEMS, 1, {}))
+  end)
+  for _, name in ipairs {"sort", "concat", "unpack", "ipairs", "insert", "append", "move"} do
+    local list = new_proxy()
+    measure.repeated(name .. "_proxy" .. suffix, ITEMS, function()
+      PROXY_CALLS[name](functions, list)
+    end)
+  end
 end
 
 lucio.run(function()
-  local now = {sort = table.sort, concat = table.concat, insert = table.insert,
-    remove = table.remove, ipairs = ipairs}
+  local now = functions_now()
   local done = lucio.Future()
   lucio.get_running_loop():call_soon(function()
     all("_own", own)

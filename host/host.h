@@ -117,6 +117,7 @@ enum lc_ref {
     LC_REF_TLS_SETTINGS,
     LC_REF_TLS_WIRE,
     LC_REF_MODULE,
+    LC_REF_ACCESSES, /* table: name -> function, see handover.h; not there at first */
     LC_REF_COUNT
 };
 

@@ -9,6 +9,63 @@
 #define FIRST_LEVELS 10
 #define LAST_LEVELS  11
 
+/* Registry key of the hidden functions, function -> its line in a text of luaL_traceback; its address is
+ * the key. */
+static const char hidden_key;
+
+void lc_stack_text_hide(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hidden_key) == LUA_TNIL) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &hidden_key);
+    }
+    lua_pushvalue(L, -2);
+    lua_pushvalue(L, -1);
+    lua_getinfo(L, ">S", &ar);
+    lua_pushfstring(L, "\n\t?: in function <?:%d>", ar.linedefined);
+    lua_rawset(L, -3);
+    lua_pop(L, 1);
+}
+
+void lc_stack_text_strip(lua_State *L)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hidden_key) == LUA_TTABLE) {
+        lua_insert(L, -2);
+        lua_pushnil(L);
+        while (lua_next(L, -3) != 0) {
+            if (strstr(lua_tostring(L, -3), lua_tostring(L, -1)) != NULL) {
+                luaL_gsub(L, lua_tostring(L, -3), lua_tostring(L, -1), "");
+                lua_replace(L, -4);
+            }
+            lua_pop(L, 1);
+        }
+        lua_replace(L, -2);
+    } else {
+        lua_pop(L, 1);
+    }
+}
+
+static bool is_hidden(lua_State *L, lua_State *thread, lua_Debug *ar)
+{
+    bool found = false;
+
+    if (ar->currentline > 0 || ar->what[0] != 'L' || !lua_checkstack(thread, 1))
+        return false;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &hidden_key) == LUA_TTABLE) {
+        lua_getinfo(thread, "f", ar);
+        if (thread != L)
+            lua_xmove(thread, L, 1);
+        found = lua_rawget(L, -2) != LUA_TNIL;
+        lua_pop(L, 1);
+    }
+    lua_pop(L, 1);
+    return found;
+}
+
 static int last_level(lua_State *thread)
 {
     lua_Debug ar;
@@ -121,6 +178,8 @@ static void add_level(lua_State *L, luaL_Buffer *buffer, lua_State *thread, lua_
                       bool outermost)
 {
     lua_getinfo(thread, "Slnt", ar);
+    if (is_hidden(L, thread, ar))
+        return;
     push_what(L, thread, ar, outermost);
     if (lua_isnil(L, -1)) {
         lua_pop(L, 1);

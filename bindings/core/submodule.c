@@ -50,7 +50,7 @@ static const struct submodule *find_submodule(const char *name)
     return NULL;
 }
 
-static const struct lc_lua_source *find_source(const char *name)
+const struct lc_lua_source *lc_lua_source_find(const char *name)
 {
     for (const struct lc_lua_source *source = lc_lua_sources; source->name != NULL; source++) {
         if (strcmp(source->name, name) == 0)
@@ -71,7 +71,7 @@ static void load_source(lua_State *L, struct lc_host *host, const struct lc_lua_
 static int open_part(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    const struct lc_lua_source *source = find_source(luaL_checkstring(L, 1));
+    const struct lc_lua_source *source = lc_lua_source_find(luaL_checkstring(L, 1));
     int nargs = lua_gettop(L) - 1;
 
     if (source == NULL)
@@ -87,7 +87,7 @@ static int open_part(lua_State *L)
 static void open_submodule(lua_State *L, struct lc_host *host, const char *name)
 {
     const struct submodule *row = find_submodule(name);
-    const struct lc_lua_source *source = find_source(name);
+    const struct lc_lua_source *source = lc_lua_source_find(name);
     lua_CFunction open = row != NULL ? row->open : NULL;
 
     luaL_checkstack(L, 8, NULL);

@@ -22,6 +22,9 @@ struct lc_lua_source {
 
 extern const struct lc_lua_source lc_lua_sources[];
 
+/* The one of that name, or NULL. */
+const struct lc_lua_source *lc_lua_source_find(const char *name);
+
 /* The functions in C of the modules. [-0, +1, e] */
 int lc_open_fs(lua_State *L);
 int lc_open_log(lua_State *L);

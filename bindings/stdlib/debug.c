@@ -2,11 +2,13 @@
  * debug: debug.traceback and debug.getinfo in a message handler that runs in a task of its own: below
  * its stack they see that of the error, as if the handler had been called there.
  */
+#include <stdbool.h>
 #include <string.h>
 
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "stack_text.h"
 #include "standard.h"
 #include "task.h"
 
@@ -49,11 +51,19 @@ static int debug_traceback(lua_State *L)
     const char *message = lua_tostring(L, 1), *last;
     lua_Integer level;
 
-    if (levels == 0 || (message == NULL && !lua_isnoneornil(L, 1)))
-        return lc_standard_original(L);
+    if (levels == 0 || (message == NULL && !lua_isnoneornil(L, 1))) {
+        int arg = lua_isthread(L, 1) ? 2 : 1;
+        bool has_text = lua_isnoneornil(L, arg) || lua_isstring(L, arg);
+
+        lc_standard_original(L);
+        if (has_text)
+            lc_stack_text_strip(L);
+        return 1;
+    }
     level = luaL_optinteger(L, 2, 1);
     if (level >= levels) {
         luaL_traceback(L, host->erring.L, message, (int)level - levels + 1);
+        lc_stack_text_strip(L);
         return 1;
     }
     luaL_traceback(L, L, message, (int)level);
@@ -63,6 +73,7 @@ static int debug_traceback(lua_State *L)
     lua_pushstring(L, strchr(lua_tostring(L, -1), '\n'));
     lua_replace(L, -2);
     lua_concat(L, 2);
+    lc_stack_text_strip(L);
     return 1;
 }
 

@@ -2,7 +2,7 @@
  * gsub: string.gsub whose replacement, a function or the __index of a table, may wait: the walk from match
  * to match, by the matcher of pattern.h, and the result.
  * Invariant: the subject up to `copied` is in the result; nothing before `next` matches any more.
- * Owner:     a call's state is on its stack; one that has ended is kept for the next call.
+ * Owner:     a call's state is on its stack, see text.h.
  */
 #include <stdint.h>
 #include <string.h>
@@ -12,12 +12,10 @@
 #include "operators.h"
 #include "pattern.h"
 #include "standard.h"
+#include "text.h"
 
 /* The stack of a call. */
 enum slot { SUBJECT = 1, PATTERN, REPLACEMENT, STATE };
-
-#define CAPACITY_FIRST 512
-#define CAPACITY_KEPT  4096
 
 struct progress {
     lua_Integer count; /* matches so far... */
@@ -29,102 +27,75 @@ struct progress {
 };
 
 struct gsub {
+    struct lc_text result;
     struct progress at;
-    size_t size, capacity; /* of the result */
-    char result[];
 };
 
-/* Puts a state on the stack: the one that is kept, or a new one. */
-static struct gsub *state_take(lua_State *L, const struct progress *at)
+/* What does not change from match to match. */
+struct walk {
+    const char *subject;
+    size_t length;
+    const char *pattern; /* behind the anchor */
+    bool anchored;
+    bool calls; /* the replacement is a function */
+    struct lc_match match;
+};
+
+static void walk_init(lua_State *L, struct walk *walk, struct lc_host *host, bool calls)
 {
-    struct gsub *gsub;
+    size_t pattern_length;
 
-    lua_copy(L, lua_upvalueindex(LC_UP_OWN), STATE);
-    gsub = lua_touserdata(L, STATE);
-    if (gsub != NULL) {
-        lua_pushnil(L);
-        lua_replace(L, lua_upvalueindex(LC_UP_OWN));
-    } else {
-        gsub = lua_newuserdatauv(L, sizeof *gsub + CAPACITY_FIRST, 0);
-        gsub->capacity = CAPACITY_FIRST;
-        lua_replace(L, STATE);
-    }
-    gsub->at = *at;
-    gsub->size = 0;
-    return gsub;
-}
-
-/* Makes room for `size` more bytes of the result; the state may move. */
-static struct gsub *state_grow(lua_State *L, struct gsub *gsub, size_t size)
-{
-    size_t capacity = gsub->capacity;
-    struct gsub *larger;
-
-    if (size >= SIZE_MAX / 4 - gsub->size)
-        luaL_error(L, "buffer too large");
-    while (capacity < gsub->size + size)
-        capacity *= 2;
-    larger = lua_newuserdatauv(L, sizeof *gsub + capacity, 0);
-    memcpy(larger, gsub, sizeof *gsub + gsub->size);
-    larger->capacity = capacity;
-    lua_replace(L, STATE);
-    return larger;
-}
-
-static inline struct gsub *append(lua_State *L, struct gsub *gsub, const char *text, size_t size)
-{
-    if (size > gsub->capacity - gsub->size)
-        gsub = state_grow(L, gsub, size);
-    memcpy(gsub->result + gsub->size, text, size);
-    gsub->size += size;
-    return gsub;
+    walk->subject = lua_tolstring(L, SUBJECT, &walk->length);
+    walk->pattern = lua_tolstring(L, PATTERN, &pattern_length);
+    lc_match_init(&walk->match, L, host, walk->subject, walk->length, walk->pattern,
+                  pattern_length);
+    walk->anchored = pattern_length > 0 && *walk->pattern == '^';
+    walk->pattern += walk->anchored;
+    walk->calls = calls;
 }
 
 /* Finds the next match and pushes what the replacement is called with. Its number of values, or 0:
  * there is none. */
-static int find_next(lua_State *L, struct progress *at, const char *subject, size_t length)
+static int find_next(lua_State *L, struct walk *walk, struct progress *at)
 {
-    size_t pattern_length;
-    const char *pattern = lua_tolstring(L, PATTERN, &pattern_length);
-    bool anchored = pattern_length > 0 && *pattern == '^';
-    struct lc_match match;
+    while (at->next <= walk->length && at->count < at->limit) {
+        const char *start = walk->subject + at->next, *end;
+        size_t end_at;
 
-    lc_match_init(&match, L, lc_host_of(L), subject, length, pattern, pattern_length);
-    while (at->next <= length && at->count < at->limit) {
-        const char *start = subject + at->next;
-        const char *end = lc_match_at(&match, start, pattern + anchored);
-        bool found = end != NULL && (size_t)(end - subject) != at->last_end;
-
-        at->start = at->next;
-        if (found)
-            at->next = at->end = at->last_end = (size_t)(end - subject);
-        else
-            at->next++;
-        if (anchored)
-            at->next = length + 1;
-        if (found) {
+        walk->match.captures = 0;
+        end = lc_match_at(&walk->match, start, walk->pattern);
+        end_at = (size_t)(end - walk->subject);
+        at->start = at->next++;
+        if (end != NULL && end_at != at->last_end) {
+            at->next = walk->anchored ? walk->length + 1 : end_at;
+            at->end = at->last_end = end_at;
             at->count++;
-            if (lua_type(L, REPLACEMENT) == LUA_TFUNCTION) {
+            if (walk->calls) {
                 lua_pushvalue(L, REPLACEMENT);
-                return lc_match_push(&match, start, end);
+                return lc_match_push(&walk->match, start, end);
             }
-            lc_match_push_one(&match, 0, start, end);
+            lc_match_push_one(&walk->match, 0, start, end);
             return 1;
         }
-        match.captures = 0;
+        if (walk->anchored)
+            at->next = walk->length + 1;
     }
     return 0;
 }
 
 /* The value for a match is on top: adds it to the result unless it is nil or false. */
-static struct gsub *add_value(lua_State *L, struct gsub *gsub, const char *subject)
+static inline struct gsub *add_value(lua_State *L, struct gsub *gsub, const char *subject)
 {
     size_t size;
-    const char *text = lua_tolstring(L, -1, &size);
+    const char *value = lua_tolstring(L, -1, &size);
 
-    if (text != NULL) {
-        gsub = append(L, gsub, subject + gsub->at.copied, gsub->at.start - gsub->at.copied);
-        gsub = append(L, gsub, text, size);
+    if (value != NULL) {
+        size_t between = gsub->at.start - gsub->at.copied;
+
+        if (between > 0)
+            gsub = (struct gsub *)lc_text_add(L, STATE, &gsub->result, subject + gsub->at.copied,
+                                              between);
+        gsub = (struct gsub *)lc_text_add(L, STATE, &gsub->result, value, size);
         gsub->at.copied = gsub->at.end;
     } else if (lua_toboolean(L, -1)) {
         luaL_error(L, "invalid replacement value (a %s)", luaL_typename(L, -1));
@@ -133,95 +104,81 @@ static struct gsub *add_value(lua_State *L, struct gsub *gsub, const char *subje
     return gsub;
 }
 
-static int finish(lua_State *L, struct gsub *gsub, const char *subject, size_t length)
+static int finish(lua_State *L, struct gsub *gsub, const struct walk *walk)
 {
-    if (gsub->at.copied == 0 && gsub->size == 0) {
+    lua_Integer count = gsub->at.count;
+
+    if (gsub->at.copied == 0 && gsub->result.size == 0) {
+        gsub->result.is_busy = false;
         lua_pushvalue(L, SUBJECT);
     } else {
-        gsub = append(L, gsub, subject + gsub->at.copied, length - gsub->at.copied);
-        lua_pushlstring(L, gsub->result, gsub->size);
+        lc_text_end(L, STATE,
+                    lc_text_add(L, STATE, &gsub->result, walk->subject + gsub->at.copied,
+                                walk->length - gsub->at.copied));
     }
-    lua_pushinteger(L, gsub->at.count);
-    if (gsub->capacity <= CAPACITY_KEPT)
-        lua_copy(L, STATE, lua_upvalueindex(LC_UP_OWN));
+    lua_pushinteger(L, count);
     return 2;
 }
 
 static int gsub_k(lua_State *L, int status, lua_KContext ctx);
 
 /* Replaces a match, whose n captures are on the stack (0: there is none), and all that follow. */
-static int gsub_on(lua_State *L, struct gsub *gsub, const char *subject, size_t length, int n)
+static int gsub_on(lua_State *L, struct walk *walk, struct gsub *gsub, int n)
 {
-    bool calls = lua_type(L, REPLACEMENT) == LUA_TFUNCTION;
-
-    for (; n > 0; n = find_next(L, &gsub->at, subject, length)) {
-        if (calls)
+    while (n > 0) {
+        if (walk->calls)
             lua_callk(L, n, 1, 0, gsub_k);
         else
             lc_op_get(L, REPLACEMENT, 0, gsub_k); /* the first capture is the key */
-        gsub = add_value(L, gsub, subject);
+        gsub = add_value(L, gsub, walk->subject);
+        n = find_next(L, walk, &gsub->at);
     }
-    lua_settop(L, STATE);
-    return finish(L, gsub, subject, length);
+    return finish(L, gsub, walk);
 }
 
 static int gsub_k(lua_State *L, int status, lua_KContext ctx)
 {
+    struct walk walk;
     struct gsub *gsub;
-    const char *subject;
-    size_t length;
 
     (void)status;
     (void)ctx;
-    subject = lua_tolstring(L, SUBJECT, &length);
-    gsub = add_value(L, lua_touserdata(L, STATE), subject);
-    return gsub_on(L, gsub, subject, length, find_next(L, &gsub->at, subject, length));
+    walk_init(L, &walk, lc_host_of(L), lua_type(L, REPLACEMENT) == LUA_TFUNCTION);
+    gsub = add_value(L, lua_touserdata(L, STATE), walk.subject);
+    return gsub_on(L, &walk, gsub, find_next(L, &walk, &gsub->at));
 }
 
-/* Whether the arguments are right and the replacement may wait. */
-static bool waits(lua_State *L)
+/* Whether the replacement, of that type, may wait. */
+static bool waits(lua_State *L, struct lc_host *host, int type)
 {
-    switch (lua_type(L, 3)) {
-    case LUA_TFUNCTION:
-        if (!lc_standard_may_wait(L, lc_host_of(L)))
-            return false;
-        break;
-    case LUA_TTABLE:
-        if (!lc_op_waits(L, 3, LC_CAN_READ))
-            return false;
-        break;
-    default:
-        return false;
-    }
-    return lua_isstring(L, 1) && lua_isstring(L, 2);
+    return (type == LUA_TFUNCTION && lc_standard_may_wait(L, host)) ||
+           (type == LUA_TTABLE && lc_op_way(L, REPLACEMENT, LC_CAN_READ) == LC_WAY_WAITS);
 }
 
 /* string.gsub(s, pattern, replacement, n) -> s, count */
 static int string_gsub(lua_State *L)
 {
-    struct progress at = {.limit = LUA_MAXINTEGER, .last_end = SIZE_MAX};
-    const char *subject;
-    size_t length;
-    int n;
+    struct lc_host *host = lc_host_of(L);
+    int type = lua_type(L, REPLACEMENT), n;
+    lua_Integer limit = LUA_MAXINTEGER;
+    struct walk walk;
+    struct gsub *gsub;
 
-    if (!waits(L))
+    if (!waits(L, host, type) || !lua_isstring(L, SUBJECT) || !lua_isstring(L, PATTERN))
         return lc_standard_original(L);
     if (!lua_isnoneornil(L, 4)) {
         int is_integer;
 
-        at.limit = lua_tointegerx(L, 4, &is_integer);
+        limit = lua_tointegerx(L, 4, &is_integer);
         if (!is_integer)
             return lc_standard_original(L);
     }
     lua_settop(L, REPLACEMENT);
-    lua_pushnil(L);
-    subject = lua_tolstring(L, SUBJECT, &length);
-    n = find_next(L, &at, subject, length);
-    if (n > 0)
-        return gsub_on(L, state_take(L, &at), subject, length, n);
-    lua_pushvalue(L, SUBJECT);
-    lua_pushinteger(L, 0);
-    return 2;
+    walk_init(L, &walk, host, type == LUA_TFUNCTION);
+    gsub = lc_text_push(L, sizeof *gsub);
+    gsub->at = (struct progress){.limit = limit, .last_end = SIZE_MAX};
+    n = find_next(L, &walk, &gsub->at);
+    return gsub_on(L, &walk, gsub, n);
 }
 
 void lc_open_gsub(lua_State *L, struct lc_host *host)

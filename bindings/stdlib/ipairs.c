@@ -7,50 +7,77 @@
 #include "operators.h"
 #include "standard.h"
 
-static int next_k(lua_State *L, int status, lua_KContext ctx)
+/* The index is below the item, which is on top. */
+static int function_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     (void)ctx;
     return lua_isnil(L, -1) ? 1 : 2;
 }
 
-/* Whether the table at 1, whose metatable is on top, has not got item i from its class either: no
- * __index, or a table without a metatable. Leaves nil on top then. */
-static bool is_end(lua_State *L, lua_Integer i)
+/* Item i is on top. */
+static int next_k(lua_State *L, int status, lua_KContext i)
+{
+    (void)status;
+    if (lua_isnil(L, -1))
+        return 1;
+    lua_pushinteger(L, (lua_Integer)i);
+    lua_insert(L, -2);
+    return 2;
+}
+
+/* Item i of the table at 1, which has not got it itself; i is at 3, the metatable on top. */
+static int next_of_class(lua_State *L, lua_Integer i)
 {
     int type;
 
     lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
     type = lua_rawget(L, -2);
-    return type == LUA_TNIL ||
-           (type == LUA_TTABLE && lua_rawgeti(L, -1, i) == LUA_TNIL && !lua_getmetatable(L, -2));
+    if (type == LUA_TNIL)
+        return 1;
+    if (type == LUA_TTABLE && lua_rawgeti(L, -1, i) == LUA_TNIL && !lua_getmetatable(L, -2)) {
+        lua_pushnil(L);
+        return 1;
+    }
+    if (type == LUA_TFUNCTION) {
+        /* where nothing may wait this is what lua_geti does, for less than it takes to ask */
+        lua_copy(L, 3, -2);
+        lua_pushvalue(L, 1);
+        lua_pushinteger(L, i);
+        lua_callk(L, 2, 1, 0, function_k);
+        return function_k(L, LUA_OK, 0);
+    }
+    if (!lc_standard_may_wait(L, lc_host_of(L))) {
+        lua_geti(L, 1, i);
+    } else {
+        lua_pushinteger(L, i);
+        lc_op_get(L, 1, (lua_KContext)i, next_k);
+    }
+    return next_k(L, LUA_OK, (lua_KContext)i);
 }
 
 /* The iterator: (object, i) -> i + 1, object[i + 1]; or nil. */
 static int ipairs_next(lua_State *L)
 {
-    lua_Integer i = luaL_checkinteger(L, 2);
+    int is_integer;
+    lua_Integer i = lua_tointegerx(L, 2, &is_integer);
 
+    if (!is_integer)
+        luaL_checkinteger(L, 2); /* raises the error */
     i = luaL_intop(+, i, 1);
-    lua_pushinteger(L, i);
     if (lua_type(L, 1) == LUA_TTABLE) {
+        lua_pushinteger(L, i);
         if (lua_rawgeti(L, 1, i) != LUA_TNIL)
             return 2;
-        if (!lua_getmetatable(L, 1) || is_end(L, i))
-            return 1;
-        if (lc_standard_may_wait(L, lc_host_of(L))) {
-            lua_settop(L, 5);
-            lc_op_geti_slowly(L, 1, i, 0, next_k);
-            return next_k(L, LUA_OK, 0);
-        }
-        lua_settop(L, 3);
-        lua_geti(L, 1, i);
-    } else if (lc_standard_may_wait(L, lc_host_of(L))) {
-        lc_op_geti(L, 1, i, 0, next_k);
+        return lua_getmetatable(L, 1) ? next_of_class(L, i) : 1;
+    }
+    if (lc_standard_may_wait(L, lc_host_of(L))) {
+        lua_pushinteger(L, i);
+        lc_op_get(L, 1, (lua_KContext)i, next_k);
     } else {
         lua_geti(L, 1, i);
     }
-    return next_k(L, LUA_OK, 0);
+    return next_k(L, LUA_OK, (lua_KContext)i);
 }
 
 /* ipairs(object) -> iterator, object, 0. Its own upvalue is the iterator. */

@@ -2,6 +2,7 @@
 
 #include <lauxlib.h>
 
+#include "handover.h"
 #include "standard.h"
 
 /* As long as a chain of __index or __newindex may be in Lua (MAXTAGLOOP in lvm.c). */
@@ -26,55 +27,89 @@ bool lc_op_is_able(lua_State *L, int idx, int abilities)
     return !(abilities & LC_HAS_LENGTH) || has(L, idx, "__len");
 }
 
-/* Whether __index, which is on top, leads to a function, or to what is no table. */
-static bool leads_to_call(lua_State *L, int type)
+/* Where a chain of __index or __newindex leads, that of the metatable at `idx`, unless `way` is worse.
+ * Leaves a value. */
+static enum lc_way chain_way(lua_State *L, int idx, enum lc_upvalue name, enum lc_way way)
 {
+    int type;
+
+    lua_pushvalue(L, lua_upvalueindex(name));
+    type = lua_rawget(L, idx);
     for (int n = 0; n < CHAIN_MAX && type == LUA_TTABLE; n++) {
         if (!lua_getmetatable(L, -1))
-            return false;
-        lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
+            return way;
+        lua_pushvalue(L, lua_upvalueindex(name));
         type = lua_rawget(L, -2);
         lua_replace(L, -3);
         lua_pop(L, 1);
     }
-    return type != LUA_TNIL;
+    if (type == LUA_TNIL || way == LC_WAY_ODD)
+        return way;
+    return type == LUA_TFUNCTION ? LC_WAY_WAITS : LC_WAY_ODD;
 }
 
-bool lc_op_metatable_waits(lua_State *L, int abilities)
+enum lc_way lc_op_metatable_way(lua_State *L, int abilities)
 {
-    struct lc_host *host = lc_host_of(L);
-    int pushed = 1;
-    bool calls = false;
+    int metatable = lua_gettop(L);
+    enum lc_way way = LC_WAY_PLAIN;
 
-    if (host->current == NULL) {
+    if (!lc_standard_may_wait(L, lc_host_of(L))) {
         lua_pop(L, 1);
-        return false;
+        return LC_WAY_PLAIN;
     }
-    if (abilities & LC_HAS_LENGTH) {
+    if (abilities & LC_CAN_READ)
+        way = chain_way(L, metatable, LC_UP_INDEX, way);
+    if (abilities & LC_CAN_WRITE)
+        way = chain_way(L, metatable, LC_UP_NEWINDEX, way);
+    if (way == LC_WAY_PLAIN && (abilities & LC_HAS_LENGTH)) {
         lua_pushvalue(L, lua_upvalueindex(LC_UP_LEN));
-        calls = lua_rawget(L, -1 - pushed++) != LUA_TNIL;
+        if (lua_rawget(L, metatable) != LUA_TNIL)
+            way = LC_WAY_WAITS;
     }
-    if (!calls && (abilities & LC_CAN_WRITE)) {
-        lua_pushvalue(L, lua_upvalueindex(LC_UP_NEWINDEX));
-        calls = lua_rawget(L, -1 - pushed++) != LUA_TNIL;
-    }
-    if (!calls && (abilities & LC_CAN_READ)) {
-        lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
-        calls = leads_to_call(L, lua_rawget(L, -1 - pushed++));
-    }
-    lua_pop(L, pushed);
-    return calls && lc_standard_may_wait(L, host);
+    lua_settop(L, metatable - 1);
+    return way;
 }
 
-void lc_op_len(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
+/* Pushes a field of the value's metatable. False: it has none. */
+static inline bool push_field(lua_State *L, int idx, enum lc_upvalue name)
 {
-    if (lua_type(L, idx) == LUA_TSTRING || luaL_getmetafield(L, idx, "__len") == LUA_TNIL) {
-        lua_len(L, idx);
+    if (!lua_getmetatable(L, idx))
+        return false;
+    lua_pushvalue(L, lua_upvalueindex(name));
+    if (lua_rawget(L, -2) != LUA_TNIL) {
+        lua_replace(L, -2);
+        return true;
+    }
+    lua_pop(L, 2);
+    return false;
+}
+
+bool lc_op_enters(lua_State *L, int abilities)
+{
+    int metatable = lua_gettop(L);
+    enum lc_way way = LC_WAY_PLAIN;
+
+    if (lc_standard_may_wait(L, lc_host_of(L)) && lua_type(L, 1) != LUA_TSTRING) {
+        if (abilities & LC_CAN_READ)
+            way = chain_way(L, metatable, LC_UP_INDEX, way);
+        if (abilities & LC_CAN_WRITE)
+            way = chain_way(L, metatable, LC_UP_NEWINDEX, way);
+        lua_pushvalue(L, lua_upvalueindex(LC_UP_LEN));
+        if ((lua_rawget(L, metatable) != LUA_TNIL || way == LC_WAY_WAITS) && way != LC_WAY_ODD &&
+            (!(abilities & LC_HAS_LENGTH) || lc_op_is_able(L, 1, abilities)))
+            return true;
+    }
+    lua_settop(L, metatable - 1);
+    return false;
+}
+
+void lc_op_enter_len(lua_State *L, lua_KContext ctx, lua_KFunction k)
+{
+    if (lua_type(L, -1) == LUA_TNIL) {
+        lua_len(L, 1);
         return;
     }
-    lua_pushvalue(L, idx);
-    lua_pushvalue(L, idx);
-    lua_callk(L, 2, 1, ctx, k);
+    lc_op_call_len(L, ctx, k);
 }
 
 lua_Integer lc_op_length(lua_State *L)
@@ -84,7 +119,6 @@ lua_Integer lc_op_length(lua_State *L)
 
     if (!is_integer)
         luaL_error(L, "object length is not an integer");
-    lua_pop(L, 1);
     return length;
 }
 
@@ -96,26 +130,12 @@ static inline void call_binary(lua_State *L, int a, int b, lua_KContext ctx, lua
     lua_callk(L, 2, 1, ctx, k);
 }
 
-/* Pushes the __lt of the value at `idx`. False: it has none. */
-static inline bool push_less(lua_State *L, int idx)
-{
-    if (!lua_getmetatable(L, idx))
-        return false;
-    lua_pushvalue(L, lua_upvalueindex(LC_UP_LT));
-    if (lua_rawget(L, -2) != LUA_TNIL) {
-        lua_replace(L, -2);
-        return true;
-    }
-    lua_pop(L, 2);
-    return false;
-}
-
 void lc_op_less(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k)
 {
     int type = lua_type(L, a);
 
     if (((type == LUA_TNUMBER || type == LUA_TSTRING) && type == lua_type(L, b)) ||
-        (!push_less(L, a) && !push_less(L, b)))
+        (!push_field(L, a, LC_UP_LT) && !push_field(L, b, LC_UP_LT)))
         lua_pushboolean(L, lua_compare(L, a, b, LUA_OPLT));
     else
         call_binary(L, a - (a < 0), b - (b < 0), ctx, k);
@@ -132,20 +152,6 @@ void lc_op_equal(lua_State *L, int a, int b, lua_KContext ctx, lua_KFunction k)
         lua_pushboolean(L, lua_rawequal(L, a, b));
     else
         call_binary(L, a, b, ctx, k);
-}
-
-/* Pushes the __index of the value on top, if it has one. */
-static bool push_index(lua_State *L)
-{
-    if (!lua_getmetatable(L, -1))
-        return false;
-    lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
-    if (lua_rawget(L, -2) == LUA_TNIL) {
-        lua_pop(L, 2);
-        return false;
-    }
-    lua_replace(L, -2);
-    return true;
 }
 
 void lc_op_get(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
@@ -165,7 +171,7 @@ void lc_op_get(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
             }
             lua_pop(L, 1);
         }
-        if (!push_index(L)) {
+        if (!push_field(L, -1, LC_UP_INDEX)) {
             if (!is_table)
                 break;
             lua_settop(L, key - 1);
@@ -185,89 +191,45 @@ void lc_op_get(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
     lua_gettable(L, idx); /* goes the same way, and raises the error */
 }
 
-void lc_op_geti_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
+void lc_op_item_slowly(lua_State *L, lua_Integer i, lua_KContext ctx, lua_KFunction k)
 {
-    int type;
-
-    lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
-    type = lua_rawget(L, -2);
-    /* nil, metatable, __index: what is common is done here, with few calls */
-    if (type == LUA_TFUNCTION) {
-        lua_replace(L, -3);
-        lua_pop(L, 1);
-        lua_pushvalue(L, idx);
-        lua_pushinteger(L, i);
-        lua_callk(L, 2, 1, ctx, k);
-        return;
-    }
-    if (type == LUA_TTABLE && (lua_rawgeti(L, -1, i) != LUA_TNIL || !lua_getmetatable(L, -2))) {
-        lua_replace(L, -4);
-        lua_pop(L, 2);
-        return;
-    }
-    if (type == LUA_TNIL && lua_type(L, idx) == LUA_TTABLE) {
-        lua_pop(L, 2);
-        return;
-    }
-    lua_pop(L, type == LUA_TTABLE ? 5 : 3);
+    lua_pushnil(L);
+    lua_pushnil(L);
     lua_pushinteger(L, i);
-    lc_op_get(L, idx, ctx, k);
+    lc_op_get(L, 1, ctx, k);
 }
 
-/* Pushes the __newindex of the value on top. */
-static int push_newindex(lua_State *L)
+/* The rest of lc_op_set_item: the object has no such item and this metatable, on top. */
+static void set_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
 {
-    int type;
+    if (chain_way(L, lua_gettop(L), LC_UP_NEWINDEX, LC_WAY_PLAIN) != LC_WAY_WAITS) {
+        lua_pushvalue(L, idx);
+        lua_seti(L, 1, i);
+        return;
+    }
+    lc_handover_load(L, "set");
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, i);
+    lua_pushvalue(L, idx);
+    lua_callk(L, 3, 0, ctx, k);
+}
 
-    if (!lua_getmetatable(L, -1)) {
-        lua_pushnil(L);
-        return LUA_TNIL;
+void lc_op_set_item(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
+{
+    if ((lua_type(L, 1) == LUA_TTABLE && lua_rawgeti(L, 1, i) != LUA_TNIL) ||
+        !lua_getmetatable(L, 1)) {
+        lua_pushvalue(L, idx);
+        lua_seti(L, 1, i); /* nothing is called; it may raise an error */
+        return;
     }
     lua_pushvalue(L, lua_upvalueindex(LC_UP_NEWINDEX));
-    type = lua_rawget(L, -2);
-    lua_replace(L, -2);
-    return type;
-}
-
-static bool is_set(lua_State *L, int idx, lua_Integer i)
-{
-    bool set = lua_rawgeti(L, idx, i) != LUA_TNIL;
-
-    lua_pop(L, 1);
-    return set;
-}
-
-void lc_op_seti_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
-{
-    int type = LUA_TNIL;
-    bool found = false;
-
+    if (lua_rawget(L, -2) != LUA_TFUNCTION) {
+        lua_pop(L, 1);
+        set_slowly(L, idx, i, ctx, k);
+        return;
+    }
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, i);
     lua_pushvalue(L, idx);
-    /* the stack ends with: value, an object without the key */
-    for (int n = 0; n < CHAIN_MAX && !found; n++) {
-        type = push_newindex(L);
-        if (type == LUA_TFUNCTION) {
-            lua_insert(L, -3);
-            lua_insert(L, -2);
-            lua_pushinteger(L, i);
-            lua_insert(L, -2);
-            lua_callk(L, 3, 0, ctx, k);
-            return;
-        }
-        if (type == LUA_TNIL) {
-            lua_pop(L, 1);
-            found = lua_type(L, -1) == LUA_TTABLE;
-            break;
-        }
-        lua_replace(L, -2);
-        found = type == LUA_TTABLE && is_set(L, -1, i);
-    }
-    if (found) {
-        lua_insert(L, -2);
-        lua_rawseti(L, -2, i);
-        lua_pop(L, 1);
-    } else {
-        lua_pop(L, 1);
-        lua_seti(L, idx, i); /* goes the same way, and raises the error */
-    }
+    lua_callk(L, 3, 0, ctx, k);
 }

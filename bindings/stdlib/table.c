@@ -1,14 +1,16 @@
 /*
  * table: insert, remove, move, concat and unpack over objects whose metamethods may wait. What has no
- * metatable goes to the original. Else an operation is a loop over get and set that may be left and
- * entered again after each of them: the index is the continuation's context, all else is on the stack.
+ * metatable goes to the original. Else the arguments are checked here, in the original's words, and a
+ * function in Lua goes through the items.
  */
 #include <limits.h>
 
 #include <lauxlib.h>
 
+#include "handover.h"
 #include "operators.h"
 #include "standard.h"
+#include "text.h"
 
 _Static_assert(sizeof(lua_KContext) >= sizeof(lua_Integer), "an index fits into a context");
 
@@ -21,10 +23,23 @@ _Static_assert(sizeof(lua_KContext) >= sizeof(lua_Integer), "an index fits into 
 /* So many items fit into the stack that every function has. */
 #define RAW_MAX 16
 
-/* ---- insert ---- */
+/* Whether the metatable at `idx` has not got that metamethod. Pushes something. */
+static inline bool lacks(lua_State *L, int idx, enum lc_upvalue name)
+{
+    lua_pushvalue(L, lua_upvalueindex(name));
+    return lua_rawget(L, idx) == LUA_TNIL;
+}
 
-static int insert_got_k(lua_State *L, int status, lua_KContext ctx);
-static int insert_set_k(lua_State *L, int status, lua_KContext ctx);
+/* Calls the __len of the object at 1, which is on top, if the task may wait in it. */
+static inline bool may_call_len(lua_State *L, lua_KContext n, lua_KFunction k)
+{
+    if (!lc_standard_may_wait(L, lc_host_of(L)))
+        return false;
+    lc_op_call_len(L, n, k);
+    return true;
+}
+
+/* ---- insert ---- */
 
 static int insert_done_k(lua_State *L, int status, lua_KContext ctx)
 {
@@ -34,67 +49,43 @@ static int insert_done_k(lua_State *L, int status, lua_KContext ctx)
     return 0;
 }
 
-/* Stack: object, position, value; `got`: the item that becomes item i. */
-static int insert_move(lua_State *L, lua_Integer i, bool got)
-{
-    lua_Integer pos = lua_tointeger(L, 2);
-
-    for (; i > pos; i--, got = false) {
-        if (!got)
-            lc_op_geti(L, 1, i - 1, i, insert_got_k);
-        lc_op_seti(L, 1, i, i, insert_set_k);
-    }
-    lc_op_seti(L, 1, pos, 0, insert_done_k);
-    return 0;
-}
-
-static int insert_got_k(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    return insert_move(L, ctx, true);
-}
-
-static int insert_set_k(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    return insert_move(L, ctx - 1, false);
-}
-
-static int insert_length_k(lua_State *L, int status, lua_KContext ctx)
+/* The length is on top of n arguments and others. */
+static int insert_length_k(lua_State *L, int status, lua_KContext n)
 {
     lua_Integer free = luaL_intop(+, lc_op_length(L), 1), pos = free;
 
     (void)status;
-    (void)ctx;
-    switch (lua_gettop(L)) {
-    case 2:
-        lua_pushinteger(L, pos);
-        lua_insert(L, 2);
-        break;
-    case 3:
+    if (n == 3) {
         pos = luaL_checkinteger(L, 2);
         luaL_argcheck(L, (lua_Unsigned)pos - 1u < (lua_Unsigned)free, 2, "position out of bounds");
-        break;
-    default:
+    } else if (n != 2) {
         return luaL_error(L, "wrong number of arguments to 'insert'");
     }
-    return insert_move(L, free, false);
-}
-
-/* Whether the metatable at `idx` has not got that metamethod. Pushes something. */
-static inline bool lacks(lua_State *L, int idx, enum lc_upvalue name)
-{
-    lua_pushvalue(L, lua_upvalueindex(name));
-    return lua_rawget(L, idx) == LUA_TNIL;
+    if (pos == free) {
+        lc_op_set_item(L, (int)n, pos, 0, insert_done_k);
+        return 0;
+    }
+    lc_handover_push(L, LC_UP_HELPER, "insert");
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, pos);
+    lua_pushvalue(L, (int)n);
+    lua_pushinteger(L, free);
+    lua_callk(L, 4, 0, 0, insert_done_k);
+    return 0;
 }
 
 /* table.insert(object, position, value), table.insert(object, value) */
 static int table_insert(lua_State *L)
 {
+    int n = lua_gettop(L);
+
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
-    if (lua_gettop(L) == 3) {
-        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 3, LC_UP_LEN) && lacks(L, 3, LC_UP_NEWINDEX)) {
+    if (n == 2 && lua_type(L, 1) == LUA_TTABLE) {
+        if (!lacks(L, 3, LC_UP_LEN)) {
+            if (may_call_len(L, n, insert_length_k))
+                return insert_length_k(L, LUA_OK, n);
+        } else if (lacks(L, 3, LC_UP_NEWINDEX)) {
             /* an object of a class: nothing is called */
             lua_settop(L, 2);
             lua_rawseti(L, 1, luaL_intop(+, (lua_Integer)lua_rawlen(L, 1), 1));
@@ -102,17 +93,15 @@ static int table_insert(lua_State *L)
         }
         lua_settop(L, 3);
     }
-    if (!lc_op_metatable_waits(L, CHANGES) || !lc_op_is_able(L, 1, CHANGES))
+    if (!lc_op_enters(L, CHANGES))
         return lc_standard_original(L);
-    lc_op_len(L, 1, 0, insert_length_k);
-    return insert_length_k(L, LUA_OK, 0);
+    lc_op_enter_len(L, n, insert_length_k);
+    return insert_length_k(L, LUA_OK, n);
 }
 
 /* ---- remove ---- */
 
-static int remove_got_k(lua_State *L, int status, lua_KContext ctx);
-static int remove_set_k(lua_State *L, int status, lua_KContext ctx);
-
+/* The removed item is on top. */
 static int remove_done_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)L;
@@ -121,191 +110,239 @@ static int remove_done_k(lua_State *L, int status, lua_KContext ctx)
     return 1;
 }
 
-/* Stack: object, length, the removed item; `got`: the item that becomes item i. */
-static int remove_move(lua_State *L, lua_Integer i, bool got)
+/* The removed item is at `item`. */
+static int remove_last_k(lua_State *L, int status, lua_KContext item)
 {
-    lua_Integer length = lua_tointeger(L, 2);
-
-    for (; i < length; i++, got = false) {
-        if (!got)
-            lc_op_geti(L, 1, i + 1, i, remove_got_k);
-        lc_op_seti(L, 1, i, i, remove_set_k);
-    }
-    lua_pushnil(L);
-    lc_op_seti(L, 1, i, 0, remove_done_k);
+    (void)status;
+    lua_settop(L, (int)item);
     return 1;
 }
 
-static int remove_got_k(lua_State *L, int status, lua_KContext ctx)
+/* The item at `pos`, the end of the list, is on top. */
+static int remove_got_k(lua_State *L, int status, lua_KContext pos)
 {
+    int item = lua_gettop(L);
+
     (void)status;
-    return remove_move(L, ctx, true);
+    lua_pushnil(L);
+    lc_op_set_item(L, item + 1, pos, item, remove_last_k);
+    return remove_last_k(L, LUA_OK, item);
 }
 
-static int remove_set_k(lua_State *L, int status, lua_KContext ctx)
+/* The length is on top of n arguments and others. */
+static int remove_length_k(lua_State *L, int status, lua_KContext n)
 {
-    (void)status;
-    return remove_move(L, ctx + 1, false);
-}
-
-/* The removed item is on top. */
-static int remove_first_k(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    return remove_move(L, ctx, false);
-}
-
-static int remove_length_k(lua_State *L, int status, lua_KContext ctx)
-{
-    lua_Integer length = lc_op_length(L);
-    lua_Integer pos = luaL_optinteger(L, 2, length);
+    lua_Integer length = lc_op_length(L), pos = length;
 
     (void)status;
-    (void)ctx;
-    if (pos != length)
-        luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)length, REMOVE_POSITION,
-                      "position out of bounds");
-    lua_settop(L, 1);
+    if (n > 1) {
+        pos = luaL_optinteger(L, 2, length);
+        if (pos != length)
+            luaL_argcheck(L, (lua_Unsigned)pos - 1u <= (lua_Unsigned)length, REMOVE_POSITION,
+                          "position out of bounds");
+    }
+    if (pos >= length) {
+        lc_op_item(L, lua_type(L, 1) == LUA_TTABLE, pos, pos, remove_got_k);
+        return remove_got_k(L, LUA_OK, pos);
+    }
+    lc_handover_push(L, LC_UP_HELPER, "remove");
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, pos);
     lua_pushinteger(L, length);
-    lc_op_geti(L, 1, pos, pos, remove_first_k);
-    return remove_first_k(L, LUA_OK, pos);
+    lua_callk(L, 3, 1, 0, remove_done_k);
+    return 1;
 }
 
 /* table.remove(object, position) */
 static int table_remove(lua_State *L)
 {
+    int n = lua_gettop(L);
+
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
-    if (lua_gettop(L) == 2) {
-        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 2, LC_UP_LEN)) {
-            lua_Integer length = (lua_Integer)lua_rawlen(L, 1);
+    if (n == 1 && lua_type(L, 1) == LUA_TTABLE) {
+        lua_Integer length;
 
-            if (length > 0 && lua_rawgeti(L, 1, length) != LUA_TNIL) {
-                lua_pushnil(L);
-                lua_rawseti(L, 1, length);
-                return 1;
-            }
+        if (!lacks(L, 2, LC_UP_LEN)) {
+            if (may_call_len(L, n, remove_length_k))
+                return remove_length_k(L, LUA_OK, n);
+        } else if ((length = (lua_Integer)lua_rawlen(L, 1)) > 0 &&
+                   lua_rawgeti(L, 1, length) != LUA_TNIL) {
+            lua_pushnil(L);
+            lua_rawseti(L, 1, length);
+            return 1;
         }
         lua_settop(L, 2);
     }
-    if (!lc_op_metatable_waits(L, CHANGES) || !lc_op_is_able(L, 1, CHANGES))
+    if (!lc_op_enters(L, CHANGES))
         return lc_standard_original(L);
-    lc_op_len(L, 1, 0, remove_length_k);
-    return remove_length_k(L, LUA_OK, 0);
+    lc_op_enter_len(L, n, remove_length_k);
+    return remove_length_k(L, LUA_OK, n);
 }
 
 /* ---- move ---- */
 
-static int move_got_k(lua_State *L, int status, lua_KContext ctx);
-static int move_set_k(lua_State *L, int status, lua_KContext ctx);
-
-/* Stack: source, first, last, target, destination, whether the last item goes first; `i` counts from
- * 0, `got`: the item is on top. */
-static int move_items(lua_State *L, lua_Integer i, bool got)
+static int move_done_k(lua_State *L, int status, lua_KContext ctx)
 {
-    lua_Integer first = lua_tointeger(L, 2), last = lua_tointeger(L, 3);
-    lua_Integer target = lua_tointeger(L, 4);
-    lua_Integer step = lua_toboolean(L, 6) ? -1 : 1;
-
-    for (; i >= 0 && i <= last - first; i += step, got = false) {
-        if (!got)
-            lc_op_geti(L, 1, first + i, i, move_got_k);
-        lc_op_seti(L, 5, target + i, i, move_set_k);
-    }
-    lua_pushvalue(L, 5);
+    (void)status;
+    (void)ctx;
+    lua_settop(L, 5);
     return 1;
 }
 
-static int move_got_k(lua_State *L, int status, lua_KContext ctx)
-{
-    (void)status;
-    return move_items(L, ctx, true);
-}
+struct range {
+    lua_Integer first, last, target;
+};
 
-static int move_set_k(lua_State *L, int status, lua_KContext ctx)
+/* Stack: source, three integers, destination. */
+static int move_range(lua_State *L, const struct range *range, bool backwards)
 {
-    (void)status;
-    return move_items(L, ctx + (lua_toboolean(L, 6) ? -1 : 1), false);
+    lc_handover_push(L, LC_UP_HELPER, "move");
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, backwards ? range->last : range->first);
+    lua_pushinteger(L, backwards ? range->first : range->last);
+    lua_pushinteger(L, backwards ? -1 : 1);
+    lua_pushinteger(L, luaL_intop(-, range->target, range->first));
+    lua_pushvalue(L, 5);
+    lua_callk(L, 6, 0, 0, move_done_k);
+    return move_done_k(L, LUA_OK, 0);
 }
 
 /* Whether source and destination, which overlap, are the same object is on top. */
 static int move_same_k(lua_State *L, int status, lua_KContext ctx)
 {
+    struct range range = {lua_tointeger(L, 2), lua_tointeger(L, 3), lua_tointeger(L, 4)};
+
     (void)status;
     (void)ctx;
-    return move_items(L, lua_toboolean(L, 6) ? lua_tointeger(L, 3) - lua_tointeger(L, 2) : 0,
-                      false);
+    return move_range(L, &range, lua_toboolean(L, -1));
 }
 
 /* Whether the arguments are such that items move, to the object at `to`. */
-static bool can_move(lua_State *L, int to)
+static bool can_move(lua_State *L, int to, struct range *range)
 {
     int is_first, is_last, is_target;
-    lua_Integer first = lua_tointegerx(L, 2, &is_first), last = lua_tointegerx(L, 3, &is_last);
-    lua_Integer target = lua_tointegerx(L, 4, &is_target);
 
+    range->first = lua_tointegerx(L, 2, &is_first);
+    range->last = lua_tointegerx(L, 3, &is_last);
+    range->target = lua_tointegerx(L, 4, &is_target);
     return is_first && is_last && is_target && lc_op_is_able(L, 1, LC_CAN_READ) &&
-           lc_op_is_able(L, to, LC_CAN_WRITE) && last >= first &&
-           (first > 0 || last < LUA_MAXINTEGER + first) &&
-           target <= LUA_MAXINTEGER - (last - first + 1) + 1;
+           lc_op_is_able(L, to, LC_CAN_WRITE) && range->last >= range->first &&
+           (range->first > 0 || range->last < LUA_MAXINTEGER + range->first) &&
+           range->target <= LUA_MAXINTEGER - (range->last - range->first + 1) + 1;
 }
 
+/* table.move(source, first, last, target, destination) -> destination */
 static int table_move(lua_State *L)
 {
     int to = lua_isnoneornil(L, 5) ? 1 : 5;
-    lua_Integer target;
+    enum lc_way way = lc_op_way(L, 1, to == 1 ? LC_CAN_READ | LC_CAN_WRITE : LC_CAN_READ);
+    struct range range;
 
-    if ((!lc_op_waits(L, 1, LC_CAN_READ) && !lc_op_waits(L, to, LC_CAN_WRITE)) || !can_move(L, to))
+    if (to != 1 && way != LC_WAY_ODD) {
+        enum lc_way to_way = lc_op_way(L, to, LC_CAN_WRITE);
+
+        way = to_way != LC_WAY_PLAIN ? to_way : way;
+    }
+    if (way != LC_WAY_WAITS || !can_move(L, to, &range))
         return lc_standard_original(L);
     lua_settop(L, 5);
-    lua_pushvalue(L, to);
-    lua_replace(L, 5);
-    target = lua_tointeger(L, 4);
-    if (target > lua_tointeger(L, 3) || target <= lua_tointeger(L, 2))
-        lua_pushboolean(L, 0);
-    else
-        lc_op_equal(L, 1, 5, 0, move_same_k);
-    return move_same_k(L, LUA_OK, 0);
+    if (to == 1)
+        lua_copy(L, 1, 5);
+    if (range.target > range.last || range.target <= range.first)
+        return move_range(L, &range, false);
+    lc_op_equal(L, 1, 5, 0, move_same_k);
+    return move_range(L, &range, lua_toboolean(L, -1));
 }
 
 /* ---- unpack ---- */
 
-/* Stack: object, first, last, then the items up to item `ctx`. */
-static int unpack_k(lua_State *L, int status, lua_KContext ctx)
-{
-    lua_Integer last = lua_tointeger(L, 3);
-    lua_Integer i = ctx;
+/* So many items come at once: a loop that put them into a list would take longer. */
+#define BLOCK 8
 
-    (void)status;
-    while (i < last) {
-        i++;
-        lc_op_geti(L, 1, i, i, unpack_k);
+/* For those behind the last block, and for a call. */
+#define STACK_ROOM (3 * BLOCK + LUA_MINSTACK)
+
+static int unpack_k(lua_State *L, int status, lua_KContext n);
+
+/* Stack: object, first, last, then the first n items of so many: whole blocks of them, behind those each
+ * one with two other values below it. */
+static int unpack_from(lua_State *L, lua_Integer first, int count, int n)
+{
+    int top = 3 + count - count % BLOCK;
+    bool is_table;
+
+    while (count - n >= BLOCK) {
+        if (first + n == 1)
+            lc_handover_push(L, LC_UP_OWN, "unpack_first");
+        else
+            lc_handover_push(L, LC_UP_HELPER, "unpack");
+        lua_pushvalue(L, 1);
+        lua_pushinteger(L, first + n);
+        n += BLOCK;
+        lua_callk(L, 2, BLOCK, n, unpack_k);
     }
-    return lua_gettop(L) - 3;
+    is_table = lua_type(L, 1) == LUA_TTABLE;
+    while (n < count) {
+        lua_Integer i = first + n++;
+
+        lc_op_item(L, is_table, i, n, unpack_k);
+    }
+    for (int i = 1; i <= count % BLOCK; i++) {
+        if (count < BLOCK)
+            lua_pushvalue(L, top + 3 * i);
+        else
+            lua_copy(L, top + 3 * i, top + i);
+    }
+    if (count > BLOCK)
+        lua_settop(L, 3 + count);
+    return count;
 }
 
-/* Stack: object, first, last. */
-static int unpack_range(lua_State *L)
+static int unpack_k(lua_State *L, int status, lua_KContext n)
 {
-    lua_Integer first = luaL_optinteger(L, 2, 1), last = luaL_checkinteger(L, 3);
+    lua_Integer first = lua_tointeger(L, 2);
+
+    (void)status;
+    return unpack_from(L, first, (int)(lua_tointeger(L, 3) - first) + 1, (int)n);
+}
+
+/* Whether the object at 1 has an __index that is a function. Pushes values. */
+static bool calls_index(lua_State *L)
+{
+    if (!lua_getmetatable(L, 1))
+        return false;
+    lua_pushvalue(L, lua_upvalueindex(LC_UP_INDEX));
+    return lua_rawget(L, -2) == LUA_TFUNCTION;
+}
+
+/* Replaces all but the object by the range. */
+static int unpack_range(lua_State *L, lua_Integer first, lua_Integer last)
+{
     lua_Unsigned n = (lua_Unsigned)last - (lua_Unsigned)first;
 
     if (first > last)
         return 0;
-    if (n >= (unsigned)INT_MAX || !lua_checkstack(L, (int)n + 1))
+    lua_settop(L, 1);
+    if (n >= (unsigned)INT_MAX - STACK_ROOM || !lua_checkstack(L, (int)n + 1 + STACK_ROOM))
         return luaL_error(L, "too many results to unpack");
-    lc_op_geti(L, 1, first, first, unpack_k);
-    return unpack_k(L, LUA_OK, first);
+    lua_pushinteger(L, first);
+    lua_pushinteger(L, last);
+    if (n >= BLOCK) {
+        bool waits = calls_index(L) || lc_op_way(L, 1, LC_CAN_READ) == LC_WAY_WAITS;
+
+        lua_settop(L, 3);
+        if (!waits)
+            return lc_standard_original(L);
+    }
+    return unpack_from(L, first, (int)n + 1, 0);
 }
 
 /* The length is on top. */
-static int unpack_length_k(lua_State *L, int status, lua_KContext ctx)
+static int unpack_length_k(lua_State *L, int status, lua_KContext first)
 {
     (void)status;
-    (void)ctx;
-    lua_pushinteger(L, lc_op_length(L));
-    lua_replace(L, 3);
-    return unpack_range(L);
+    return unpack_range(L, first, lc_op_length(L));
 }
 
 /* Pushes all items of the table at 1, an object of a class without __len, as long as none is missing:
@@ -326,86 +363,100 @@ static bool unpack_raw(lua_State *L)
 /* table.unpack(object, first, last) */
 static int table_unpack(lua_State *L)
 {
+    lua_Integer first = 1;
+    int n = lua_gettop(L);
+
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
-    if (lua_gettop(L) == 2) {
-        if (lua_type(L, 1) == LUA_TTABLE && lacks(L, 2, LC_UP_LEN) && unpack_raw(L))
+    if (n == 1 && lua_type(L, 1) == LUA_TTABLE) {
+        if (!lacks(L, 2, LC_UP_LEN)) {
+            if (may_call_len(L, first, unpack_length_k))
+                return unpack_length_k(L, LUA_OK, first);
+        } else if (unpack_raw(L)) {
             return lua_gettop(L) - 3;
+        }
         lua_settop(L, 2);
     }
-    if (!lc_op_metatable_waits(L, LC_CAN_READ | LC_HAS_LENGTH))
+    if (!lc_op_enters(L, LC_CAN_READ))
         return lc_standard_original(L);
-    luaL_optinteger(L, 2, 1);
-    if (!lua_isnoneornil(L, 3)) {
-        luaL_checkinteger(L, 3);
-        lua_settop(L, 3);
-        return unpack_range(L);
-    }
-    lua_settop(L, 3);
-    lc_op_len(L, 1, 0, unpack_length_k);
-    return unpack_length_k(L, LUA_OK, 0);
+    if (n > 1)
+        first = luaL_optinteger(L, 2, 1);
+    if (n > 2 && !lua_isnil(L, 3))
+        return unpack_range(L, first, luaL_checkinteger(L, 3));
+    lc_op_enter_len(L, first, unpack_length_k);
+    return unpack_length_k(L, LUA_OK, first);
 }
 
 /* ---- concat ---- */
 
-/* Room for so many pieces is made at once. */
-#define PIECES_MAX 1000
+/* The stack while the items are put together. */
+enum { SEPARATOR = 2, LAST, TEXT };
 
-static int concat_got_k(lua_State *L, int status, lua_KContext ctx);
+static int concat_k(lua_State *L, int status, lua_KContext i);
 
-/* Stack: object, separator, first, last, the pieces so far; `got`: item i is on top. */
+/* `got`: item i is on top. A function in Lua would gain nothing: it had to look at the type of each. */
 static int concat_items(lua_State *L, lua_Integer i, bool got)
 {
-    lua_Integer first = lua_tointeger(L, 3), last = lua_tointeger(L, 4);
+    lua_Integer last = lua_tointeger(L, LAST);
+    bool is_table = lua_type(L, 1) == LUA_TTABLE;
+    struct lc_text *text = lua_touserdata(L, TEXT);
+    size_t separator_size, size;
+    const char *separator = lua_tolstring(L, SEPARATOR, &separator_size), *piece;
 
     for (; i <= last; i++, got = false) {
         if (!got)
-            lc_op_geti(L, 1, i, i, concat_got_k);
-        if (!lua_isstring(L, -1))
+            lc_op_item(L, is_table, i, i, concat_k);
+        piece = lua_tolstring(L, -1, &size);
+        if (piece == NULL)
             luaL_error(L, "invalid value (%s) at index %I in table for 'concat'",
                        luaL_typename(L, -1), (LUAI_UACINT)i);
-        lua_rawseti(L, 5, i - first + 1);
+        text = lc_text_add(L, TEXT, text, piece, size);
+        lua_settop(L, TEXT);
         if (i == last)
             break;
+        text = lc_text_add(L, TEXT, text, separator, separator_size);
     }
-    lua_replace(L, 1);
-    lua_pushinteger(L, 1);
-    lua_replace(L, 3);
-    lua_pushinteger(L, last < first ? 0 : last - first + 1);
-    lua_replace(L, 4);
-    return lc_standard_original(L);
+    lc_text_end(L, TEXT, text);
+    return 1;
 }
 
-static int concat_got_k(lua_State *L, int status, lua_KContext ctx)
+static int concat_k(lua_State *L, int status, lua_KContext i)
 {
     (void)status;
-    return concat_items(L, ctx, true);
+    return concat_items(L, i, true);
 }
 
-/* The length is on top. */
-static int concat_length_k(lua_State *L, int status, lua_KContext ctx)
+/* The length is on top of n arguments and others. */
+static int concat_length_k(lua_State *L, int status, lua_KContext n)
 {
-    lua_Integer length = lc_op_length(L), first;
+    lua_Integer last = lc_op_length(L), first = 1;
 
     (void)status;
-    (void)ctx;
-    luaL_optlstring(L, 2, "", NULL);
-    first = luaL_optinteger(L, 3, 1);
-    length = luaL_optinteger(L, 4, length);
-    lua_settop(L, 2);
-    lua_pushinteger(L, first);
-    lua_pushinteger(L, length);
-    lua_createtable(L, length >= first && length - first < PIECES_MAX ? length - first + 1 : 0, 0);
+    lua_settop(L, (int)n);
+    luaL_optlstring(L, SEPARATOR, "", NULL);
+    if (n > 2) {
+        first = luaL_optinteger(L, 3, 1);
+        last = luaL_optinteger(L, 4, last);
+        lua_settop(L, 2);
+    }
+    if (lua_isnoneornil(L, SEPARATOR)) {
+        lua_settop(L, 1);
+        lua_pushliteral(L, "");
+    }
+    lua_pushinteger(L, last);
+    lc_text_push(L, sizeof(struct lc_text));
     return concat_items(L, first, false);
 }
 
+/* table.concat(object, separator, first, last) -> text */
 static int table_concat(lua_State *L)
 {
-    if (!lc_op_waits(L, 1, LC_CAN_READ | LC_HAS_LENGTH) ||
-        !lc_op_is_able(L, 1, LC_CAN_READ | LC_HAS_LENGTH))
+    int n = lua_gettop(L);
+
+    if (!lua_getmetatable(L, 1) || !lc_op_enters(L, LC_CAN_READ | LC_HAS_LENGTH))
         return lc_standard_original(L);
-    lc_op_len(L, 1, 0, concat_length_k);
-    return concat_length_k(L, LUA_OK, 0);
+    lc_op_enter_len(L, n, concat_length_k);
+    return concat_length_k(L, LUA_OK, n);
 }
 
 void lc_open_table(lua_State *L, struct lc_host *host)

@@ -32,9 +32,8 @@ void lc_call_tostring(lua_State *L, int idx, lua_KContext ctx, lua_KFunction k)
 
 void lc_tostring_end(lua_State *L, int idx)
 {
-    if (!lua_isstring(L, -1))
+    if (lua_tolstring(L, -1, NULL) == NULL)
         luaL_error(L, "'__tostring' must return a string");
-    lua_tolstring(L, -1, NULL);
     lua_replace(L, idx);
 }
 

@@ -4,7 +4,8 @@
  * the error goes on as it is; xpcall awaits the handler's task and returns what that returned.
  * Invariant: the handler's closure lists the tasks that were suspended, in the order of the errors; the
  *            last error's handler says what xpcall returns.
- * Owner:     the closure is on the stack of xpcall; one that has served is kept for the next call.
+ * Owner:     the closure is on the stack of xpcall. The function keeps one, with the program's handler,
+ *            for its next call; one that has been called is dropped.
  */
 #include "xpcall.h"
 
@@ -25,7 +26,15 @@ enum {
     UP_AWAITS,      /* the last one is in that list */
     UP_RAISES,      /* xpcall raises what it gets: a cancellation, an exit */
     UP_LETS_PASS,   /* such an error goes past the handler */
-    UP_COUNT = UP_LETS_PASS
+    UP_KEPT,        /* the struct kept, or nil */
+    UP_COUNT = UP_KEPT
+};
+
+/* What the function knows of the closure it keeps, so that a call costs little more than Lua's own. */
+struct kept {
+    struct lc_host *host;
+    const void *handler; /* the program's: lua_topointer */
+    bool is_busy;        /* serves a call, or has been called */
 };
 
 /* The stack of a call. */
@@ -232,19 +241,13 @@ static int awaited_k(lua_State *L, int status, lua_KContext i)
     return await_from(L, (lua_Integer)i);
 }
 
-/* The handler was not called: it may serve the next xpcall. */
-static void keep_handler(lua_State *L)
+static int xpcall_k(lua_State *L, int status, lua_KContext ctx)
 {
-    lua_pushnil(L);
-    lua_setupvalue(L, HANDLER, UP_HANDLER);
-    lua_copy(L, HANDLER, lua_upvalueindex(LC_UP_OWN));
-}
+    struct kept *kept = (struct kept *)ctx;
 
-static int xpcall_k(lua_State *L, int status, lua_KContext keeps)
-{
     if (status == LUA_OK || status == LUA_YIELD) {
-        if (keeps)
-            keep_handler(L);
+        if (kept != NULL)
+            kept->is_busy = false;
         return lua_gettop(L) - 2;
     }
     lua_replace(L, RESULT);
@@ -257,55 +260,81 @@ bool lc_xpcall_may_wait(lua_State *L, struct lc_host *host)
            lc_standard_may_wait(L, host);
 }
 
-/* Pushes a message handler; the program's is at 2. */
-static void push_handler(lua_State *L, struct lc_host *host, bool lets_pass)
+/* Makes a message handler of the program's at HANDLER. */
+static void make_handler(lua_State *L, struct lc_host *host, bool lets_pass)
 {
     lua_pushlightuserdata(L, host);
-    lua_pushvalue(L, 2);
+    lua_pushvalue(L, HANDLER);
     for (int i = UP_TASKS; i < UP_LETS_PASS; i++)
         lua_pushnil(L);
     lua_pushboolean(L, lets_pass);
+    lua_pushnil(L);
     lua_pushcclosure(L, run_handler, UP_COUNT);
+    lua_replace(L, HANDLER);
 }
 
 /* As the original; the handler is in the place of the program's. */
-static int call(lua_State *L, bool keeps)
+static int call(lua_State *L, struct kept *kept)
 {
     int status, n = lua_gettop(L);
 
     lua_pushboolean(L, 1);
     lua_pushvalue(L, FUNCTION);
     lua_rotate(L, 3, 2);
-    status = lua_pcallk(L, n - 2, LUA_MULTRET, HANDLER, keeps, xpcall_k);
-    return xpcall_k(L, status, keeps);
+    status = lua_pcallk(L, n - 2, LUA_MULTRET, HANDLER, (lua_KContext)kept, xpcall_k);
+    return xpcall_k(L, status, (lua_KContext)kept);
 }
 
 int lc_xpcall(lua_State *L, struct lc_host *host, bool lets_pass)
 {
-    push_handler(L, host, lets_pass);
-    lua_replace(L, HANDLER);
-    return call(L, false);
+    make_handler(L, host, lets_pass);
+    return call(L, NULL);
+}
+
+/* Makes a message handler that the function keeps. */
+static struct kept *make_kept(lua_State *L, struct lc_host *host, const void *handler)
+{
+    struct kept *kept;
+
+    make_handler(L, host, false);
+    kept = lua_newuserdatauv(L, sizeof *kept, 0);
+    kept->host = host;
+    kept->handler = handler;
+    kept->is_busy = true;
+    lua_copy(L, -1, lua_upvalueindex(LC_UP_HELPER));
+    lua_setupvalue(L, HANDLER, UP_KEPT);
+    lua_copy(L, HANDLER, lua_upvalueindex(LC_UP_OWN));
+    return kept;
+}
+
+/* A call with another handler than the last one. */
+static int call_with(lua_State *L, struct lc_host *host, struct kept *kept, const void *handler)
+{
+    if (!lc_xpcall_may_wait(L, host))
+        return lc_standard_original(L);
+    if (kept == NULL || kept->is_busy)
+        return call(L, make_kept(L, host, handler));
+    kept->handler = handler;
+    kept->is_busy = true;
+    lua_pushvalue(L, HANDLER);
+    lua_copy(L, lua_upvalueindex(LC_UP_OWN), HANDLER);
+    lua_setupvalue(L, HANDLER, UP_HANDLER);
+    return call(L, kept);
 }
 
 /* xpcall(function, handler, ...) -> true, ... or false, what the handler returned */
 static int standard_xpcall(lua_State *L)
 {
-    struct lc_host *host = lc_host_of(L);
+    struct kept *kept = lua_touserdata(L, lua_upvalueindex(LC_UP_HELPER));
+    const void *handler = lua_topointer(L, HANDLER);
 
-    if (!lc_xpcall_may_wait(L, host))
+    if (kept == NULL || kept->is_busy || kept->handler != handler)
+        return call_with(L, lc_host_of(L), kept, handler);
+    if (!lc_standard_may_wait(L, kept->host))
         return lc_standard_original(L);
-    lua_pushvalue(L, HANDLER);
+    kept->is_busy = true;
     lua_copy(L, lua_upvalueindex(LC_UP_OWN), HANDLER);
-    if (lua_type(L, HANDLER) == LUA_TFUNCTION) {
-        lua_setupvalue(L, HANDLER, UP_HANDLER);
-        lua_pushnil(L);
-        lua_replace(L, lua_upvalueindex(LC_UP_OWN));
-    } else {
-        lua_replace(L, HANDLER);
-        push_handler(L, host, false);
-        lua_replace(L, HANDLER);
-    }
-    return call(L, true);
+    return call(L, kept);
 }
 
 void lc_open_xpcall(lua_State *L, struct lc_host *host)

@@ -386,6 +386,32 @@ describe("table.sort in a task", function()
     assert.matches("sleep: cannot suspend the task across the C function 'put_nowait'", tostring(e))
   end)
 
+  case("sorts objects of several classes, and proxies of objects", function()
+    for _, size in ipairs {2, 3, 40, 120} do
+      local numbers = random_list(size, 60)
+      alike(function(pause, log)
+        local makers, list = {item_maker(pause, log), item_maker(pause, log)}, {}
+        for i, number in ipairs(numbers) do list[i] = makers[i % 2 + 1](number) end
+        local store = copy(list)
+        table.sort(list)
+        if size < 100 then table.sort(proxy(store, pause, function() end)) end
+        return values(list), values(store)
+      end)
+    end
+  end)
+
+  case("raises that an order is none at its caller's line", function()
+    alike(function(pause)
+      local mt = {__lt = function()
+        pause()
+        return true
+      end}
+      local list = {}
+      for i = 1, 50 do list[i] = setmetatable({}, mt) end
+      return pcall(function() table.sort(list) end)
+    end)
+  end)
+
   case("keeps its name in tracebacks and errors", function()
     local trace
     table.sort({2, 1}, function(a, b)
@@ -394,6 +420,7 @@ describe("table.sort in a task", function()
       return a < b
     end)
     assert.matches("in function 'table.sort'", trace)
+    assert.not_matches("%?:", trace)
     assert.are.equal("bad argument #1 to 'table.sort' (table expected, got no value)",
       select(2, pcall(table.sort)))
     assert.are.equal("C", debug.getinfo(table.sort, "S").what)

@@ -254,6 +254,70 @@ describe("The table functions in a task", function()
     assert.matches("^.*stdlib_table_spec.lua:%d+: bad", e)
   end)
 
+  case("show no frames of lucio's own in tracebacks and positions", function(t)
+    local traces = {}
+    local function access(list, i)
+      traces[#traces + 1] = debug.traceback()
+      if i == 2 then error("no second item", 2) end
+      return list and 30
+    end
+    local o = setmetatable({}, {__index = access, __newindex = access, __len = access})
+    for _, call in ipairs {
+      function() move(o, 1, 9, 2) end, function() insert(o, 1, "new") end,
+      function() remove(o, 2) end, function() unpack(o) end, function() concat(o) end,
+      function() table.sort(o) end,
+    } do
+      assert.are.equal("no second item", select(2, pcall(call)))
+    end
+    assert.is_true(#traces > 20)
+    for _, trace in ipairs(traces) do assert.not_matches("%?:", trace) end
+    local e = lucio.ValueError("wrong")
+    o = setmetatable({}, {__index = function() error(e) end})
+    local task = lucio.create_task(function() move(o, 1, 9, 2) end)
+    t.raises(lucio.ValueError, task.await, task)
+    assert.matches("in metamethod 'index'\n\t%[C%]: in function '[%w.]*move'", e.traceback)
+  end)
+
+  case("take items in blocks, suspended within them", function()
+    for count = 1, 26 do
+      alike(function(pause, log)
+        local o = proxy({}, pause, log)
+        for i = 1, count do o[i] = "item " .. i end
+        return unpack(o)
+      end)
+    end
+  end)
+
+  case("concat within an __index of concat, with texts of any size", function()
+    alike(function(pause)
+      local function list(depth, size)
+        return setmetatable({}, {__len = function() return 5 end, __index = function(_, i)
+          pause()
+          if depth == 0 then return ("x"):rep(size * i) end
+          return concat(list(depth - 1, size), "<" .. depth .. ">") .. i
+        end})
+      end
+      return concat(list(2, 1)), concat(list(1, 400), ","), concat(list(2, 0), ""),
+        concat(list(0, 3), 12)
+    end)
+  end)
+
+  case("leave what is neither a function nor a table to the original", function()
+    for _, odd in ipairs {1, true, "text", io.stdout} do
+      for _, name in ipairs {"__index", "__newindex"} do
+        for _, call in pairs(CALLS) do
+          alike(function(_, log)
+            local store = {"a", "b", "c"}
+            local o = proxy(store, function() end, log)
+            getmetatable(o)[name] = odd
+            local ok, e = pcall(call, o)
+            return ok, type(e) == "string" and e or nil, store
+          end)
+        end
+      end
+    end
+  end)
+
   case("can be left by a cancellation in a metamethod", function(t)
     local o = setmetatable({}, {__index = function() lucio.sleep(10) end, __len = function()
       return 3

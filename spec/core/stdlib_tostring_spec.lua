@@ -93,6 +93,23 @@ describe("string.format", function()
     end)
   end)
 
+  case("puts short texts together as the original does", function()
+    alike(function(pause, log)
+      local object = new_object(pause, log, "a text")
+      for _, value in ipairs {0, 7, -1, math.maxinteger, math.mininteger, 1.5, "12", "", true} do
+        log(pcall(string.format, "<%s> %s|%d", object, value, value))
+        log(pcall(string.format, "%d%s", value, object))
+      end
+      log(string.format("%s %s", object, nil), string.format("100%% %s", object))
+      log(pcall(string.format, "%s %d", object, object))
+      log(pcall(string.format, "%s %s", object))
+      log(pcall(string.format, "%s %", object))
+      log(pcall(string.format, "%s %y", object))
+      for size = 236, 260 do log(string.format("%s" .. ("x"):rep(size) .. "%d", object, 1)) end
+      return string.format("\0%s\0", new_object(pause, log, "\0"))
+    end)
+  end)
+
   case("leaves everything to the original where strings have a __tostring", function()
     local mt = getmetatable("")
     mt.__tostring = function(s) return "<" .. s .. ">" end

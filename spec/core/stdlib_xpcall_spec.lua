@@ -176,6 +176,34 @@ for name, xpcall in pairs(XPCALLS) do -- luacheck: ignore 431
       assert.are.same({"aabb", "cc", "dd", n = 3}, r)
     end)
 
+    case("calls with the same handler may be nested, and follow each other", function()
+      local log = {}
+      local function handler(e)
+        lucio.sleep(0)
+        log[#log + 1] = e
+        return "handled " .. e
+      end
+      local function fail(depth)
+        if depth == 0 then return "well" end
+        local results = {}
+        for i = 1, 2 do
+          local ok, e = xpcall(fail, handler, depth - 1)
+          results[i] = tostring(ok) .. " " .. e
+        end
+        error(table.concat(results, ", "), 0)
+      end
+      for _ = 1, 2 do
+        log = {}
+        local task = lucio.create_task(xpcall, fail, handler, 2)
+        assert.are.same({false, "handled false handled true well, true well, "
+          .. "false handled true well, true well"}, {xpcall(fail, handler, 2)})
+        assert.is_false(task:await())
+        assert.are.equal(6, #log)
+        assert.are.same({true, "well"}, {xpcall(fail, handler, 0)})
+        assert.are.same({true, "well"}, {xpcall(fail, function() end, 0)})
+      end
+    end)
+
     case("C functions and callable objects are handlers as in Lua", function()
       assert.matches("^x\nstack traceback:", select(2, xpcall(error, debug.traceback, "x")))
     end)
