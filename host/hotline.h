@@ -17,15 +17,9 @@ enum lc_message_kind {
     LC_SAY_CLOSED, /* the worker has closed its copy of socket `id` */
 };
 
-enum lc_message_flag {
-    LC_SOCKET_REUSE_ADDRESS = 1,
-    LC_SOCKET_REUSE_PORT = 2, /* a socket of this worker's own, at the port of all */
-    LC_SOCKET_KEEP_PATH = 4,  /* the file of a unix socket stays at the end */
-};
-
 struct lc_message {
     uint32_t kind;
-    uint32_t flags;
+    uint32_t flags;  /* of the socket: see bound.h */
     uint32_t number; /* of the request, repeated by the answer */
     int32_t id;      /* of the socket */
     int32_t error;   /* of the answer: 0 or an errno */

@@ -4,10 +4,9 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "bound.h"
 #include "clock.h"
 
 struct holder {
@@ -21,14 +20,12 @@ struct port {
     double left; /* when the last holder went */
     int id;
     int fd;
-    int seat;    /* with LC_SOCKET_REUSE_PORT: whose it is; else 0 */
+    int seat;    /* with LC_BIND_REUSE_PORT: whose it is; else 0 */
     int ordinal; /* of those at port 0 */
     uint32_t flags;
     socklen_t size;
     struct sockaddr_storage address; /* as it was asked for */
-    bool has_path;
-    dev_t device;
-    ino_t inode;
+    struct lc_bound_file file;
 };
 
 static struct port *port_of(struct lc_link *link)
@@ -57,24 +54,13 @@ static void drop_holder(struct port *port, struct holder *holder)
         port->left = lc_monotonic_time();
 }
 
-/* A unix socket's file goes with it, unless another one has taken its seat. */
-static void remove_path(const struct port *port)
-{
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&port->address;
-    struct stat info;
-
-    if (port->has_path && stat(un->sun_path, &info) == 0 && info.st_dev == port->device &&
-        info.st_ino == port->inode)
-        unlink(un->sun_path);
-}
-
 static void port_close(struct port *port, bool is_supervisor)
 {
     while (!lc_list_empty(&port->holders))
         drop_holder(port, lc_container_of(port->holders.next, struct holder, link));
     if (port->fd >= 0) {
         if (is_supervisor)
-            remove_path(port);
+            lc_bound_remove(port->fd, &port->file);
         close(port->fd);
     }
     lc_list_unlink(&port->link);
@@ -96,51 +82,10 @@ static in_port_t *number_of(struct sockaddr_storage *address)
     }
 }
 
-static void set_option(int fd, int level, int option)
-{
-    int one = 1;
-
-    setsockopt(fd, level, option, &one, sizeof one);
-}
-
-static void set_options(struct port *port)
-{
-    if (port->address.ss_family == AF_UNIX)
-        return;
-    if (port->flags & LC_SOCKET_REUSE_ADDRESS)
-        set_option(port->fd, SOL_SOCKET, SO_REUSEADDR);
-    if (port->flags & LC_SOCKET_REUSE_PORT)
-        set_option(port->fd, SOL_SOCKET, SO_REUSEPORT);
-    if (port->address.ss_family == AF_INET6)
-        set_option(port->fd, IPPROTO_IPV6, IPV6_V6ONLY);
-}
-
-/* A socket file that a server left behind is in the way. */
-static void remove_stale(const struct sockaddr_un *un)
-{
-    struct stat info;
-
-    if (un->sun_path[0] != '\0' && lstat(un->sun_path, &info) == 0 && S_ISSOCK(info.st_mode))
-        unlink(un->sun_path);
-}
-
-static void note_path(struct port *port)
-{
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&port->address;
-    struct stat info;
-
-    if (un->sun_path[0] == '\0' || (port->flags & LC_SOCKET_KEEP_PATH) ||
-        stat(un->sun_path, &info) != 0)
-        return;
-    port->has_path = true;
-    port->device = info.st_dev;
-    port->inode = info.st_ino;
-}
-
 static bool is_same(const struct port *a, const struct port *b)
 {
     return a->size == b->size && a->ordinal == b->ordinal &&
-           ((a->flags ^ b->flags) & LC_SOCKET_REUSE_PORT) == 0 &&
+           ((a->flags ^ b->flags) & LC_BIND_REUSE_PORT) == 0 &&
            memcmp(&a->address, &b->address, a->size) == 0;
 }
 
@@ -158,24 +103,6 @@ static struct sockaddr_storage bound_address(struct lc_ports *ports, const struc
             *number_of(&address) = *number_of(&theirs);
     }
     return address;
-}
-
-/* Binds the socket of a new port. Returns 0 or an errno. */
-static int bind_port(struct lc_ports *ports, struct port *port)
-{
-    struct sockaddr_storage address = bound_address(ports, port);
-
-    port->fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (port->fd < 0)
-        return errno;
-    set_options(port);
-    if (address.ss_family == AF_UNIX)
-        remove_stale((struct sockaddr_un *)&address);
-    if (bind(port->fd, (struct sockaddr *)&address, port->size) != 0)
-        return errno;
-    if (address.ss_family == AF_UNIX)
-        note_path(port);
-    return 0;
 }
 
 /* ---- the table ---- */
@@ -199,6 +126,7 @@ static struct port *find(struct lc_ports *ports, const struct port *wanted)
 static struct port *find_or_bind(struct lc_ports *ports, const struct port *wanted, int *error)
 {
     struct port *port = find(ports, wanted);
+    struct sockaddr_storage address;
 
     if (port != NULL)
         return port;
@@ -209,10 +137,10 @@ static struct port *find_or_bind(struct lc_ports *ports, const struct port *want
     }
     *port = *wanted;
     lc_list_init(&port->holders);
-    *error = bind_port(ports, port);
+    address = bound_address(ports, port);
+    *error = lc_bind_socket((struct sockaddr *)&address, port->size, port->flags, &port->fd,
+                            &port->file);
     if (*error != 0) {
-        if (port->fd >= 0)
-            close(port->fd);
         free(port);
         return NULL;
     }
@@ -241,7 +169,7 @@ static struct port *find_free(struct lc_ports *ports, struct port *wanted, pid_t
 
 int lc_ports_open(struct lc_ports *ports, pid_t process, int seat, struct lc_message *message)
 {
-    bool own = (message->flags & LC_SOCKET_REUSE_PORT) != 0;
+    bool own = (message->flags & LC_BIND_REUSE_PORT) != 0;
     struct port wanted = {.fd = -1, .flags = message->flags, .address = message->address};
     struct holder *holder = malloc(sizeof *holder);
     struct port *port = NULL;

@@ -21,7 +21,7 @@ struct lc_supervised {
 };
 
 /* Gets a copy of the socket that is bound to the address, not yet listening; waits for the supervisor. Returns 0
- * or an errno. `flags`: see hotline.h; `*id` is the number for lc_supervised_closed. */
+ * or an errno. `flags`: see bound.h; `*id` is the number for lc_supervised_closed. */
 int lc_supervised_socket(struct lc_supervised *supervised, const struct sockaddr *address,
                          socklen_t size, uint32_t flags, int *fd, int *id);
 

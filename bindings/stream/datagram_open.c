@@ -130,7 +130,7 @@ static void make_socket(lua_State *L, struct lc_host *host, struct lc_datagram *
         lc_raise_errno(L, host, error, NULL);
     }
     if (local->size > 0 && datagram->is_unix)
-        lc_remove_stale_socket(local);
+        lc_remove_stale_socket((const struct sockaddr *)&local->storage);
     if (local->size > 0 &&
         bind(datagram->fd, (const struct sockaddr *)&local->storage, local->size) != 0) {
         error = errno;

@@ -7,15 +7,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <lauxlib.h>
 
 #include "connect.h"
 #include "core.h"
-#include "hotline.h"
 #include "pair.h"
 #include "permit.h"
 #include "streams.h"
@@ -200,19 +197,6 @@ void lc_listener_start(lua_State *L, struct lc_listener *listener, struct lc_ser
     update(listener);
 }
 
-/* A unix socket's file goes with it, unless another one has taken its place. */
-static void remove_path(struct lc_listener *listener)
-{
-    struct sockaddr_un address = {0};
-    socklen_t size = sizeof address - 1;
-    struct stat info;
-
-    if (listener->has_path && getsockname(listener->fd, (struct sockaddr *)&address, &size) == 0 &&
-        stat(address.sun_path, &info) == 0 && info.st_dev == listener->device &&
-        info.st_ino == listener->inode)
-        unlink(address.sun_path);
-}
-
 void lc_listener_close(struct lc_listener *listener)
 {
     if (listener->server != NULL) {
@@ -223,7 +207,7 @@ void lc_listener_close(struct lc_listener *listener)
         lc_list_unlink(&listener->link);
     }
     if (listener->fd >= 0) {
-        remove_path(listener);
+        lc_bound_remove(listener->fd, &listener->file);
         close(listener->fd);
         if (listener->shared != 0)
             lc_supervised_closed(listener->host->supervised, listener->shared);
@@ -245,34 +229,6 @@ void lc_listeners_abandon(lua_State *L, struct lc_loop *loop)
 
 /* ---- making ---- */
 
-void lc_remove_stale_socket(const struct lc_socket_address *address)
-{
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
-    struct stat info;
-
-    if (un->sun_path[0] != '\0' && lstat(un->sun_path, &info) == 0 && S_ISSOCK(info.st_mode))
-        unlink(un->sun_path);
-}
-
-static void set_option(int fd, int level, int option)
-{
-    int one = 1;
-
-    setsockopt(fd, level, option, &one, sizeof one);
-}
-
-static void note_path(struct lc_listener *listener, const struct lc_socket_address *address)
-{
-    const struct sockaddr_un *un = (const struct sockaddr_un *)&address->storage;
-    struct stat info;
-
-    if (un->sun_path[0] == '\0' || stat(un->sun_path, &info) != 0)
-        return;
-    listener->has_path = true;
-    listener->device = info.st_dev;
-    listener->inode = info.st_ino;
-}
-
 int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
                   const struct lc_socket_address *address)
 {
@@ -288,48 +244,13 @@ int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
     return lua_error(L);
 }
 
-struct listen_options {
-    bool reuse_address;
-    bool reuse_port;
-    bool keep_path;
-};
-
-/* Binds a socket of this process. Returns 0 or an errno. */
-static int bind_own(struct lc_listener *listener, const struct lc_socket_address *address,
-                    const struct listen_options *options)
-{
-    int family = address->storage.ss_family;
-
-    listener->fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener->fd < 0)
-        return errno;
-    if (family == AF_UNIX) {
-        lc_remove_stale_socket(address);
-    } else {
-        if (options->reuse_address)
-            set_option(listener->fd, SOL_SOCKET, SO_REUSEADDR);
-        if (options->reuse_port)
-            set_option(listener->fd, SOL_SOCKET, SO_REUSEPORT);
-        if (family == AF_INET6)
-            set_option(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY);
-    }
-    if (bind(listener->fd, (struct sockaddr *)&address->storage, address->size) != 0)
-        return errno;
-    if (family == AF_UNIX && !options->keep_path)
-        note_path(listener, address);
-    return 0;
-}
-
 /* Gets the supervisor's socket. Returns 0 or an errno. */
 static int bind_shared(struct lc_listener *listener, const struct lc_socket_address *address,
-                       const struct listen_options *options)
+                       uint32_t flags)
 {
-    bool alone = options->reuse_port && address->storage.ss_family != AF_UNIX;
-    uint32_t flags = (options->reuse_address ? LC_SOCKET_REUSE_ADDRESS : 0) |
-                     (alone ? LC_SOCKET_REUSE_PORT : 0) |
-                     (options->keep_path ? LC_SOCKET_KEEP_PATH : 0);
-
-    listener->has_queue_alone = alone;
+    if (address->storage.ss_family == AF_UNIX)
+        flags &= ~(uint32_t)LC_BIND_REUSE_PORT;
+    listener->has_queue_alone = (flags & LC_BIND_REUSE_PORT) != 0;
     return lc_supervised_socket(listener->host->supervised,
                                 (const struct sockaddr *)&address->storage, address->size, flags,
                                 &listener->fd, &listener->shared);
@@ -341,15 +262,16 @@ int lc_stream_listen(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct lc_socket_address address;
-    struct listen_options options;
     struct lc_listener *listener;
+    uint32_t flags;
     int error;
 
     lua_settop(L, 6);
     lc_check_socket_address(L, 1, "listen", &address);
     lc_permit_address(L, host, (struct sockaddr *)&address.storage, address.size);
-    options =
-        (struct listen_options){lua_toboolean(L, 4), lua_toboolean(L, 5), lua_toboolean(L, 6)};
+    flags = (lua_toboolean(L, 4) ? LC_BIND_REUSE_ADDRESS : 0) |
+            (lua_toboolean(L, 5) ? LC_BIND_REUSE_PORT : 0) |
+            (lua_toboolean(L, 6) ? LC_BIND_KEEP_PATH : 0);
     listener = lc_new_object(L, host, &lc_listener_type, LC_REF_LISTENER, sizeof *listener, 1);
     listener->fd = -1;
     listener->host = host;
@@ -357,8 +279,11 @@ int lc_stream_listen(lua_State *L)
     lc_list_init(&listener->link);
     lc_entry_init(&listener->entry, &accept_entry);
     lc_entry_init(&listener->retry.entry, &retry_entry);
-    error = host->supervised != NULL ? bind_shared(listener, &address, &options)
-                                     : bind_own(listener, &address, &options);
+    if (host->supervised != NULL)
+        error = bind_shared(listener, &address, flags);
+    else
+        error = lc_bind_socket((struct sockaddr *)&address.storage, address.size, flags,
+                               &listener->fd, &listener->file);
     if (error != 0)
         return lc_raise_bind(L, host, error, &address);
     lc_push_socket_name(L, listener->fd, false);

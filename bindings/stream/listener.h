@@ -5,11 +5,11 @@
 #define LC_LISTENER_H
 
 #include <stdbool.h>
-#include <sys/types.h>
 
 #include <ev.h>
 #include <lua.h>
 
+#include "bound.h"
 #include "entry.h"
 #include "host.h"
 #include "stream.h"
@@ -36,9 +36,7 @@ struct lc_listener {
     int shared; /* its number at the supervisor, of a worker of lucio --workers; 0: it is this process's own */
     bool has_queue_alone; /* shared, but with no other worker */
     int backlog;
-    bool has_path; /* of a unix socket, to be removed at the end if it is still this one */
-    dev_t device;
-    ino_t inode;
+    struct lc_bound_file file;
 };
 
 /* Starts accepting. Raises OSError. [-0, +0, v] */
@@ -52,8 +50,6 @@ void lc_listeners_update(struct lc_loop *loop, struct lc_server *server);
 
 /* For server.c: whether it has as many connections as it may. */
 bool lc_server_is_full(const struct lc_server *server);
-/* A socket that a server left behind is in the way of a path; any other kind of file is an error of bind. */
-void lc_remove_stale_socket(const struct lc_socket_address *address);
 /* Raises the OSError of a bind that failed. [-0, +0, v] */
 int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
                   const struct lc_socket_address *address);

@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "bound.h"
 #include "clock.h"
 #include "ports.h"
 #include "seats.h"
@@ -165,14 +166,14 @@ static void a_port_is_a_process_s_once_and_may_be_in_use(void **state)
     assert_int_equal(-1, lc_ports_open(&ports, 200, 2, &message));
     assert_int_equal(EADDRINUSE, message.error);
     lc_ports_close(&ports, true);
-    message = ask_at(port, LC_SOCKET_REUSE_ADDRESS);
+    message = ask_at(port, LC_BIND_REUSE_ADDRESS);
     fd = lc_ports_open(&ports, 100, 1, &message);
     assert_true(fd >= 0);
-    message = ask_at(port, LC_SOCKET_REUSE_ADDRESS);
+    message = ask_at(port, LC_BIND_REUSE_ADDRESS);
     assert_int_equal(-1, lc_ports_open(&ports, 100, 1, &message));
     assert_int_equal(EADDRINUSE, message.error);
     lc_ports_ended(&ports, 100);
-    message = ask_at(port, LC_SOCKET_REUSE_ADDRESS);
+    message = ask_at(port, LC_BIND_REUSE_ADDRESS);
     assert_int_equal(fd, lc_ports_open(&ports, 101, 1, &message));
     lc_ports_close(&ports, true);
 }
@@ -185,14 +186,14 @@ static void seats_have_sockets_of_their_own_at_one_port(void **state)
 
     (void)state;
     lc_ports_init(&ports);
-    message = ask_at(0, LC_SOCKET_REUSE_PORT);
+    message = ask_at(0, LC_BIND_REUSE_PORT);
     first = lc_ports_open(&ports, 100, 1, &message);
-    message = ask_at(0, LC_SOCKET_REUSE_PORT);
+    message = ask_at(0, LC_BIND_REUSE_PORT);
     second = lc_ports_open(&ports, 200, 2, &message);
     assert_true(first >= 0 && second >= 0 && first != second);
     assert_int_equal(port_of(first), port_of(second));
     /* the successor in a seat has its socket */
-    message = ask_at(0, LC_SOCKET_REUSE_PORT);
+    message = ask_at(0, LC_BIND_REUSE_PORT);
     assert_int_equal(first, lc_ports_open(&ports, 101, 1, &message));
     lc_ports_close(&ports, true);
 }
