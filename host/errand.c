@@ -14,7 +14,8 @@ struct lc_errand_box {
     pthread_mutex_t mutex;
     struct lc_loop *loop; /* NULL: it has closed */
     struct lc_errand *first, **last;
-    unsigned users; /* the loop, and each errand under way */
+    struct lc_note *first_note, **last_note;
+    unsigned users; /* the loop, each errand under way, and who holds it */
 };
 
 static struct lc_errand_box *box_new(struct lc_loop *loop)
@@ -27,6 +28,8 @@ static struct lc_errand_box *box_new(struct lc_loop *loop)
     box->loop = loop;
     box->first = NULL;
     box->last = &box->first;
+    box->first_note = NULL;
+    box->last_note = &box->first_note;
     box->users = 1;
     return box;
 }
@@ -43,14 +46,19 @@ static void box_leave(struct lc_errand_box *box)
     free(box);
 }
 
-void lc_errand_begin(lua_State *L, struct lc_loop *loop, struct lc_errand *errand,
-                     const struct lc_errand_type *type, int idx)
+static void make_box(lua_State *L, struct lc_loop *loop)
 {
-    idx = lua_absindex(L, idx);
     if (loop->errand_box == NULL)
         loop->errand_box = box_new(loop);
     if (loop->errand_box == NULL)
         luaL_error(L, "not enough memory");
+}
+
+void lc_errand_begin(lua_State *L, struct lc_loop *loop, struct lc_errand *errand,
+                     const struct lc_errand_type *type, int idx)
+{
+    idx = lua_absindex(L, idx);
+    make_box(L, loop);
     lua_pushvalue(L, idx);
     errand->future = lc_anchor(L, loop->host);
     lc_entry_init(&errand->entry, &type->entry);
@@ -71,7 +79,7 @@ bool lc_errand_post(struct lc_errand *errand)
     pthread_mutex_lock(&box->mutex);
     open = box->loop != NULL;
     if (open) {
-        bool first = box->first == NULL;
+        bool first = box->first == NULL && box->first_note == NULL;
 
         errand->next = NULL;
         *box->last = errand;
@@ -83,6 +91,89 @@ bool lc_errand_post(struct lc_errand *errand)
     box_leave(box);
     return open;
 }
+
+/* ---- notes ---- */
+
+struct lc_errand_box *lc_errand_box_of(lua_State *L, struct lc_loop *loop)
+{
+    make_box(L, loop);
+    lc_errand_box_hold(loop->errand_box);
+    return loop->errand_box;
+}
+
+void lc_errand_box_hold(struct lc_errand_box *box)
+{
+    pthread_mutex_lock(&box->mutex);
+    box->users++;
+    pthread_mutex_unlock(&box->mutex);
+}
+
+void lc_errand_box_release(struct lc_errand_box *box)
+{
+    pthread_mutex_lock(&box->mutex);
+    box_leave(box);
+}
+
+bool lc_errand_box_send(struct lc_errand_box *box, struct lc_note *note)
+{
+    bool open;
+
+    pthread_mutex_lock(&box->mutex);
+    open = box->loop != NULL;
+    if (open) {
+        bool first = box->first == NULL && box->first_note == NULL;
+
+        note->next = NULL;
+        *box->last_note = note;
+        box->last_note = &note->next;
+        if (first)
+            lc_loop_post(box->loop);
+    }
+    pthread_mutex_unlock(&box->mutex);
+    return open;
+}
+
+struct lc_loop *lc_errand_box_loop(struct lc_errand_box *box, const struct lc_host *host)
+{
+    struct lc_loop *loop;
+
+    pthread_mutex_lock(&box->mutex);
+    loop = box->loop != NULL && box->loop->host == host ? box->loop : NULL;
+    pthread_mutex_unlock(&box->mutex);
+    return loop;
+}
+
+bool lc_errand_box_is_open(struct lc_errand_box *box)
+{
+    bool open;
+
+    pthread_mutex_lock(&box->mutex);
+    open = box->loop != NULL;
+    pthread_mutex_unlock(&box->mutex);
+    return open;
+}
+
+/* Takes all notes, in order. */
+static struct lc_note *box_empty_notes(struct lc_errand_box *box)
+{
+    struct lc_note *first = box->first_note;
+
+    box->first_note = NULL;
+    box->last_note = &box->first_note;
+    return first;
+}
+
+static void queue_notes(struct lc_loop *loop, struct lc_note *note)
+{
+    while (note != NULL) {
+        struct lc_note *next = note->next;
+
+        lc_loop_ready(loop, &note->entry);
+        note = next;
+    }
+}
+
+/* ---- taking what came ---- */
 
 /* The errand is no longer under way. */
 static void errand_arrived(struct lc_loop *loop, struct lc_errand *errand)
@@ -131,12 +222,15 @@ static void queue_all(struct lc_loop *loop, struct lc_errand *errand)
 void lc_errands_take(struct lc_loop *loop)
 {
     struct lc_errand *first;
+    struct lc_note *notes;
 
     if (loop->errand_box == NULL)
         return;
     pthread_mutex_lock(&loop->errand_box->mutex);
+    notes = box_empty_notes(loop->errand_box);
     first = box_empty(loop->errand_box);
     pthread_mutex_unlock(&loop->errand_box->mutex);
+    queue_notes(loop, notes);
     queue_all(loop, first);
 }
 
@@ -149,7 +243,8 @@ void lc_errands_abandon(lua_State *L, struct lc_loop *loop)
     /* under the mutex: their threads could free them meanwhile */
     pthread_mutex_lock(&box->mutex);
     box->loop = NULL;
-    queue_all(loop, box_empty(box)); /* is forgotten with all that is ready */
+    queue_notes(loop, box_empty_notes(box)); /* are forgotten with all that is ready */
+    queue_all(loop, box_empty(box));
     while (!lc_list_empty(&loop->errands)) {
         struct lc_errand *errand = lc_container_of(loop->errands.next, struct lc_errand, link);
         const struct lc_errand_type *type =

@@ -17,6 +17,7 @@
 
 struct lc_errand;
 struct lc_errand_box;
+struct lc_host;
 struct lc_loop;
 
 struct lc_errand_type {
@@ -34,6 +35,13 @@ struct lc_errand {
     int future;                /* anchor of what it will complete */
 };
 
+/* What another thread sends to a loop beside errands. Its memory is the sender's; its entry's run or forget
+ * is its end. */
+struct lc_note {
+    struct lc_entry entry;
+    struct lc_note *next; /* in the box */
+};
+
 /* Makes an errand of the loop, which completes the future at `idx`. Nothing is owed before it returns.
  * [-0, +0, m] */
 void lc_errand_begin(lua_State *L, struct lc_loop *loop, struct lc_errand *errand,
@@ -41,6 +49,21 @@ void lc_errand_begin(lua_State *L, struct lc_loop *loop, struct lc_errand *erran
 
 /* Sends it back: it will run in its loop. False: the loop has closed, the errand is the caller's. */
 bool lc_errand_post(struct lc_errand *errand);
+
+/* The loop's box, held: the way to the loop for other threads. [-0, +0, m] */
+struct lc_errand_box *lc_errand_box_of(lua_State *L, struct lc_loop *loop);
+void lc_errand_box_hold(struct lc_errand_box *box);
+void lc_errand_box_release(struct lc_errand_box *box);
+
+/* Sends a note. What one thread sends runs in its order, notes before errands. False: the loop has closed,
+ * the note is the caller's. */
+bool lc_errand_box_send(struct lc_errand_box *box, struct lc_note *note);
+
+/* The loop if it is open and the host's; only that host's thread may ask. */
+struct lc_loop *lc_errand_box_loop(struct lc_errand_box *box, const struct lc_host *host);
+
+/* Whether the loop is open, for now. */
+bool lc_errand_box_is_open(struct lc_errand_box *box);
 
 /* Takes back an errand that no thread has taken. [-0, +0, -] */
 void lc_errand_withdraw(lua_State *L, struct lc_loop *loop, struct lc_errand *errand);

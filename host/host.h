@@ -91,6 +91,8 @@ enum lc_ref {
     LC_REF_SHARED_BYTES,
     LC_REF_SHARED_LOCK,
     LC_REF_SHARED_QUEUE,
+    LC_REF_LOOP_LINK,
+    LC_REF_REMOTE_FUTURE,
     LC_REF_SHARED_SEMAPHORE,
     LC_REF_CROSSED, /* see crossing.h */
     LC_REF_LOCALS,  /* table: key -> thread-local table */

@@ -390,9 +390,14 @@ static int coroutine_close(lua_State *L)
     return 0;
 }
 
+bool lc_is_coroutine(lua_State *L, int idx)
+{
+    return lc_to_object(L, idx, &coroutine_type) != NULL;
+}
+
 static int lucio_iscoroutine(lua_State *L)
 {
-    lua_pushboolean(L, lc_to_object(L, 1, &coroutine_type) != NULL);
+    lua_pushboolean(L, lc_is_coroutine(L, 1));
     return 1;
 }
 

@@ -36,6 +36,8 @@ void lc_open_lock(lua_State *L, struct lc_host *host);
 void lc_open_loop(lua_State *L, struct lc_host *host);
 void lc_open_protected(lua_State *L, struct lc_host *host);
 void lc_open_queue(lua_State *L, struct lc_host *host);
+void lc_open_remote(lua_State *L, struct lc_host *host);
+void lc_open_reports(lua_State *L, struct lc_host *host);
 void lc_open_resolver(lua_State *L, struct lc_host *host);
 void lc_open_run(lua_State *L, struct lc_host *host);
 void lc_open_semaphore(lua_State *L, struct lc_host *host);
@@ -61,6 +63,8 @@ int lc_push_body(lua_State *L, struct lc_host *host, int idx);
 void lc_unwrap_async(lua_State *L, int idx);
 /* Marks the Coroutine at `idx`, if it is one, as used up. [-0, +0, -] */
 void lc_dispose_coroutine(lua_State *L, int idx);
+/* Whether it is a Coroutine. [-0, +0, -] */
+bool lc_is_coroutine(lua_State *L, int idx);
 /* Whether it is what lucio.async returned. [-0, +0, -] */
 bool lc_is_async_function(lua_State *L, int idx);
 /* Makes the awaitable at `idx` a future of the running loop: futures and tasks stay as they are,

@@ -67,15 +67,26 @@ struct lc_loop *lc_loop_object_lend(lua_State *L, struct lc_host *host, struct e
     return box_fill(box, loop);
 }
 
-/* The open loop behind self, or NULL. */
-static struct lc_loop *to_open_loop(lua_State *L, const char *what)
+static struct lc_loop *open_loop(const struct loop_object *box)
 {
-    struct loop_object *box = lc_check_self(L, &loop_type, what);
-
     if (box->loop == NULL || box->generation != box->loop->generation ||
         box->loop->state == LC_LOOP_CLOSED)
         return NULL;
     return box->loop;
+}
+
+/* The open loop behind self, or NULL. */
+static struct lc_loop *to_open_loop(lua_State *L, const char *what)
+{
+    return open_loop(lc_check_self(L, &loop_type, what));
+}
+
+bool lc_is_loop(lua_State *L, int idx, struct lc_loop **loop)
+{
+    struct loop_object *box = lc_to_object(L, idx, &loop_type);
+
+    *loop = box != NULL ? open_loop(box) : NULL;
+    return box != NULL;
 }
 
 struct lc_loop *lc_loop_check(lua_State *L, const char *what)
@@ -433,6 +444,7 @@ void lc_open_loop(lua_State *L, struct lc_host *host)
     static const luaL_Reg methods[] = {
         {"time", loop_time},
         {"call_soon", loop_call_soon},
+        {"call_soon_threadsafe", loop_call_soon},
         {"call_later", loop_call_later},
         {"call_at", loop_call_at},
         {"create_task", loop_create_task},

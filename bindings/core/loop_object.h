@@ -4,6 +4,8 @@
 #ifndef LC_LOOP_OBJECT_H
 #define LC_LOOP_OBJECT_H
 
+#include <stdbool.h>
+
 #include <lauxlib.h>
 #include <lua.h>
 
@@ -19,6 +21,9 @@ struct lc_loop *lc_loop_object_lend(lua_State *L, struct lc_host *host, struct e
 
 /* self of a method that needs an open loop. [-0, +0, v] */
 struct lc_loop *lc_loop_check(lua_State *L, const char *what);
+
+/* Whether the value at `idx` is a Loop; *loop: the open loop behind it, or NULL. [-0, +0, -] */
+bool lc_is_loop(lua_State *L, int idx, struct lc_loop **loop);
 
 /* Adds methods of a part of its own. [-0, +0, m] */
 void lc_loop_add_methods(lua_State *L, struct lc_host *host, const luaL_Reg *methods);

@@ -494,4 +494,6 @@ void lc_open_executor(lua_State *L, struct lc_host *host)
     lc_set_functions(L, host, functions);
     lc_open_map(L, host);
     lc_crossing_open(L, host);
+    lc_open_remote(L, host);
+    lc_open_reports(L, host);
 }

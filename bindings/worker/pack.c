@@ -13,6 +13,8 @@
 #include "core.h"
 #include "crossing.h"
 #include "exception_group.h"
+#include "loop_link.h"
+#include "loop_object.h"
 #include "quota.h"
 #include "shared.h"
 
@@ -283,10 +285,17 @@ static bool put_userdata(struct packer *packer, int idx)
     lua_State *L = packer->L;
     bool is_lock, has_default;
     struct lc_shared *shared = lc_shared_to(L, idx, &is_lock);
+    struct lc_loop *loop;
 
     if (shared != NULL) {
         put_numbered(packer, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED,
                      lc_parcel_add_shared(L, packer->parcel, shared));
+        return true;
+    }
+    if (lc_is_loop(L, idx, &loop)) {
+        shared = lc_loop_link_push(L, packer->host, loop);
+        put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
+        lua_pop(L, 1);
         return true;
     }
     if (!lc_context_var_push(L, idx, &has_default))

@@ -8,7 +8,7 @@
 #include "submodule.h"
 
 const struct lc_shared_type *const lc_shared_types[LC_SHARED_TYPES] = {
-    &lc_region_type, &lc_semaphore_type, &lc_queue_type};
+    &lc_region_type, &lc_semaphore_type, &lc_queue_type, &lc_link_type};
 
 unsigned lc_shared_number(const struct lc_shared *shared)
 {
@@ -49,8 +49,8 @@ void lc_shared_charge(lua_State *L, struct lc_host *host, struct lc_shared *shar
 static struct lc_shared_object *to_object(lua_State *L, int idx)
 {
     static const struct lc_type *const types[] = {&lc_shared_value_type, &lc_shared_bytes_type,
-                                                  &lc_shared_lock_type, &lc_shared_semaphore_type,
-                                                  &lc_shared_queue_type};
+                                                  &lc_shared_lock_type,  &lc_shared_semaphore_type,
+                                                  &lc_shared_queue_type, &lc_shared_link_type};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct lc_shared_object *object = lc_to_object(L, idx, types[i]);
@@ -111,6 +111,7 @@ static void make_types(lua_State *L, struct lc_host *host)
     lc_shared_bytes_open(L, host);
     lc_shared_semaphore_open(L, host);
     lc_shared_queue_open(L, host);
+    lc_shared_link_open(L, host);
     lc_shared_value_open(L, host);
 }
 

@@ -50,8 +50,9 @@ struct lc_shared_object {
 extern const struct lc_shared_type lc_region_type;
 extern const struct lc_shared_type lc_semaphore_type;
 extern const struct lc_shared_type lc_queue_type;
+extern const struct lc_shared_type lc_link_type;
 extern const struct lc_shared_type *const lc_shared_types[];
-#define LC_SHARED_TYPES 3
+#define LC_SHARED_TYPES 4
 
 /* The types of objects. */
 extern const struct lc_type lc_shared_value_type;
@@ -59,6 +60,7 @@ extern const struct lc_type lc_shared_bytes_type;
 extern const struct lc_type lc_shared_lock_type;
 extern const struct lc_type lc_shared_semaphore_type;
 extern const struct lc_type lc_shared_queue_type;
+extern const struct lc_type lc_shared_link_type;
 
 /* A new thing, with one user. */
 static inline void lc_shared_init(struct lc_shared *shared, const struct lc_shared_type *type)
@@ -113,5 +115,6 @@ void lc_shared_semaphore_open(lua_State *L, struct lc_host *host);
 void lc_shared_semaphore_add(lua_State *L, struct lc_host *host);
 void lc_shared_queue_open(lua_State *L, struct lc_host *host);
 void lc_shared_queue_add(lua_State *L, struct lc_host *host);
+void lc_shared_link_open(lua_State *L, struct lc_host *host);
 
 #endif

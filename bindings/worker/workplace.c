@@ -15,6 +15,7 @@
 #include "module.h"
 #include "permit.h"
 #include "quota.h"
+#include "reports.h"
 #include "settings.h"
 #include "state_limits.h"
 #include "traceback.h"
@@ -30,6 +31,21 @@ static int worker_cancelled(lua_State *L)
         place->look(place);
     lua_pushboolean(L, place->job != NULL && atomic_load(&place->job->cancelled));
     return 1;
+}
+
+/* lucio.worker.report(value) */
+static int worker_report(lua_State *L)
+{
+    struct lc_workplace *place = lua_touserdata(L, lua_upvalueindex(1));
+
+    lua_settop(L, 1);
+    if (place->job == NULL)
+        lc_raise(L, place->host, LC_RUNTIME_ERROR, "no job runs");
+    if (!place->is_thread)
+        lc_raise(L, place->host, LC_RUNTIME_ERROR,
+                 "a process cannot report: a shared queue can be given to its job");
+    lc_report_send(L, place->host, place->job);
+    return 0;
 }
 
 /* print(...): a line in one piece, since other workers print too. */
@@ -76,6 +92,9 @@ static void set_worker(lua_State *L, struct lc_workplace *place)
     lua_pushlightuserdata(L, place);
     lua_pushcclosure(L, worker_cancelled, 1);
     lua_setfield(L, -2, "cancelled");
+    lua_pushlightuserdata(L, place);
+    lua_pushcclosure(L, worker_report, 1);
+    lua_setfield(L, -2, "report");
     lua_setfield(L, -2, "worker");
 }
 

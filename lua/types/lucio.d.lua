@@ -196,6 +196,7 @@
 ---@field shutdown_timeout number
 ---@field time fun(self: lucio.Loop): number
 ---@field call_soon fun(self: lucio.Loop, fn: function, ...: any): lucio.Handle
+---@field call_soon_threadsafe fun(self: lucio.Loop, fn: function, ...: any): lucio.Handle
 ---@field call_later fun(self: lucio.Loop, delay: number, fn: function, ...: any): lucio.Handle
 ---@field call_at fun(self: lucio.Loop, when: number, fn: function, ...: any): lucio.Handle
 ---@field create_task fun(self: lucio.Loop, fn: lucio.Awaitable|lucio.TaskOptions, ...: any): lucio.Task
@@ -265,6 +266,17 @@
 ---@field name string
 ---@field pid? integer Of a process.
 ---@field cancelled fun(): boolean
+---@field report fun(value: any)
+
+---@class lucio.LoopLink A loop of another thread, in a job.
+---@field call_soon_threadsafe fun(self: lucio.LoopLink, fn: function, ...: any)
+---@field is_closed fun(self: lucio.LoopLink): boolean
+
+---@class lucio.ConcurrentFuture A task in the loop of another thread.
+---@field result fun(self: lucio.ConcurrentFuture, timeout?: number): any Blocks the thread; in a task it waits.
+---@field cancel fun(self: lucio.ConcurrentFuture): boolean
+---@field done fun(self: lucio.ConcurrentFuture): boolean
+---@field cancelled fun(self: lucio.ConcurrentFuture): boolean
 
 -- ---- streams ----
 
@@ -670,6 +682,19 @@ function lucio.TaskGroup() end
 ---@param fn (fun(...: any): T)|string
 ---@return T ...
 function lucio.to_thread(fn, ...) end
+
+---Runs a coroutine as a task of the loop of another thread, from a job.
+---@param coro lucio.Coroutine|function
+---@param loop lucio.Loop|lucio.LoopLink
+---@return lucio.ConcurrentFuture|lucio.Task
+function lucio.run_coroutine_threadsafe(coro, loop) end
+
+---For a `for` loop: what the job behind the future reports. Waits.
+---@param future lucio.Future
+---@return fun(queue: any, i: integer): integer?, any
+---@return any
+---@return integer
+function lucio.reports(future) end
 
 -- synchronisation
 
