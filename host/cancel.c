@@ -1,0 +1,141 @@
+/*
+ * cancel: cancel requests of tasks. A request goes to what the task waits for, or waits in the task for
+ * its next wait; the order of checks is that of asyncio's Task.cancel and Task.__step.
+ * Invariant: `in_cancel` marks the tasks of the chain that a request is being passed along, only meanwhile.
+ * Owner:     the task has the request: how many there were, the message, whether one waits.
+ * Context:   loop thread; no Lua code is called. Declared in task.h.
+ */
+#include "task.h"
+
+#include <lauxlib.h>
+
+#include "error.h"
+#include "host.h"
+#include "loop.h"
+
+/* Requests are passed down chains of tasks by iteration; through gathers by recursion, this deep. */
+#define CANCEL_DEPTH_MAX 1000
+
+static void store_message(lua_State *L, struct lc_task *task, int msg)
+{
+    if (msg == 0 && !task->has_message)
+        return;
+    lc_task_push(L, task);
+    if (msg != 0)
+        lua_pushvalue(L, msg);
+    else
+        lua_pushnil(L);
+    lc_future_set_extra(L, -2, LC_EXTRA_CANCEL_MESSAGE);
+    lua_pop(L, 1);
+    task->has_message = msg != 0;
+}
+
+void lc_task_push_cancelled(lua_State *L, struct lc_task *task)
+{
+    struct lc_host *host = task->future.loop->host;
+
+    luaL_checkstack(L, 10, NULL);
+    if (!task->has_message) {
+        lua_pushnil(L);
+    } else {
+        lc_task_push(L, task);
+        lc_future_push_extra(L, -1, LC_EXTRA_CANCEL_MESSAGE);
+        lua_replace(L, -2);
+        task->has_message = false;
+    }
+    lc_error_from(L, host, LC_CANCELLED_ERROR);
+}
+
+/* What a task waits for whose wait was withdrawn: the CancelledError to come. */
+static const struct lc_wait_type withdrawn_wait = {"cancellation", NULL};
+
+/* The task that the waiter's task waits for directly, or NULL. */
+static struct lc_task *awaited_task(const struct lc_task *task)
+{
+    struct lc_future *future;
+
+    if (task->waiter.state != LC_WAIT_PENDING || task->waiter.type != &lc_wait_future_type)
+        return NULL;
+    future = lc_waiter_object(&task->waiter);
+    if (future->object.type != &lc_task_type || lc_future_is_done(future))
+        return NULL;
+    return (struct lc_task *)future;
+}
+
+/* Ends the wait of a task whose request cannot be passed on: it waits for itself in a circle, or at
+ * the end of too long a chain of gathers. */
+static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
+{
+    lc_waiter_withdraw(&task->waiter);
+    task->waiter.type = &withdrawn_wait;
+    task->waiter.state = LC_WAIT_CANCELLED;
+    store_message(L, task, msg);
+    lc_loop_ready(task->future.loop, &task->waiter.entry);
+}
+
+static void count_request(struct lc_task *task)
+{
+    if (task->cancelling < UINT16_MAX)
+        task->cancelling++;
+    task->requested = true;
+}
+
+bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
+{
+    struct lc_host *host = task->future.loop->host;
+    struct lc_task *first = task, *next;
+    bool passed;
+
+    if (lc_future_is_done(&task->future)) {
+        lc_future_mark_retrieved(&task->future);
+        return false;
+    }
+    if (lc_future_loop(&task->future) == NULL)
+        return false;
+    luaL_checkstack(L, 10, NULL);
+    /* each task passes the request to the task that it awaits (CA3) */
+    count_request(task);
+    if (task->in_cancel || host->cancel_depth > CANCEL_DEPTH_MAX) {
+        if (lc_waiter_is_pending(&task->waiter))
+            cancel_wait(L, task, msg);
+        else
+            task->must_cancel = true;
+        return true;
+    }
+    task->in_cancel = true;
+    while ((next = awaited_task(task)) != NULL && !next->in_cancel) {
+        task = next;
+        count_request(task);
+        task->in_cancel = true;
+    }
+    if (next != NULL) {
+        cancel_wait(L, task, msg);
+        passed = true;
+    } else {
+        if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
+            lc_waiter_is_pending(&task->waiter))
+            store_message(L, task, msg);
+        host->cancel_depth++;
+        passed = task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg);
+        host->cancel_depth--;
+    }
+    for (next = first; next != task; next = lc_waiter_object(&next->waiter))
+        next->in_cancel = false;
+    task->in_cancel = false;
+    if (passed)
+        return true;
+    task->must_cancel = true;
+    /* a wait that is cancelled already keeps its message: the first one wins (CA8) */
+    if (task->waiter.state != LC_WAIT_CANCELLED)
+        store_message(L, task, msg);
+    return true;
+}
+
+int lc_task_uncancel(struct lc_task *task)
+{
+    if (task->cancelling > 0 && --task->cancelling == 0) {
+        task->must_cancel = task->doomed;
+        task->requested = task->swallowed = false;
+    }
+    return task->cancelling;
+}
