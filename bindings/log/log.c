@@ -1,6 +1,6 @@
 /*
- * log: what lucio.log (lua/lucio/log.lua) cannot do in Lua: outputs over sinks, the name of the
- * running task, the text of an error with its traceback.
+ * log: what lucio.log (lua/lucio/log.lua) cannot do in Lua, or not in a sandbox: outputs over sinks, the
+ * name of the running task, the text of an error with its traceback, who called.
  * Owner: an output holds its sink from the first record on; that of stdout or stderr is the host's.
  *        One that the collector has finished opens its sink again when it is written to: finalizers
  *        may log while the state closes.
@@ -15,11 +15,13 @@
 #include <unistd.h>
 
 #include <lauxlib.h>
+#include <lualib.h>
 
 #include "core.h"
 #include "error_text.h"
 #include "permit.h"
 #include "sink.h"
+#include "stack_text.h"
 #include "submodule.h"
 
 struct log_output {
@@ -322,6 +324,51 @@ static int log_error_text(lua_State *L)
     return 1;
 }
 
+/* caller(level) -> path, line and name of the function at that level, counted as by debug.getinfo; nothing
+ * without a line */
+static int log_caller(lua_State *L)
+{
+    lua_Debug ar;
+
+    if (!lua_getstack(L, (int)luaL_checkinteger(L, 1), &ar) || !lua_getinfo(L, "Sln", &ar) ||
+        ar.currentline <= 0)
+        return 0;
+    lua_pushstring(L, ar.source[0] == '@' ? ar.source + 1 : ar.short_src);
+    lua_pushinteger(L, ar.currentline);
+    if (ar.name != NULL)
+        lua_pushstring(L, ar.name);
+    else if (ar.what[0] == 'm')
+        lua_pushliteral(L, "<main>");
+    else
+        lua_pushfstring(L, "<%s:%d>", ar.short_src, ar.linedefined);
+    return 3;
+}
+
+/* traceback(nil, level): debug.traceback, where that is not there */
+static int log_traceback(lua_State *L)
+{
+    luaL_traceback(L, L, NULL, (int)luaL_checkinteger(L, 2));
+    lc_stack_text_strip(L);
+    return 1;
+}
+
+/* host_log(text): to the embedding program */
+static int log_host_log(lua_State *L)
+{
+    lc_host_log(lc_host_of(L), luaL_checkstring(L, 1));
+    return 0;
+}
+
+/* Adds os.date, which a sandbox has not got, to the table on top. */
+static void add_date(lua_State *L)
+{
+    lua_pushcfunction(L, luaopen_os);
+    lua_call(L, 0, 1);
+    lua_getfield(L, -1, "date");
+    lua_setfield(L, -3, "date");
+    lua_pop(L, 1);
+}
+
 int lc_open_log(lua_State *L)
 {
     static const luaL_Reg methods[] = {
@@ -341,6 +388,9 @@ int lc_open_log(lua_State *L)
         {"process", log_process},
         {"task_name", log_task_name},
         {"error_text", log_error_text},
+        {"caller", log_caller},
+        {"traceback", log_traceback},
+        {"host_log", log_host_log},
         {NULL, NULL},
     };
     struct lc_host *host = lc_host_of(L);
@@ -349,5 +399,6 @@ int lc_open_log(lua_State *L)
         lc_new_type(L, host, LC_REF_LOG_OUTPUT, "lucio.log.output", methods, metamethods);
     lua_newtable(L);
     lc_set_functions(L, host, functions);
+    add_date(L);
     return 1;
 }

@@ -8,7 +8,8 @@ local formats = part("log.format", native, base)
 local handling = part("log.handler", native, base, formats.default)
 
 local format, unpack, pack = string.format, table.unpack, table.pack
-local getinfo = debug.getinfo
+-- in a sandbox there is no debug library
+local traceback = type(debug) == "table" and debug.traceback or native.traceback
 local bad_type, bad_value, check_level = base.bad_type, base.bad_value, base.check_level
 local check_string = base.check_string
 local LogRecord, FIELDS = formats.LogRecord, formats.fields
@@ -183,7 +184,7 @@ end
 local function set_options(record, options, depth)
   local e = options.exc_info
   if type(e) ~= "boolean" then record.exc_info = e end
-  if options.stack_info then record.stack_info = debug.traceback(nil, depth + 1) end
+  if options.stack_info then record.stack_info = traceback(nil, depth + 1) end
   for key, value in pairs(options.extra or {}) do
     if FIELDS[key] then
       bad_value("log", 1, "extra: attempt to overwrite '" .. key .. "'")
@@ -201,19 +202,12 @@ local function emit(logger, level, message, ...)
     args = pack(...)
   end
   local depth = 2 + (options and options.stacklevel or 1)
-  local info = getinfo(depth, "Sln")
+  local pathname, lineno, name = native.caller(depth)
   local record = setmetatable({
     name = logger.name, levelno = level, msg = message, args = args, created = native.now(),
-    pathname = "?", lineno = 0, funcName = "?",
+    pathname = pathname or "?", lineno = lineno or 0, funcName = name or "?",
     message = nil, asctime = nil, levelname = nil, filename = nil, -- room for what is made later
   }, LogRecord)
-  if info and info.currentline > 0 then
-    local source = info.source
-    record.pathname = source:sub(1, 1) == "@" and source:sub(2) or info.short_src
-    record.lineno = info.currentline
-    record.funcName = info.name or info.what == "main" and "<main>"
-      or format("<%s:%d>", info.short_src, info.linedefined)
-  end
   if options then set_options(record, options, depth) end
   logger:handle(record)
 end

@@ -161,10 +161,61 @@ static void nothing_reaches_out_of_a_sandbox(void **unused)
               "assert(not pcall(lucio.fs.read_file, '/dev/null'))\n"
               "assert(not pcall(function() lucio.ThreadPoolExecutor(1):submit(print) end))\n"
               "local t = setmetatable({}, {__index = {x = 1}})\n"
+              "local three = setmetatable({}, {__len = function() return 3 end,\n"
+              "  __index = function(_, i) lucio.sleep(0) return i end})\n"
+              "assert(#table.move(three, 1, 3, 1, {}) == 3 and table.unpack(three, 2) == 2)\n"
               "assert(t.x == 1 and require('lucio').sleep(1, 2) == 2)\n"
               "local ok, e = pcall(require('lucio').create_subprocess_shell, 'true')\n"
               "assert(not ok and e.message == 'a sandbox has no child processes')\n");
     assert_int_equal(lucio_close(host), LUCIO_OK);
+}
+
+struct logged {
+    char text[4096];
+    size_t size;
+};
+
+static void keep_log(lucio *host, const char *text, size_t length, void *data)
+{
+    struct logged *logged = data;
+
+    (void)host;
+    if (length > sizeof logged->text - 1 - logged->size)
+        length = sizeof logged->text - 1 - logged->size;
+    memcpy(logged->text + logged->size, text, length);
+    logged->size += length;
+    logged->text[logged->size] = '\0';
+}
+
+static void a_sandbox_logs_to_its_program(void **unused)
+{
+    struct logged logged = {.size = 0};
+    struct lucio_config config;
+    lucio *host;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.sandbox = true;
+    config.on_log = keep_log;
+    config.data = &logged;
+    assert_int_equal(lucio_open(&host, &config), LUCIO_OK);
+    run(host, "local log = require 'lucio.log'\n"
+              "log.getLogger('early'):warning('last resort')\n"
+              "log.basicConfig{level = 'INFO', format = '%(levelname)s %(lineno)d %(message)s'}\n"
+              "local logger = log.getLogger 'script'\n"
+              "logger:info('a line')\n"
+              "local dated = log.StreamHandler()\n"
+              "dated:setFormatter(log.Formatter('%(asctime)s %(message)s', '%Y'))\n"
+              "logger:addHandler(dated)\n"
+              "logger:warning {'with stack', stack_info = true}\n"
+              "logger:info('%d', 'no number')\n"
+              "assert(not pcall(log.FileHandler, '/tmp/never'))\n");
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    assert_non_null(strstr(logged.text, "last resort\n"));
+    assert_non_null(strstr(logged.text, "INFO 5 a line\n"));
+    assert_non_null(strstr(logged.text, "WARNING 9 with stack\nstack traceback:\n"));
+    assert_non_null(strstr(logged.text, "20"));
+    assert_non_null(strstr(logged.text, "--- Logging error ---\n"));
 }
 
 static void a_sandbox_has_no_share_in_its_process(void **unused)
@@ -429,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(none_crashes_or_stalls_its_host),
         cmocka_unit_test(nothing_reaches_out_of_a_sandbox),
+        cmocka_unit_test(a_sandbox_logs_to_its_program),
         cmocka_unit_test(a_sandbox_has_no_share_in_its_process),
         cmocka_unit_test(permissions_hold_for_descriptors),
         cmocka_unit_test(closing_waits_no_longer_than_told),

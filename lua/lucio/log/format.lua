@@ -122,7 +122,7 @@ function Formatter:init(fmt, datefmt, options)
   check_string(fmt, "Formatter", 1)
   if datefmt ~= nil then
     check_string(datefmt, "Formatter", 2)
-    if not pcall(os.date, datefmt, 0) then
+    if not pcall(native.date, datefmt, 0) then
       bad_value("Formatter", 2, format("invalid date format '%s'", datefmt))
     end
   end
@@ -138,7 +138,7 @@ function Formatter:formatTime(record, datefmt)
   local second = floor(record.created)
   if self.second ~= second or self.second_format ~= datefmt then
     self.second, self.second_format = second, datefmt
-    self.second_text = os.date(datefmt or "%Y-%m-%d %H:%M:%S", second)
+    self.second_text = native.date(datefmt or "%Y-%m-%d %H:%M:%S", second)
   end
   if datefmt then return self.second_text end
   return format("%s,%03d", self.second_text, record.msecs)

@@ -83,6 +83,15 @@ end
 
 local stderr_output
 
+-- Where there is no io library, in a sandbox: the embedding program's on_log.
+local host_stream = {write = function(_, text) native.host_log(text) end}
+
+local file_type = type(io) == "table" and io.type or function() end
+
+local function default_stream()
+  return type(io) == "table" and io.stderr or host_stream
+end
+
 local function quoted(value)
   if type(value) == "string" then return format("%q", value) end
   local ok, text = pcall(tostring, value)
@@ -92,7 +101,8 @@ end
 local function print_error(record, e)
   local args = {}
   for i = 1, record.args and record.args.n or 0 do args[i] = quoted(record.args[i]) end
-  stderr_output = stderr_output or native.open_stream(io.stderr)
+  local stream = default_stream()
+  stderr_output = stream == host_stream and stream or stderr_output or native.open_stream(stream)
   stderr_output:write(format(
     "--- Logging error ---\n%s\nCalled at %s:%s in %s\nMessage: %s\nArguments: (%s)\n",
     native.error_text(e), record.pathname, record.lineno, record.funcName, quoted(record.msg),
@@ -139,11 +149,11 @@ StreamHandler.terminator = "\n"
 --- Writes to a file of Lua's (default io.stderr), or to an object with a method `write`.
 function StreamHandler:init(stream)
   Handler.init(self)
-  self:setStream(stream == nil and io.stderr or stream)
+  self:setStream(stream == nil and default_stream() or stream)
 end
 
 function StreamHandler:setStream(stream)
-  if io.type(stream) then
+  if file_type(stream) then
     self.output = native.open_stream(stream)
   elseif type(stream) == "table" and stream.write or type(stream) == "userdata" then
     self.output = stream
@@ -165,7 +175,7 @@ end
 --- Waits until all is written; the stream itself stays open.
 function StreamHandler:close()
   self:flush()
-  if io.type(self.stream) then self.output:close() end
+  if file_type(self.stream) then self.output:close() end
   Handler.close(self)
 end
 
