@@ -5,39 +5,15 @@ local lucio, native, part = ...
 local M = {}
 
 -- the program may give the globals other values
-local error, ipairs, math_type, pairs, setmetatable, table, tostring, type =
-  error, ipairs, math.type, pairs, setmetatable, table, tostring, type
+local error, ipairs, math_type, setmetatable, table, type =
+  error, ipairs, math.type, setmetatable, table, type
 
 local O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND = native.O_WRONLY, native.O_RDWR,
   native.O_CREAT, native.O_EXCL, native.O_TRUNC, native.O_APPEND
 
-local function raise(class, text, ...)
-  error(class(text:format(...)))
-end
-
-local function bad_argument(name, position, expected, value)
-  raise(lucio.TypeError, "bad argument #%d to '%s' (%s expected, got %s)", position, name, expected,
-    value == nil and "nil" or type(value))
-end
-
--- Checks the options and returns them, never nil. `known` says the type of each.
-local function check_options(name, position, options, known)
-  if options == nil then return {} end
-  if type(options) ~= "table" then bad_argument(name, position, "table of options", options) end
-  for key, value in pairs(options) do
-    local wanted = known[key]
-    if not wanted then
-      raise(lucio.TypeError, "bad argument #%d to '%s' (unknown option '%s')", position, name,
-        tostring(key))
-    end
-    local is = wanted == "integer" and math_type(value) or type(value)
-    if is ~= wanted then
-      raise(lucio.TypeError, "bad argument #%d to '%s' (%s as %s expected, got %s)", position, name,
-        key, wanted, is or type(value))
-    end
-  end
-  return options
-end
+local checks = part "common.options"
+local raise, bad_argument, check_options =
+  checks.raise, checks.bad_argument, checks.check_options
 
 local function check_path(name, position, path)
   if type(path) ~= "string" then bad_argument(name, position, "path as string", path) end

@@ -13,32 +13,14 @@ local MOST = {backlog = 65535, max_connections = 1000000}
 local error, ipairs, math_type, pairs, pcall, tostring, type =
   error, ipairs, math.type, pairs, pcall, tostring, type
 
-local function raise(class, text, ...)
-  error(class(text:format(...)))
-end
-
-local function bad_argument(name, position, expected, value)
-  raise(lucio.TypeError, "bad argument #%d to '%s' (%s expected, got %s)", position, name, expected,
-    value == nil and "nil" or type(value))
-end
+local checks = part "common.options"
+local raise, bad_argument = checks.raise, checks.bad_argument
 
 -- Checks the options and returns them, never nil.
 local function check_options(name, position, options, known)
-  if options == nil then return {} end
-  if type(options) ~= "table" then bad_argument(name, position, "table of options", options) end
-  for key in pairs(options) do
-    if not known[key] then
-      raise(lucio.TypeError, "bad argument #%d to '%s' (unknown option '%s')", position, name,
-        tostring(key))
-    end
-  end
-  local limit = options.limit
-  if limit ~= nil then
-    if math_type(limit) ~= "integer" then
-      raise(lucio.TypeError, "bad argument #%d to '%s' (limit as integer expected, got %s)",
-        position, name, type(limit))
-    end
-    if limit <= 0 then raise(lucio.ValueError, "Limit cannot be <= 0") end
+  options = checks.check_options(name, position, options, known)
+  if options.limit ~= nil and options.limit <= 0 then
+    raise(lucio.ValueError, "Limit cannot be <= 0")
   end
   return options
 end
@@ -66,7 +48,7 @@ end
 -- ---- connecting ----
 
 local OPEN_OPTIONS = {
-  limit = true, local_addr = true, timeout = true, happy_eyeballs_delay = true, family = true,
+  limit = "integer", local_addr = true, timeout = true, happy_eyeballs_delay = true, family = true,
   all_errors = true, ssl = true, server_hostname = true, session = true,
   ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
@@ -225,7 +207,7 @@ local function tls_settings(what, options, host, is_server)
 end
 
 local OPEN_UNIX_OPTIONS = {
-  limit = true, timeout = true, ssl = true, server_hostname = true, session = true,
+  limit = "integer", timeout = true, ssl = true, server_hostname = true, session = true,
   ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
 }
 
@@ -256,7 +238,7 @@ end
 -- ---- serving ----
 
 local SERVER_OPTIONS = {
-  backlog = true, reuse_address = true, reuse_port = true, limit = true, start_serving = true,
+  backlog = true, reuse_address = true, reuse_port = true, limit = "integer", start_serving = true,
   family = true, ssl = true, ssl_handshake_timeout = true, ssl_shutdown_timeout = true,
   max_connections = true, drain_timeout = true,
 }
@@ -363,7 +345,7 @@ function M.start_server(callback, hosts, port, options)
 end
 
 local UNIX_SERVER_OPTIONS = {
-  backlog = true, limit = true, start_serving = true, cleanup_socket = true, ssl = true,
+  backlog = true, limit = "integer", start_serving = true, cleanup_socket = true, ssl = true,
   ssl_handshake_timeout = true, ssl_shutdown_timeout = true, max_connections = true,
   drain_timeout = true,
 }
@@ -386,7 +368,7 @@ end
 -- ---- pipes ----
 
 function M.connect_stdin(options)
-  options = check_options("connect_stdin", 1, options, {limit = true})
+  options = check_options("connect_stdin", 1, options, {limit = "integer"})
   local reader = native.open(0, "r", options.limit or LIMIT, true)
   return reader
 end

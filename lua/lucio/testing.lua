@@ -17,10 +17,7 @@ local math_type, setmetatable = math.type, setmetatable
 local getinfo = debug and debug.getinfo
 local loaded = package.loaded
 
-local function bad_argument(name, position, expected, value)
-  error(lucio.TypeError(("bad argument #%d to '%s' (%s expected, got %s)"):format(position, name,
-    expected, value == nil and "nil" or type(value))))
-end
+local bad_argument = part("common.options").bad_argument
 
 local function bad_value(name, position, problem)
   error(lucio.ValueError(("bad argument #%d to '%s' (%s)"):format(position, name, problem)))
