@@ -193,6 +193,7 @@ static void read_environment(struct lc_host *host)
     host->clock.is_virtual = env_is("LUCIO_CLOCK", "virtual");
     host->options.no_control = env_is("LUCIO_CONTROL", "0");
     host->options.backend = getenv("LUCIO_BACKEND");
+    host->options.fs_threads = getenv("LUCIO_FS_THREADS");
     host->options.worker = getenv("LUCIO_WORKER");
     if (seconds != NULL && !lc_parse_seconds(seconds, &host->options.shutdown_timeout))
         host->options.bad_variable = "LUCIO_SHUTDOWN_TIMEOUT";

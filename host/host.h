@@ -139,6 +139,7 @@ struct lc_options {
     bool virtual_clock;
     bool no_control;
     const char *backend;      /* NULL: libev's choice */
+    const char *fs_threads;   /* how many lucio.fs has, as text; NULL: its default */
     const char *worker;       /* the program of worker processes; NULL: the one that is found */
     double shutdown_timeout;  /* seconds */
     const char *bad_variable; /* a LUCIO_ variable whose value is refused when a loop is made */

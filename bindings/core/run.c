@@ -212,6 +212,39 @@ static bool end_loop(lua_State *L, struct run_call *call)
     return raised;
 }
 
+/* (call, ...) with the host as upvalue: the parts of a Runner's life that Ctrl-C ends. */
+static int run_phase(lua_State *L)
+{
+    int n;
+
+    return run_main_task(L, lua_touserdata(L, 1), lc_to_task(L, 2), &n) ? n : lua_error(L);
+}
+
+static int end_phase(lua_State *L)
+{
+    return end_loop(L, lua_touserdata(L, 1)) ? lua_error(L) : 0;
+}
+
+/* Calls one of them with the n values on top, whose place its results take: whatever raises, Ctrl-C is as
+ * it was before. */
+static int call_phase(lua_State *L, struct run_call *call, lua_CFunction phase, int n)
+{
+    int first = lua_gettop(L) - n + 1;
+
+    luaL_checkstack(L, 8, NULL);
+    lua_pushlightuserdata(L, call->host);
+    lua_pushcclosure(L, phase, 1);
+    lua_insert(L, first);
+    lua_pushlightuserdata(L, call);
+    lua_insert(L, first + 1);
+    if (lua_pcall(L, n + 1, LUA_MULTRET, 0) == LUA_OK)
+        return lua_gettop(L) - first + 1;
+    lc_interrupt_remove(&call->interrupt);
+    if (phase == end_phase)
+        lc_loop_close(L, call->loop);
+    return lua_error(L);
+}
+
 /* os.exit in a run that nothing of ours surrounds: the process ends now that all is cleaned up. */
 static void exit_process(lua_State *L, struct lc_host *host)
 {
@@ -311,7 +344,6 @@ static int runner_run(lua_State *L)
     struct runner *runner = check_runner(L, "run");
     struct run_call call = {0};
     struct lc_loop *loop;
-    struct lc_task *task;
     int n;
 
     lua_settop(L, lua_gettop(L) > 1 ? lua_gettop(L) : 2);
@@ -328,10 +360,10 @@ static int runner_run(lua_State *L)
         n = lua_gettop(L) - 3;
     }
     lc_unwrap_async(L, lua_gettop(L) - n);
-    task = lc_task_new(L, loop, n, 2, LC_TASK_PLAIN);
+    lc_task_new(L, loop, n, 2, LC_TASK_PLAIN);
     call.host = host;
     call.loop = loop;
-    return run_main_task(L, &call, task, &n) ? n : lua_error(L);
+    return call_phase(L, &call, run_phase, 1);
 }
 
 static int runner_get_loop(lua_State *L)
@@ -358,7 +390,7 @@ static int runner_close(lua_State *L)
     lc_check_may_run(L, loop, "Runner:close");
     call.host = host;
     call.loop = loop;
-    return end_loop(L, &call) ? lua_error(L) : 0;
+    return call_phase(L, &call, end_phase, 0);
 }
 
 /* lucio.Runner{debug=, backend=, shutdown_timeout=} */

@@ -10,9 +10,9 @@
 #include "submodule.h"
 
 /* Sets how many threads there are; a bad value is refused. */
-static void read_environment(lua_State *L, struct lc_host *host)
+static void set_threads(lua_State *L, struct lc_host *host)
 {
-    const char *text = getenv("LUCIO_FS_THREADS");
+    const char *text = host->options.fs_threads;
     char *end;
     long n;
 
@@ -42,7 +42,7 @@ int lc_open_fs(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
-    read_environment(L, host);
+    set_threads(L, host);
     lc_fs_open_files(L, host);
     lua_newtable(L);
     add_flags(L);

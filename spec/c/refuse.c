@@ -49,7 +49,8 @@ static int work(lua_State *L)
     if (luaL_loadstring(L, progress->script) != LUA_OK)
         return lua_error(L);
     lua_call(L, 0, 0);
-    if (luaL_loadstring(L, "assert(lucio.run(main) == 'done')") != LUA_OK)
+    if (luaL_loadstring(L, "assert(lucio.run(main) == 'done') if runner then runner() end") !=
+        LUA_OK)
         return lua_error(L);
     lua_call(L, 0, 0);
     return 0;
@@ -126,6 +127,10 @@ static bool run_once(size_t n, size_t width)
     if (good && (memory.balance != 0 || memory.wrong_sizes != 0)) {
         snprintf(progress->fault, sizeof progress->fault, "%zu bytes left, %zu wrong sizes",
                  memory.balance, memory.wrong_sizes);
+        good = false;
+    }
+    if (good && signal(SIGINT, SIG_DFL) != SIG_DFL) {
+        snprintf(progress->fault, sizeof progress->fault, "Ctrl-C is still caught");
         good = false;
     }
     if (good && state_open_files() != files) {

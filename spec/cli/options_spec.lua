@@ -175,6 +175,9 @@ describe("lucio -W, -E, -, --", function()
     assert.are.same({"init\ntrue\ntrue\n", 0}, {r.out, r.status})
     r = run{script = text, env = env, "-E", "SCRIPT"}
     assert.are.same({"false\nfalse\n", 0}, {r.out, r.status})
+    env, text = {LUCIO_FS_THREADS = "none"}, "print(pcall(require, 'lucio.fs'))"
+    assert.matches("^false.*LUCIO_FS_THREADS", run{script = text, env = env}.out)
+    assert.matches("^true", run{script = text, env = env, "-E", "SCRIPT"}.out)
   end)
 
   it("API 4: -- ends the options", function()
