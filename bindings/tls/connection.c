@@ -166,13 +166,9 @@ static void decrypt(lua_State *L, struct lc_tls *tls)
     size_t got = 0;
     int size, error;
 
-    for (;;) {
-        tls->o->ERR_clear_error();
-        size = tls->o->SSL_read(tls->ssl, space + got, (int)(LC_TLS_SPACE - got));
-        if (size <= 0)
-            break;
+    tls->o->ERR_clear_error();
+    while ((size = tls->o->SSL_read(tls->ssl, space + got, (int)(LC_TLS_SPACE - got))) > 0)
         got += (size_t)size;
-    }
     error = tls->o->SSL_get_error(tls->ssl, size);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)
         lc_tls_note_failure(tls);
@@ -259,11 +255,10 @@ static void tls_ended(lua_State *L, struct lc_stream *stream)
 /* Encrypts and sends. False: the stream has ended. */
 static bool write_piece(lua_State *L, struct lc_tls *tls, const char *data, size_t size)
 {
+    tls->o->ERR_clear_error();
     while (size > 0) {
-        int sent;
+        int sent = tls->o->SSL_write(tls->ssl, data, (int)size);
 
-        tls->o->ERR_clear_error();
-        sent = tls->o->SSL_write(tls->ssl, data, (int)size);
         if (sent <= 0) {
             lc_tls_note_failure(tls);
             fail(L, tls);

@@ -4,9 +4,9 @@
 --     context:load_cert_chain(certificates.path "server.pem")
 --
 -- `ca.pem` has signed `server.pem` (localhost, 127.0.0.1), `other.pem` (other.example),
--- `client.pem` and `expired.pem` (localhost); `stranger.pem` (localhost) has signed itself. Each
--- file but ca.pem holds its key too; `locked.pem` is the server's, its key under the password
--- "secret".
+-- `client.pem`, `wild.pem` (*.wild.example, part*.example) and `expired.pem` (localhost);
+-- `stranger.pem` (localhost) has signed itself. Each file but ca.pem holds its key too;
+-- `locked.pem` is the server's, its key under the password "secret".
 local M = {}
 
 local SCRIPT = [[
@@ -30,6 +30,7 @@ sign() {
 sign server localhost DNS:localhost,IP:127.0.0.1
 sign other other.example DNS:other.example
 sign client client DNS:client
+sign wild wild 'DNS:*.wild.example,DNS:part*.example'
 openssl ec -in server.key -aes128 -passout pass:secret -out locked.key
 cat server.crt locked.key >locked.pem
 openssl req -x509 $ec -nodes -keyout stranger.key \
