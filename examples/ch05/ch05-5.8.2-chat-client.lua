@@ -1,6 +1,8 @@
 -- A chat client that reads the terminal and the connection at the same time. Without CHAT_PORT the
 -- other side is a server in the same script, which answers every line after 0.1 s.
--- In asyncio: open_connection, run_in_executor(None, input); here standard input is a stream too.
+-- The terminal is read in a worker thread, since io.read blocks. (lucio.connect_stdin() gives a stream
+-- that needs no thread.)
+-- In asyncio: open_connection, run_in_executor(None, input).
 local lucio = require "lucio"
 
 local function client(port)
@@ -11,7 +13,9 @@ local function client(port)
     for line in reader:lines() do print("Получено: " .. line) end
   end)
 
-  for message in lucio.connect_stdin():lines() do
+  local loop = lucio.get_running_loop()
+  local function input() return loop:run_in_executor(nil, io.read, "l"):await() end
+  for message in input do
     writer:write(message .. "\n")
     writer:drain()
   end
