@@ -1,4 +1,4 @@
-// The workloads `process` and `files` for Node: node_peer.js WORKLOAD. Prints lines for bench/run; status 3:
+// The workloads `process`, `executor` and `files` for Node: node_peer.js WORKLOAD. Prints lines for bench/run; status 3:
 // there is no such workload here.
 'use strict'
 const { spawn } = require('child_process')
@@ -39,6 +39,56 @@ async function children () {
   await least('process', count, 5, () => run(count))
   await least('process_16', count, 5, () => Promise.all(Array.from({ length: 16 }, () => run(count / 16))))
   await least('process_cat', megabytes, 5, cat)
+}
+
+// Worker threads that answer each message with what `fn` makes of it.
+async function pool (size, fn, body) {
+  const { Worker } = require('worker_threads')
+  const code = `const { parentPort } = require('worker_threads')
+    const fn = ${fn}
+    parentPort.on('message', ([id, x]) => parentPort.postMessage([id, fn(x)]))`
+  const waiting = new Map()
+  let next = 0
+  const workers = Array.from({ length: size }, () => {
+    const worker = new Worker(code, { eval: true })
+    worker.on('message', ([id, x]) => { const f = waiting.get(id); waiting.delete(id); f(x) })
+    return worker
+  })
+  await body(x => new Promise(resolve => {
+    waiting.set(next, resolve)
+    workers[next % size].postMessage([next++, x])
+  }))
+  await Promise.all(workers.map(worker => worker.terminate()))
+}
+
+async function executor () {
+  const rounds = 3000
+  const count = 10000
+  const same = x => x
+  const compute = steps => { let sum = 0; for (let i = 1; i <= steps; i++) sum += i % 7; return sum }
+  const both = async (name, ops, fn) => {
+    let best = Infinity
+    const from = () => { const u = process.cpuUsage(); return (u.user + u.system) * 1000 }
+    await least(name, ops, 5, async () => {
+      const start = from()
+      await fn()
+      best = Math.min(best, from() - start)
+    })
+    console.log(`${name}_cpu ${process.env.BENCH_RUNNER || 'node'} ${(best / ops).toFixed(1)}`)
+  }
+  await pool(1, same, submit => both('executor_round', rounds, async () => {
+    for (let i = 0; i < rounds; i++) await submit()
+  }))
+  await pool(4, same, submit => both('executor_batch', count, () =>
+    Promise.all(Array.from({ length: count }, () => submit()))))
+  for (const threads of [1, 2]) {
+    await pool(threads, compute, submit => both(`executor_cpu${threads}`, 4, () =>
+      Promise.all(Array.from({ length: 4 }, () => submit(5000000)))))
+  }
+  const text = '0123456789abcdef'.repeat(100 << 16)
+  await pool(1, same, submit => both('executor_string', 1, async () => {
+    if ((await submit(text)).length !== text.length) throw new Error('lost bytes')
+  }))
 }
 
 async function files () {
@@ -83,7 +133,7 @@ async function files () {
   await fs.rm(directory, { recursive: true })
 }
 
-const workloads = { process: children, files }
+const workloads = { process: children, executor, files }
 const workload = workloads[process.argv[2]]
 if (!workload) process.exit(3)
 workload()

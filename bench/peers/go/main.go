@@ -297,12 +297,88 @@ func asCompleted(string) {
 	})
 }
 
+// The least elapsed and processor times of several.
+func least(name string, ops int, fn func()) {
+	best, bestCPU := 1e18, 1e18
+	fn()
+	for i := 0; i < 5; i++ {
+		start, startCPU := time.Now(), cpuSeconds()
+		fn()
+		best = min(best, float64(time.Since(start).Nanoseconds()))
+		bestCPU = min(bestCPU, (cpuSeconds()-startCPU)*1e9)
+	}
+	report(name, best/float64(ops))
+	report(name+"_cpu", bestCPU/float64(ops))
+}
+
+func min(a, b float64) float64 {
+	if a < b {
+		return a
+	}
+	return b
+}
+
+type job struct {
+	steps  int
+	result chan int
+}
+
+func compute(steps int) int {
+	sum := 0
+	for i := 1; i <= steps; i++ {
+		sum += i % 7
+	}
+	return sum
+}
+
+// Goroutines that take jobs from a channel, each in a thread of its own, as a pool of threads.
+func executor(string) {
+	const rounds, count, steps = 3000, 10000, 5000000
+	runtime.GOMAXPROCS(runtime.NumCPU())
+	pool := func(size int) chan job {
+		jobs := make(chan job, count)
+		for i := 0; i < size; i++ {
+			go func() {
+				runtime.LockOSThread()
+				for j := range jobs {
+					j.result <- compute(j.steps)
+				}
+			}()
+		}
+		return jobs
+	}
+	run := func(jobs chan job, n, steps int) {
+		result := make(chan int, n)
+		for i := 0; i < n; i++ {
+			jobs <- job{steps, result}
+		}
+		for i := 0; i < n; i++ {
+			<-result
+		}
+	}
+	one := pool(1)
+	least("executor_round", rounds, func() {
+		for i := 0; i < rounds; i++ {
+			run(one, 1, 0)
+		}
+	})
+	close(one)
+	four := pool(4)
+	least("executor_batch", count, func() { run(four, count, 0) })
+	close(four)
+	for threads := 1; threads <= 2; threads++ {
+		jobs := pool(threads)
+		least(fmt.Sprintf("executor_cpu%d", threads), 4, func() { run(jobs, 4, steps) })
+		close(jobs)
+	}
+}
+
 func main() {
 	runtime.GOMAXPROCS(1)
 	workloads := map[string]func(string){
 		"switch": doSwitch, "spawn": spawn, "spawn_batch": spawnBatch, "flat": flat, "park": park,
 		"timers": timers, "timers_cancel": timersCancel, "future": future, "queue": queue,
-		"lock": lock, "gather": gather, "as_completed": asCompleted, "startup": func(string) {},
+		"lock": lock, "gather": gather, "as_completed": asCompleted, "executor": executor, "startup": func(string) {},
 	}
 	name, argument := "", ""
 	if len(os.Args) > 1 {
