@@ -412,14 +412,51 @@ static int lucio_copy_context(lua_State *L)
     return 1;
 }
 
-/* After context:run's function: restores the caller's context. Stack: 1 the context, 2 the outer
- * one, then the handler and the results or the error. */
-static int context_run_k(lua_State *L, int status, lua_KContext ctx)
+void lc_context_check_enterable(lua_State *L, struct lc_host *host, int idx)
+{
+    const struct context *context = lua_touserdata(L, idx);
+
+    push_current(L, host);
+    if (context->entered || lua_rawequal(L, -1, idx))
+        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot enter context: it is already entered");
+    lua_pop(L, 1);
+}
+
+/* The context, unless it is NULL or entered already. */
+static void *hold(struct context *context)
+{
+    if (context == NULL || context->entered)
+        return NULL;
+    context->entered = true;
+    return context;
+}
+
+void *lc_context_hold(lua_State *L, struct lc_host *host)
+{
+    void *context;
+
+    push_current(L, host);
+    context = lua_touserdata(L, -1);
+    lua_pop(L, 1);
+    return hold(context);
+}
+
+void lc_context_let_go(void *held)
+{
+    struct context *context = held;
+
+    if (context != NULL)
+        context->entered = false;
+}
+
+/* After context:run's function: restores the caller's context, which was held. Stack: 1 the context, 2 the
+ * outer one, then the handler and the results or the error. */
+static int context_run_k(lua_State *L, int status, lua_KContext held)
 {
     struct lc_host *host = lc_host_of(L);
     struct context *context = lua_touserdata(L, 1);
 
-    (void)ctx;
+    lc_context_let_go((void *)held);
     context->entered = false;
     lua_pushvalue(L, 2);
     set_current(L, host);
@@ -433,20 +470,21 @@ static int context_run(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     struct context *context = lc_check_self(L, &context_type, "run");
+    lua_KContext held;
     int status;
 
     lc_check_callable(L, 2, "run", 1);
+    lc_context_check_enterable(L, host, 1);
     push_current(L, host);
-    if (context->entered || lua_rawequal(L, -1, 1))
-        lc_raise(L, host, LC_RUNTIME_ERROR, "cannot enter context: it is already entered");
     lua_insert(L, 2);
     lua_pushcfunction(L, lc_traceback_handler);
     lua_insert(L, 3);
     lua_pushvalue(L, 1);
     set_current(L, host);
     context->entered = true;
-    status = lua_pcallk(L, lua_gettop(L) - 4, LUA_MULTRET, 3, 0, context_run_k);
-    return context_run_k(L, status, 0);
+    held = (lua_KContext)hold(lua_touserdata(L, 2));
+    status = lua_pcallk(L, lua_gettop(L) - 4, LUA_MULTRET, 3, held, context_run_k);
+    return context_run_k(L, status, held);
 }
 
 /* context:get(var, default?) */

@@ -52,6 +52,14 @@ void lc_context_unstore(lua_State *L);
 /* Outside of any loop: there is no variable set any more. [-0, +0, -] */
 void lc_context_clear(lua_State *L, struct lc_host *host);
 
+/* Raises if the context at `idx` is entered: by a context:run, or by code that runs. [-0, +0, v] */
+void lc_context_check_enterable(lua_State *L, struct lc_host *host, int idx);
+
+/* Around a step of a task within other code, whose context stays entered meanwhile; NULL: there is nothing
+ * to let go. [-0, +0, -] */
+void *lc_context_hold(lua_State *L, struct lc_host *host);
+void lc_context_let_go(void *held);
+
 /* Around a callback: its context (or nil) is on top. [-1, +0, m] */
 void lc_callback_call_begin(lua_State *L, struct lc_host *host);
 void lc_callback_call_end(lua_State *L, struct lc_host *host);

@@ -314,6 +314,8 @@ struct lc_task *lc_task_new(lua_State *L, struct lc_loop *loop, int nargs, int c
 
     if (nargs > ARGS_FREE)
         luaL_checkstack(L, 8, NULL);
+    if (context != 0 && (options & LC_TASK_EAGER) && host->loop == loop)
+        lc_context_check_enterable(L, host, context);
     task = lc_new_object(L, host, &lc_task_type, LC_REF_TASK, sizeof *task, 2);
     lc_future_init(&task->future, &lc_task_type, loop);
     lc_entry_init(&task->waiter.entry, &lc_task_step_entry);
@@ -366,6 +368,9 @@ void lc_task_start(lua_State *L, struct lc_task *task)
     lua_State *outer_running = host->running;
     bool outer_can_await = host->can_await;
     int outer_context = host->callback_context;
+    void *held = outer_context != LC_NO_ANCHOR || (outer != NULL && outer->has_context)
+                     ? lc_context_hold(L, host)
+                     : NULL;
 
     /* a resume that Lua refuses, its C stack being full, takes the task off its thread */
     lc_task_push(L, task);
@@ -377,6 +382,7 @@ void lc_task_start(lua_State *L, struct lc_task *task)
     host->running = outer_running;
     host->can_await = outer_can_await;
     host->callback_context = outer_context;
+    lc_context_let_go(held);
 }
 
 void lc_task_set_context(lua_State *L, struct lc_task *task, int context)

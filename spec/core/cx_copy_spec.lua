@@ -77,6 +77,34 @@ describe("lucio.copy_context", function()
     t.same_lines {"the creator's", "the waiting task's"}
   end)
 
+  case("CX6: a context stays entered while an eager task takes its first step in it", function(t)
+    local context = lucio.copy_context()
+    local own = lucio.current_task():get_context()
+    local function enter(which)
+      return tostring(select(2, pcall(which.run, which, function() return "entered" end)))
+    end
+    local message = "cannot enter context: it is already entered"
+    local task = lucio.create_task {function()
+      t.log(enter(own))
+      t.log(enter(context))
+      lucio.create_task {function() t.log(enter(own), enter(context)) end, eager_start = true}
+      lucio.sleep(0)
+      t.log(enter(own))
+    end, eager_start = true, context = context}
+    t.log(enter(context))
+    for _, entered in ipairs {own, context} do
+      local ok, e = pcall(context.run, context, function()
+        lucio.create_task {t.log, "never", eager_start = true, context = entered}
+      end)
+      t.log(ok, e)
+    end
+    context:run(function() t.log(enter(own)) end)
+    lucio.create_task {t.log, "later", context = own}
+    task:await()
+    t.same_lines {message, message, message .. " " .. message, "entered", "false " .. message,
+      "false " .. message, message, "entered", "later"}
+  end)
+
   case("CX6: different contexts nest", function()
     local var = lucio.ContextVar("var", 0)
     local outer, inner = lucio.copy_context(), lucio.copy_context()
