@@ -33,6 +33,30 @@ local ORDER_LINE = debug.getinfo(order, "S").linedefined + 6
 local PLACE = "spec/core/in_the_way_spec.lua:"
 
 describe("a wait that is not possible", function()
+  case("LG5: names os.time and the arithmetic of texts, and says where", function()
+    local mt = {}
+    local object, here = setmetatable({}, mt), line()
+    local text = obstacle(function(wait)
+      mt.__index = function()
+        wait()
+        return 1
+      end
+      os.time(object)
+    end)
+    assert.are.equal("the C function 'os.time' called at " .. PLACE .. here + 6, text)
+    text = obstacle(function(wait)
+      mt.__add = wait
+      return "10" + object
+    end)
+    assert.are.equal("the C function 'add' called at " .. PLACE .. here + 11, text)
+    mt.__add = function()
+      lucio.sleep(0)
+      return "sum"
+    end
+    assert.are.equal("sum", object + "10")
+    assert.are.equal("sum", 10 + object)
+  end)
+
   case("LG5: names the C function and the line that called it", function()
     assert.are.equal("the C function 'put_nowait' called at " .. PLACE .. ORDER_LINE,
       obstacle(order))
