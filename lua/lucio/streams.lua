@@ -322,8 +322,13 @@ local function serve(callback, listeners, options, limit, tls)
   local start = options.start_serving ~= false
   local server = native.serve(callback, listeners, limit or options.limit or LIMIT, start,
     options.max_connections, options.drain_timeout, tls)
-  if start then lucio.sleep(0) end
-  return server
+  if not start then return server end
+  local ok, e = pcall(lucio.sleep, 0)
+  if ok then return server end
+  -- cancelled: nobody has it
+  server:close()
+  server:abort_clients()
+  error(e, 0)
 end
 
 -- A limit of 0 says that the callback makes protocols.

@@ -1,0 +1,295 @@
+-- Cancellation at each await of each operation with streams, datagrams, files, child processes: an
+-- operation is begun and cancelled after k ticks, for every k until it ends by itself. Then no
+-- task and no descriptor of it is left, and nothing that was read is lost.
+local assert = require "luassert"
+local case = require "spec.support.case"
+local lucio = require "lucio"
+
+local PIPE = lucio.subprocess.PIPE
+
+-- Ticks that are tried one by one; what is waited for then takes real time, and so does a step.
+local TICKS, STEPS = 40, 400
+
+local function eventually(what, condition)
+  for _ = 1, 5000 do
+    if condition() then return end
+    lucio.sleep(0.001)
+  end
+  error(what, 2)
+end
+
+local function descriptors()
+  return #lucio.fs.listdir("/proc/self/fd")
+end
+
+-- How many there are once no more are closed.
+local function settled()
+  local last, same = descriptors(), 0
+  while same < 10 do
+    lucio.sleep(0.002)
+    local now = descriptors()
+    last, same = now, now == last and same + 1 or 0
+  end
+  return last
+end
+
+-- Runs `operation` again and again, cancelled a little later each time, until it ends before it is
+-- cancelled. undo(result...) takes back what it made.
+local function sweep(operation, undo)
+  local tasks = #lucio.all_tasks()
+  lucio.pcall(operation, true) -- what the first run sets up for good is no leak
+  eventually("a task is left", function() return #lucio.all_tasks() == tasks end)
+  local before = settled()
+  for k = 0, STEPS do
+    local task = lucio.create_task(operation)
+    for _ = 1, math.min(k, TICKS) do lucio.sleep(0) end
+    if k > TICKS then lucio.sleep((k - TICKS) * 0.0005) end
+    task:cancel()
+    local results = table.pack(pcall(task.await, task))
+    if results[1] and undo then undo(table.unpack(results, 2, results.n)) end
+    if not results[1] then assert.is_true(task:cancelled(), tostring(results[2])) end
+    eventually("a task is left, cancelled after " .. k, function()
+      return #lucio.all_tasks() == tasks
+    end)
+    eventually("a descriptor is left, cancelled after " .. k, function()
+      if descriptors() <= before then return true end
+      -- a file that was opened just before the cancellation is closed when it is collected
+      collectgarbage()
+    end)
+    if results[1] then return end
+  end
+  error("it did not end by itself")
+end
+
+local function close(writer)
+  writer:close()
+  pcall(writer.wait_closed, writer)
+end
+
+local function with_server(handle, body)
+  local server = lucio.start_server(handle, "127.0.0.1", 0)
+  body(server.sockets[1]:getsockname().port, server)
+  server:close()
+  server:wait_closed()
+end
+
+local function to_the_end(reader) reader:read() end
+
+describe("an operation that is cancelled at any moment leaves nothing:", function()
+  case("open_connection, with a number, a name, a race", function()
+    with_server(to_the_end, function(port)
+      local function undo(_, writer) close(writer) end
+      for _, host in ipairs {"127.0.0.1", "localhost"} do
+        sweep(function(first)
+          local reader, writer = lucio.open_connection(host, port)
+          if first then close(writer) end
+          return reader, writer
+        end, undo)
+      end
+      sweep(function(first)
+        local reader, writer = lucio.open_connection("localhost", port,
+          {happy_eyeballs_delay = 0.01, timeout = 5})
+        if first then close(writer) end
+        return reader, writer
+      end, undo)
+    end)
+  end)
+
+  case("start_server, wait_closed, serve_forever", function()
+    local function undo(server)
+      server:close()
+      server:wait_closed()
+    end
+    sweep(function(first)
+      local server = lucio.start_server(to_the_end, "localhost", 0)
+      if first then undo(server) end
+      return server
+    end, undo)
+    sweep(function()
+      local server <close> = lucio.start_server(to_the_end, "127.0.0.1", 0)
+      lucio.create_task(function() server:close() end)
+      pcall(server.serve_forever, server)
+      server:wait_closed()
+    end)
+  end)
+
+  case("a whole conversation: connect, write, drain, read, half close, end", function()
+    local function upper(reader, writer)
+      for line in reader:lines(true) do
+        writer:write(line:upper())
+        writer:drain()
+      end
+    end
+    -- a client that is cancelled resets the connection
+    with_server(function(...) lucio.pcall(upper, ...) end, function(port)
+      sweep(function()
+        local reader, writer <close> = lucio.open_connection("127.0.0.1", port)
+        writer:writelines {"one\n", "two\n"}
+        writer:drain()
+        assert.are.equal("ONE\n", reader:readline())
+        assert.are.equal("TW", reader:readexactly(2))
+        writer:write_eof()
+        assert.are.equal("O\n", reader:readuntil("\n"))
+        assert.are.equal("", reader:read())
+      end)
+    end)
+  end)
+
+  case("drain to a peer that does not read", function()
+    local much = ("x"):rep(32 << 20)
+    with_server(function() lucio.sleep(0.01) end, function(port)
+      sweep(function()
+        local _, writer = lucio.open_connection("127.0.0.1", port)
+        local _ <close> = setmetatable({}, {__close = function() writer:abort() end})
+        writer:write(much)
+        -- it ends when the peer closes
+        lucio.pcall(writer.drain, writer)
+      end)
+    end)
+  end)
+
+  case("open_datagram, recvfrom, the end", function()
+    local function undo(endpoint)
+      endpoint:close()
+      endpoint:wait_closed()
+    end
+    sweep(function(first)
+      local endpoint = lucio.open_datagram{local_addr = {"localhost", 0}, timeout = 5}
+      if first then undo(endpoint) end
+      return endpoint
+    end, undo)
+    sweep(function()
+      local server <close> = lucio.open_datagram{local_addr = {"127.0.0.1", 0}}
+      local client <close> = lucio.open_datagram{remote_addr = server:getsockname()}
+      client:sendto("x")
+      assert.are.equal("x", (server:recvfrom()))
+    end)
+    sweep(function()
+      local over = lucio.Future()
+      local transport = lucio.get_running_loop():create_datagram_endpoint(function()
+        return {connection_lost = function() over:set_result() end}
+      end, {local_addr = {"127.0.0.1", 0}})
+      transport:close()
+      lucio.shield(over):await()
+    end)
+  end)
+
+  case("files: whole, by lines, in a block", function()
+    local dir <close>, runs = lucio.fs.tempdir(), 0
+    sweep(function()
+      -- a write that is cancelled goes on, so each has a file of its own
+      runs = runs + 1
+      local path, lines = dir.path .. "/" .. runs, 0
+      lucio.fs.write_file(path, ("line\n"):rep(1000))
+      do
+        local file <close> = lucio.fs.open(path)
+        for _ in file:lines() do lines = lines + 1 end
+      end
+      assert.are.equal(1000, lines)
+      assert.are.equal(5000, #lucio.fs.read_file(path))
+      assert.are.equal(5000, lucio.fs.stat(path).size)
+    end)
+  end)
+
+  case("child processes: creation, communicate, wait", function()
+    sweep(function()
+      local cat = lucio.create_subprocess_exec("cat", {stdin = PIPE, stdout = PIPE, stderr = PIPE})
+      local over
+      local _ <close> = setmetatable({}, {__close = function()
+        if over then return end
+        pcall(cat.kill, cat)
+        lucio.shield(lucio.create_task(function()
+          cat:communicate()
+          cat:wait()
+        end)):await()
+      end})
+      assert.are.equal(100000, #cat:communicate(("x"):rep(100000)))
+      assert.are.equal(0, cat:wait())
+      over = true
+    end)
+  end)
+end)
+
+-- Takes all that take() gives, in pieces, each of which is cancelled a few times first.
+local function read_with_cancels(take)
+  local got, k = {}, 0
+  while true do
+    local task = lucio.create_task(take)
+    k = (k + 1) % 7
+    for _ = 1, k do lucio.sleep(0) end
+    task:cancel()
+    local ok, piece = pcall(task.await, task)
+    if ok then
+      if piece == nil or piece == "" then break end
+      got[#got + 1] = piece
+    elseif not task:cancelled() then
+      error(piece, 0)
+    end
+  end
+  return table.concat(got)
+end
+
+local LINES = {}
+for i = 1, 300 do LINES[i] = ("%05d\n"):format(i) end
+local TEXT = table.concat(LINES)
+
+-- Writes the text in small pieces, with ticks between them.
+local function trickle(_, writer)
+  for i = 1, #TEXT, 7 do
+    writer:write(TEXT:sub(i, i + 6))
+    if i % 3 == 0 then lucio.sleep(0) end
+  end
+end
+
+describe("reads that are cancelled at any moment lose nothing:", function()
+  for name, take in pairs {
+    read = function(reader) return reader:read(5) end,
+    readline = function(reader) return reader:readline() end,
+    readexactly = function(reader)
+      if reader:at_eof() then return nil end
+      return reader:readexactly(6)
+    end,
+    readuntil = function(reader)
+      local ok, line = lucio.pcall(reader.readuntil, reader, "\n")
+      return ok and line or nil
+    end,
+  } do
+    case(name .. " of a connection", function()
+      with_server(trickle, function(port)
+        local reader, writer <close> = lucio.open_connection("127.0.0.1", port)
+        local function take_one()
+          local piece = take(reader)
+          -- handed over in the same step: a cancellation cannot come between
+          return piece
+        end
+        assert.are.equal(TEXT, read_with_cancels(take_one))
+        writer:close()
+      end)
+    end)
+  end
+
+  case("recvfrom", function()
+    local server <close> = lucio.open_datagram{local_addr = {"127.0.0.1", 0}}
+    local client <close> = lucio.open_datagram{remote_addr = server:getsockname()}
+    local sender = lucio.create_task(function()
+      for i = 1, #LINES do
+        client:sendto(LINES[i])
+        if i % 3 == 0 then lucio.sleep(0) end
+      end
+      client:sendto("")
+    end)
+    assert.are.equal(TEXT, read_with_cancels(function() return (server:recvfrom()) end))
+    sender:await()
+  end)
+
+  case("a child's output", function()
+    local child = lucio.create_subprocess_exec("cat", {stdin = PIPE, stdout = PIPE})
+    local sender = lucio.create_task(function()
+      trickle(nil, child.stdin)
+      child.stdin:close()
+    end)
+    assert.are.equal(TEXT, read_with_cancels(function() return child.stdout:read(11) end))
+    sender:await()
+    assert.are.equal(0, child:wait())
+  end)
+end)
