@@ -62,54 +62,55 @@ struct lc_socket_name {
 };
 
 struct lc_stream {
-    struct lc_link link; /* loop->streams while it is open */
+    /* What a request needs comes first, in few lines of the processor's cache. */
     struct lc_loop *loop;
-    uint32_t generation; /* of the loop */
-    unsigned references;
     const struct lc_stream_user *user;
     struct lc_filter *filter; /* between its bytes and its user, or NULL */
+    struct lc_reader *reader; /* the object while it is alive, as the writer below */
     int fd;
+    bool by_message; /* recv and send: a socket, also where it serves as a pipe */
+    bool can_read;
+    bool can_write;
+    bool reading;   /* input is wanted */
+    bool paused;    /* its user wants no input */
+    bool got_end;   /* the peer sends no more */
+    bool end_asked; /* write_eof: half-close when all is sent */
+    bool closing;
+    bool shutting;    /* closing, but the filter still waits for the peer */
+    bool end_queued;  /* `turn` will be the end */
+    bool lost;        /* the end was told */
+    bool output_full; /* its user was told to pause writing */
+    bool started;     /* its beginning is over */
+    bool made;        /* `made` was called */
+    bool is_socket;
+    bool is_local;  /* nothing comes from outside of the process */
+    bool tells_end; /* a write pipe that is watched for the end of its reader */
     ev_io in;
-    ev_io out;
     struct lc_entry readable;
-    struct lc_entry writable;
-    struct lc_entry turn; /* the beginning and the end */
-    unsigned char delay;  /* ticks until the beginning */
     struct lc_buffer output;
     size_t high; /* water marks of the output */
     size_t low;
-    unsigned dropped; /* writes after the end */
-    /* Of a reader and a writer: the objects while they are alive, and the tasks that wait. */
-    struct lc_reader *reader;
+    size_t step; /* at most so many bytes in a write, of a descriptor that may wait; else 0 */
+    ev_io out;
+    struct lc_entry writable;
+    struct lc_entry turn; /* the beginning and the end */
+    struct lc_link link;  /* loop->streams while it is open */
+    uint32_t generation;  /* of the loop */
+    unsigned references;
+    unsigned dropped;    /* writes after the end */
+    unsigned char delay; /* ticks until the beginning */
     struct lc_writer *writer;
+    struct lc_link
+        drainers; /* tasks that wait for room in the output, before that for the beginning */
+    struct lc_link closers;   /* tasks that wait for the end */
     struct lc_server *server; /* that accepted it, or NULL */
     struct lc_link peers;     /* server->connections */
     struct lc_entry handled;  /* the end of the server's task for it */
     int handler;              /* anchor of that task */
-    struct lc_link drainers;  /* for room in the output; before the beginning: for that */
-    struct lc_link closers;   /* for the end */
+    int transport;            /* anchor of a protocol's transport */
+    int error;
     struct lc_socket_name peer;
     struct lc_socket_name own; /* filled in when the descriptor is closed */
-    int transport;             /* anchor of a protocol's transport */
-    int error;
-    bool is_socket;
-    size_t step;     /* at most so many bytes in a write, of a descriptor that may wait; else 0 */
-    bool by_message; /* recv and send: a socket, also where it serves as a pipe */
-    bool tells_end;  /* a write pipe that is watched for the end of its reader */
-    bool is_local;   /* nothing comes from outside of the process */
-    bool can_read;
-    bool can_write;
-    bool started;     /* its beginning is over */
-    bool made;        /* `made` was called */
-    bool reading;     /* input is wanted */
-    bool paused;      /* its user wants no input */
-    bool output_full; /* its user was told to pause writing */
-    bool got_end;     /* the peer sends no more */
-    bool end_asked;   /* write_eof: half-close when all is sent */
-    bool closing;
-    bool shutting;   /* closing, but the filter still waits for the peer */
-    bool end_queued; /* `turn` will be the end */
-    bool lost;
 };
 
 enum lc_stream_kind {
