@@ -180,7 +180,8 @@ static void runs_in_one_state_do_not_add_up(void **state)
         if (i <= 10 && memory.balance > before)
             before = memory.balance;
     }
-    assert_in_range(memory.balance, 1, before);
+    /* what is kept may name a task, whose number has more digits by now */
+    assert_in_range(memory.balance, 1, before + 8);
     close_state(L, &memory);
 }
 

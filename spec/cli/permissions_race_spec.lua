@@ -1,8 +1,9 @@
--- Permissions while another process swaps a directory and a link that leads out: docs/api/permissions.md.
+-- Permissions while another process swaps a directory and a link that leads out:
+-- docs/api/permissions.md.
 local assert = require "luassert"
 local command = require "spec.cli.command"
 
--- Puts a directory and a link to the outside into the place of each other, until it is told to stop.
+-- Puts a directory and a link to the outside into the place of each other, until told to stop.
 local SWAP = [[
 local D, begun = arg[1], false
 for _ = 1, 300000 do
@@ -97,8 +98,8 @@ describe("permissions of lucio.fs", function()
     swap:close()
     assert.are.equal("", result.err)
     assert.are.equal("done\n", result.out)
-    local pipe <close> = io.popen("cd " .. command.quote(D) .. "/out && find . | sort && cat file && "
-      .. "stat -c %a file")
+    local pipe <close> = io.popen("cd " .. command.quote(D) ..
+      "/out && find . | sort && cat file && stat -c %a file")
     local umask <close> = io.popen("umask")
     local mode = tonumber("666", 8) & ~tonumber(umask:read("l"), 8)
     assert.are.equal(".\n./file\n./tree\n./tree/below\n./victim\noutside"
