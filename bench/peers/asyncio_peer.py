@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import random
+import socket
 import statistics
 import sys
 import tempfile
@@ -376,6 +377,74 @@ async def process():
     await least("process_cat", megabytes, cat)
 
 
+async def datagram():
+    trips, burst = 5000, 100
+    data = b"x" * 64
+    loop = asyncio.get_running_loop()
+
+    async def sockets():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for one in (server, client):
+            one.setblocking(False)
+        server.bind(("127.0.0.1", 0))
+        client.connect(server.getsockname())
+
+        async def serve():
+            while True:
+                got, address = await loop.sock_recvfrom(server, 65536)
+                await loop.sock_sendto(server, got, address)
+
+        async def run():
+            for _ in range(trips):
+                await loop.sock_sendall(client, data)
+                await loop.sock_recv(client, 65536)
+
+        async def run_burst():
+            for _ in range(trips // burst):
+                for _ in range(burst):
+                    await loop.sock_sendall(client, data)
+                for _ in range(burst):
+                    await loop.sock_recv(client, 65536)
+
+        serving = create_task(serve())
+        await repeated("datagram", trips, run)
+        await repeated("datagram_burst", trips, run_burst)
+        serving.cancel()
+
+    class Server(asyncio.DatagramProtocol):
+        def connection_made(self, transport):
+            self.transport = transport
+
+        def datagram_received(self, got, address):
+            self.transport.sendto(got, address)
+
+    class Client(Server):
+        def datagram_received(self, got, address):
+            self.left -= 1
+            if self.left > 0:
+                self.transport.sendto(got)
+            else:
+                self.over.set_result(None)
+
+    server, _ = await loop.create_datagram_endpoint(Server, local_addr=("127.0.0.1", 0))
+    client, protocol = await loop.create_datagram_endpoint(
+        Client, remote_addr=server.get_extra_info("sockname")
+    )
+
+    async def run_protocols():
+        protocol.over, protocol.left = loop.create_future(), trips
+        client.sendto(data)
+        await protocol.over
+
+    # uvloop has no datagrams for tasks
+    if RUNNER == "asyncio":
+        await sockets()
+    await repeated("datagram_protocol", trips, run_protocols)
+    client.close()
+    server.close()
+
+
 async def files():
     """Line by line as aiofiles does it: a job for each call."""
     count, at_once, lines = 10000, 100, 2_000_000
@@ -447,6 +516,7 @@ WORKLOADS = {
         log,
         executor,
         process,
+        datagram,
         files,
         startup,
     )

@@ -84,6 +84,24 @@ local DOORS = {
       local ok, e = pcall(lucio.open_connection, '127.0.0.1', 1)
       if e.name ~= 'ConnectionRefusedError' then error(e) end
     end]], "network access to '127.0.0.1:1'"},
+  {"net", "open_datagram",
+    "function() lucio.open_datagram{local_addr = {'127.0.0.1', 0}}:close() end",
+    "network access to '127.0.0.1:0'"},
+  {"net", "open_datagram, by name",
+    "function() lucio.open_datagram{remote_addr = {'localhost', 9}}:close() end",
+    "network access to 'localhost:9'"},
+  {"net", "sendto", [[function()
+      local endpoint <close> = lucio.open_datagram{family = 'inet'}
+      endpoint:sendto('x', {'127.0.0.1', 9})
+    end]], "network access to '127.0.0.1:9'"},
+  {"net", "create_datagram_endpoint", [[function()
+      lucio.get_running_loop():create_datagram_endpoint(function() return {} end,
+        {remote_addr = {'127.0.0.1', 9}}):close()
+    end]], "network access to '127.0.0.1:9'"},
+  {"read", "open_datagram, a path", [[function()
+      lucio.open_datagram{local_addr = D .. '/in/datagrams'}:close()
+      os.remove(D .. '/in/datagrams')
+    end]], "reading 'D/in/datagrams'", "write"},
   {"net", "getaddrinfo", "function() lucio.get_running_loop():getaddrinfo('localhost', 80) end",
     "network access to 'localhost:80'"},
   {"net", "abstract socket", [[function()
