@@ -10,7 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 RUNNER = os.environ.get("BENCH_RUNNER", "asyncio")
 BUDGET = 0.25
@@ -352,6 +352,110 @@ async def executor():
             await least(f"executor_cpu{threads}", 4 / 10, cpu, pool, cpu=True)
 
 
+def idle_memory():
+    with open("/proc/self/smaps_rollup") as file:
+        for line in file:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+
+
+def meet(_):
+    time.sleep(0.2)
+    return os.getpid(), idle_memory()
+
+
+def text_of(size):
+    return "x" * size
+
+
+async def processes():
+    loop = asyncio.get_running_loop()
+    rounds, batch_size, megabytes, workers = 2000, 10000, 100, 4
+
+    async def one_by_one():
+        for _ in range(rounds):
+            await loop.run_in_executor(pool, nothing)
+
+    async def batch():
+        futures = [loop.run_in_executor(pool, nothing) for _ in range(batch_size)]
+        for fut in futures:
+            await fut
+
+    async def send():
+        assert await loop.run_in_executor(pool, len, text) == len(text)
+
+    async def give_back():
+        assert len(await loop.run_in_executor(pool, text_of, len(text))) == len(text)
+
+    with ProcessPoolExecutor(2) as pool:
+        await least("processes_round", rounds, one_by_one)
+        await least("processes_batch", batch_size, batch)
+        text = "0123456789abcdef" * (megabytes << 16)
+        await least("processes_send", megabytes, send)
+        await least("processes_return", megabytes, give_back)
+    del text
+    with ProcessPoolExecutor(workers) as pool:
+        found = await asyncio.gather(*[loop.run_in_executor(pool, meet, i) for i in range(workers)])
+        assert len({pid for pid, _ in found}) == workers
+        report("processes_idle", sum(memory for _, memory in found) / workers)
+
+
+def count_words(text):
+    counts = {}
+    for word in text.split():
+        counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def count_lines(lines):
+    counts = {}
+    for line in lines:
+        for word in line.split():
+            counts[word] = counts.get(word, 0) + 1
+    return counts
+
+
+def merge_counts(total, counts):
+    for word, n in counts.items():
+        total[word] = total.get(word, 0) + n
+
+
+async def mapreduce():
+    megabytes, chunk = 200, 4
+    words, seed, size = [], 1, 0
+    while size < chunk << 20:
+        seed = (seed * 1103515245 + 12345) % 2147483648
+        words.append(f"word{seed // 65536 % 5000}")
+        size += len(words[-1]) + 1
+    first = " ".join(words)
+    del words
+    chunks = [f"{first} last{i}" for i in range(1, megabytes // chunk + 1)]
+
+    start = time.perf_counter()
+    expected = {}
+    for text in chunks:
+        merge_counts(expected, count_words(text))
+    report("mapreduce_one", (time.perf_counter() - start) * 1e9)
+
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(2) as pool:
+        await loop.run_in_executor(pool, count_words, "")
+        start = time.perf_counter()
+        total = {}
+        for future in [loop.run_in_executor(pool, count_words, text) for text in chunks]:
+            merge_counts(total, await future)
+        report("mapreduce", (time.perf_counter() - start) * 1e9)
+        assert total == expected
+
+        words = first.split()
+        lines = [" ".join(words[i : i + 10]) for i in range(0, len(words), 10)]
+        start = time.perf_counter()
+        total = {}
+        for future in [loop.run_in_executor(pool, count_lines, lines) for _ in range(13)]:
+            merge_counts(total, await future)
+        report("mapreduce_lines", (time.perf_counter() - start) * 1e9)
+
+
 async def process():
     children = 160
     megabytes = 100
@@ -515,6 +619,8 @@ WORKLOADS = {
         as_completed,
         log,
         executor,
+        processes,
+        mapreduce,
         process,
         datagram,
         files,

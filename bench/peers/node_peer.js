@@ -1,7 +1,8 @@
-// The workloads `process`, `executor` and `files` for Node: node_peer.js WORKLOAD. Prints lines for bench/run; status 3:
+// The workloads `process`, `processes`, `executor` and `files` for Node: node_peer.js WORKLOAD. Prints
+// lines for bench/run; status 3:
 // there is no such workload here.
 'use strict'
-const { spawn } = require('child_process')
+const { fork, spawn } = require('child_process')
 const { createReadStream, createWriteStream, promises: fs } = require('fs')
 const os = require('os')
 const path = require('path')
@@ -133,7 +134,29 @@ async function files () {
   await fs.rm(directory, { recursive: true })
 }
 
-const workloads = { process: children, executor, files }
+async function processes () {
+  const rounds = 2000
+  const batch = 10000
+  const pair = [1, 2].map(() => fork(__filename, ['echo'], { serialization: 'advanced' }))
+  const call = (child, message) => new Promise(resolve => {
+    child.once('message', resolve)
+    child.send(message)
+  })
+  await least('processes_round', rounds, 5, async () => {
+    for (let i = 0; i < rounds; i++) await call(pair[0], 0)
+  })
+  await least('processes_batch', batch, 5, () => Promise.all(pair.map(child => new Promise(resolve => {
+    let left = batch / 2
+    const done = () => { if (--left === 0) child.off('message', done), resolve() }
+    child.on('message', done)
+    for (let i = 0; i < batch / 2; i++) child.send(0)
+  }))))
+  pair.forEach(child => child.disconnect())
+}
+
+if (process.argv[2] === 'echo') process.on('message', message => process.send(message))
+
+const workloads = { process: children, processes, executor, files, echo: () => {} }
 const workload = workloads[process.argv[2]]
 if (!workload) process.exit(3)
 workload()

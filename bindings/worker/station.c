@@ -56,10 +56,16 @@ static int watch(struct lc_station *station, int epoll)
 {
     struct epoll_event socket = {.events = EPOLLIN, .data.u64 = (uintptr_t)station};
     struct epoll_event end = {.events = EPOLLIN, .data.u64 = (uintptr_t)station | 1};
+    int error;
 
-    if (epoll_ctl(epoll, EPOLL_CTL_ADD, station->channel.fd, &socket) != 0 ||
-        epoll_ctl(epoll, EPOLL_CTL_ADD, station->pidfd, &end) != 0)
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, station->channel.fd, &socket) != 0)
         return errno;
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, station->pidfd, &end) != 0) {
+        error = errno;
+        /* closing would not do where another process has a copy */
+        epoll_ctl(epoll, EPOLL_CTL_DEL, station->channel.fd, NULL);
+        return error;
+    }
     station->epoll = epoll;
     station->watched = true;
     return 0;

@@ -3,13 +3,17 @@
  */
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+#include <lua.h>
 
 #include "lucio.h"
 #include "memory.h"
@@ -114,6 +118,46 @@ static void a_sandbox_has_none(void **unused)
     lucio_config_init(&config);
     config.sandbox = true;
     assert_int_equal(run_with(&config, refused), LUCIO_OK);
+}
+
+static const char forking[] =
+    "local lucio = require 'lucio'\n"
+    "local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}\n"
+    "local function job(n) return n end\n"
+    "assert(pool:submit(job, 1):await() == 1)\n"
+    "fork()\n"
+    "assert(pool:submit(job, 2):await() == 2)\n"
+    "local ok, e = pcall(lucio.await, pool:submit(os.execute, 'kill -9 $PPID'))\n"
+    "assert(not ok and e.exitcode == -9)\n"
+    "assert(pool:submit(job, 3):await() == 3)\n";
+
+static pid_t copy;
+
+/* fork(): the copy has all descriptors of the pool, and does nothing with them. */
+static int fork_here(lua_State *L)
+{
+    (void)L;
+    copy = fork();
+    if (copy != 0)
+        return 0;
+    alarm(60); /* should the test fail */
+    for (;;)
+        pause();
+}
+
+static void a_fork_without_exec_does_not_disturb_a_pool(void **unused)
+{
+    lucio *host;
+    int status;
+
+    (void)unused;
+    assert_int_equal(lucio_open(&host, NULL), LUCIO_OK);
+    lua_register(lucio_state(host), "fork", fork_here);
+    assert_int_equal(lucio_run_string(host, forking, NULL), LUCIO_OK);
+    assert_int_equal(lucio_close(host), LUCIO_OK);
+    assert_true(copy > 0);
+    kill(copy, SIGKILL);
+    assert_int_equal(waitpid(copy, &status, 0), copy);
 }
 
 /* ---- what a script may not do itself it may not do in a worker ---- */
@@ -295,6 +339,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_on_several_threads_have_executors),
+        cmocka_unit_test(a_fork_without_exec_does_not_disturb_a_pool),
         cmocka_unit_test(a_sandbox_has_none),
         cmocka_unit_test(a_worker_has_the_libraries_of_its_host),
         cmocka_unit_test(a_worker_has_the_permissions_of_its_host),

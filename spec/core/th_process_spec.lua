@@ -525,6 +525,7 @@ describe("worker processes", function()
 end)
 
 describe("random jobs of a process pool", function()
+  -- with LUCIO_RANDOM_JOBS=100000, that many
   local JOBS = tonumber(os.getenv("LUCIO_RANDOM_JOBS")) or 1000
 
   -- What a job does, by its number.
