@@ -1,4 +1,4 @@
---- What does a datagram cost? One operation: a datagram of 64 bytes to a server over UDP and back, one
+--- What does a datagram cost? One operation: 64 bytes to a server over UDP and back, one
 -- outstanding, both in this process: between endpoints (`datagram`), and between protocols
 -- (`datagram_protocol`); `datagram_burst`: one of a hundred that are sent before the server runs.
 local lucio = require "lucio"

@@ -1,4 +1,5 @@
--- What the system refuses: descriptors, room on a disk, routes, permissions, names. On the real clock.
+-- What the system refuses: descriptors, room on a disk, routes, permissions, names; on the real
+-- clock.
 local assert = require "luassert"
 local command = require "spec.cli.command"
 
