@@ -225,6 +225,8 @@ lua_Integer lc_check_list(lua_State *L, int idx, const char *what, int pos)
     lua_Integer n;
 
     idx = lua_absindex(L, idx);
+    if (!lua_istable(L, idx))
+        lc_raise_argument(L, host, LC_TYPE_ERROR, what, pos, "list", idx);
     lua_pushliteral(L, "n");
     if (lua_rawget(L, idx) == LUA_TNUMBER) {
         n = lc_check_integer(L, -1, what, pos);

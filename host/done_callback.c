@@ -42,7 +42,7 @@ static void callback_drop(lua_State *L, struct done_callback *callback)
 /* A callback of a pending future that nobody holds any more. */
 static int callback_gc(lua_State *L)
 {
-    struct done_callback *callback = lc_to_object(L, 1, &done_callback_type);
+    struct done_callback *callback = lc_to_finalize(L, &done_callback_type);
 
     if (callback != NULL && callback->future != NULL)
         callback_drop(L, callback);

@@ -50,6 +50,18 @@ void lc_pointer_push(lua_State *L, struct lc_host *host, const void *object)
     lua_replace(L, -2);
 }
 
+void *lc_to_finalize(lua_State *L, const struct lc_type *type)
+{
+    lua_Debug ar;
+
+    /* in a hook Lua says no more than that */
+    if (!lua_getstack(L, 0, &ar) || !lua_getinfo(L, "n", &ar) ||
+        (strcmp(ar.namewhat, "metamethod") != 0 && strcmp(ar.namewhat, "hook") != 0) ||
+        (ar.namewhat[0] == 'm' && (ar.name == NULL || strcmp(ar.name, "__gc") != 0)))
+        return NULL;
+    return lc_to_object(L, 1, type);
+}
+
 void lc_host_set_ref(lua_State *L, struct lc_host *host, enum lc_ref ref)
 {
     host->refs[ref] = luaL_ref(L, LUA_REGISTRYINDEX);
@@ -103,7 +115,7 @@ void lc_host_log(struct lc_host *host, const char *text)
 /* The state closes: the last finalizer of ours. */
 static int host_gc(lua_State *L)
 {
-    struct lc_host *host = lc_to_object(L, 1, &host_type);
+    struct lc_host *host = lc_to_finalize(L, &host_type);
 
     if (host == NULL || host->closed)
         return 0;

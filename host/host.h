@@ -253,6 +253,10 @@ static inline void *lc_to_object(lua_State *L, int idx, const struct lc_type *ty
     return (void *)object;
 }
 
+/* In a __gc: the object at 1 if it is of that type and it is the collector that calls; NULL where a script does,
+ * which can get at metatables. [-0, +0, -] */
+void *lc_to_finalize(lua_State *L, const struct lc_type *type);
+
 /* New zeroed userdata of that type with its metatable set. [-0, +1, m] */
 static inline void *lc_new_object(lua_State *L, struct lc_host *host, const struct lc_type *type,
                                   enum lc_ref ref, size_t size, int uservalues)

@@ -110,7 +110,7 @@ static void report_run(struct lc_loop *loop, struct lc_entry *entry)
 /* A failed future was collected: the report is only queued here (LG10). */
 static int report_gc(lua_State *L)
 {
-    struct lc_report *report = lc_to_object(L, 1, &report_type);
+    struct lc_report *report = lc_to_finalize(L, &report_type);
     struct lc_future *future = report != NULL ? report->future : NULL;
     struct lc_loop *loop;
 

@@ -93,7 +93,7 @@ static const struct lc_entry_type forgotten_entry = {forgotten_run, forgotten_fo
 static int coroutine_gc(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    struct coroutine *coroutine = lc_to_object(L, 1, &coroutine_type);
+    struct coroutine *coroutine = lc_to_finalize(L, &coroutine_type);
 
     if (coroutine == NULL || coroutine->started || host->closed)
         return 0;

@@ -395,7 +395,7 @@ static const struct lc_entry_type collected_entry = {collected_run, collected_fo
 /* The collector found it: a task of its loop closes it (AG1). */
 static int generator_gc(lua_State *L)
 {
-    struct generator *generator = lc_to_object(L, 1, &generator_type);
+    struct generator *generator = lc_to_finalize(L, &generator_type);
     struct lc_loop *loop = generator != NULL ? generator->loop : NULL;
 
     if (generator == NULL || generator->state == GENERATOR_FINISHED)

@@ -218,7 +218,7 @@ static int loop_close(lua_State *L)
 /* Collected without having been closed (EX8). */
 static int loop_gc(lua_State *L)
 {
-    struct loop_object *box = lc_to_object(L, 1, &loop_type);
+    struct loop_object *box = lc_to_finalize(L, &loop_type);
     struct lc_loop *loop = box != NULL ? box->loop : NULL;
 
     if (loop == NULL || box->generation != loop->generation || loop->state != LC_LOOP_IDLE ||

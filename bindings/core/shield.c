@@ -83,7 +83,7 @@ static const struct lc_entry_type outer_done_entry = {outer_done_run, NULL, NULL
 
 static int guard_gc(lua_State *L)
 {
-    struct guard *guard = lc_to_object(L, 1, &guard_type);
+    struct guard *guard = lc_to_finalize(L, &guard_type);
 
     if (guard == NULL || guard->inner == NULL || lc_future_loop(guard->inner) == NULL ||
         guard->inner->loop->host->closed)

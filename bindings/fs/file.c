@@ -487,10 +487,12 @@ static int file_tostring(lua_State *L)
 /* One that nobody closed: what it has not written yet goes out on the spot. */
 static int file_gc(lua_State *L)
 {
-    struct lc_file *file = lua_touserdata(L, 1);
+    struct lc_file *file = lc_to_finalize(L, &lc_file_type);
     const char *name;
     int error = 0;
 
+    if (file == NULL)
+        return 0;
     if (file->transfer != NULL) {
         file->finished = true;
         return 0;

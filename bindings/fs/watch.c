@@ -172,7 +172,10 @@ static int watch_close(lua_State *L)
 
 static int watch_gc(lua_State *L)
 {
-    close_fd(lua_touserdata(L, 1));
+    struct watch *watch = lc_to_finalize(L, &watch_type);
+
+    if (watch != NULL)
+        close_fd(watch);
     return 0;
 }
 

@@ -261,7 +261,7 @@ static int process_tostring(lua_State *L)
 
 static int process_gc(lua_State *L)
 {
-    struct lc_process *process = lc_to_object(L, 1, &lc_process_type);
+    struct lc_process *process = lc_to_finalize(L, &lc_process_type);
 
     if (process == NULL || process->host->closed)
         return 0;

@@ -197,8 +197,10 @@ static int transport_tostring(lua_State *L)
 
 static int transport_gc(lua_State *L)
 {
-    struct lc_datagram *datagram = lua_touserdata(L, 1);
+    struct lc_datagram *datagram = lc_to_finalize(L, &lc_datagram_transport_type);
 
+    if (datagram == NULL)
+        return 0;
     if (datagram->host == NULL)
         return 0;
     lc_datagram_detach(datagram);

@@ -119,8 +119,10 @@ void lc_descriptors_abandon(struct lc_loop *loop)
 
 static int descriptor_gc(lua_State *L)
 {
-    struct lc_descriptor *descriptor = lua_touserdata(L, 1);
+    struct lc_descriptor *descriptor = lc_to_finalize(L, &lc_descriptor_type);
 
+    if (descriptor == NULL)
+        return 0;
     stop(descriptor);
     lc_descriptor_close(descriptor);
     return 0;

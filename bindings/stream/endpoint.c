@@ -323,8 +323,10 @@ static int endpoint_tostring(lua_State *L)
 /* Nobody can close it any more. */
 static int endpoint_gc(lua_State *L)
 {
-    struct lc_datagram *datagram = lua_touserdata(L, 1);
+    struct lc_datagram *datagram = lc_to_finalize(L, &lc_endpoint_type);
 
+    if (datagram == NULL)
+        return 0;
     if (datagram->host == NULL)
         return 0;
     if (!datagram->closing && !datagram->host->closed)

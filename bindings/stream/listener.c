@@ -318,8 +318,10 @@ static int listener_close(lua_State *L)
 
 static int listener_gc(lua_State *L)
 {
-    struct lc_listener *listener = lua_touserdata(L, 1);
+    struct lc_listener *listener = lc_to_finalize(L, &lc_listener_type);
 
+    if (listener == NULL)
+        return 0;
     if (listener->host != NULL)
         lc_listener_close(listener);
     return 0;

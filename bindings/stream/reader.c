@@ -491,8 +491,10 @@ static int reader_leave(lua_State *L)
 
 static int reader_gc(lua_State *L)
 {
-    struct lc_reader *reader = lua_touserdata(L, 1);
+    struct lc_reader *reader = lc_to_finalize(L, &lc_reader_type);
 
+    if (reader == NULL)
+        return 0;
     reader->object.type = NULL; /* an older object's finalizer may still have it... */
     reader->error = 0;          /* ...or an iterator of its lines */
     reader->ended = true;

@@ -519,8 +519,10 @@ static int server_index(lua_State *L)
 /* The loop closed under it: nothing is left of what C holds. */
 static int server_gc(lua_State *L)
 {
-    struct lc_server *server = lua_touserdata(L, 1);
+    struct lc_server *server = lc_to_finalize(L, &server_type);
 
+    if (server == NULL)
+        return 0;
     while (!lc_list_empty(&server->connections)) {
         struct lc_stream *stream =
             lc_container_of(lc_list_pop(&server->connections), struct lc_stream, peers);

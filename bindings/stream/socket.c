@@ -49,8 +49,10 @@ static int socket_tostring(lua_State *L)
 
 static int socket_gc(lua_State *L)
 {
-    struct socket *socket = lua_touserdata(L, 1);
+    struct socket *socket = lc_to_finalize(L, &socket_type);
 
+    if (socket == NULL)
+        return 0;
     socket->object.type = NULL; /* an older object's finalizer may still have it */
     if (socket->stream != NULL)
         lc_stream_release(socket->stream);

@@ -337,8 +337,10 @@ static int transport_tostring(lua_State *L)
 
 static int transport_gc(lua_State *L)
 {
-    struct lc_writer *transport = lua_touserdata(L, 1);
+    struct lc_writer *transport = lc_to_finalize(L, &lc_transport_type);
 
+    if (transport == NULL)
+        return 0;
     transport->object.type = NULL; /* an older object's finalizer may still have it */
     if (transport->stream == NULL)
         return 0;

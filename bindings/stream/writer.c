@@ -430,9 +430,11 @@ static bool handler_has_ended(lua_State *L, struct lc_stream *stream)
 /* ST19: nobody can close it any more. */
 static int writer_gc(lua_State *L)
 {
-    struct lc_writer *writer = lua_touserdata(L, 1);
-    struct lc_stream *stream = writer->stream;
+    struct lc_writer *writer = lc_to_finalize(L, &lc_writer_type);
+    struct lc_stream *stream = writer != NULL ? writer->stream : NULL;
 
+    if (writer == NULL)
+        return 0;
     writer->object.type = NULL; /* an older object's finalizer may still have it */
     if (stream == NULL || writer->host->closed)
         return 0;

@@ -68,8 +68,8 @@ void lc_tls_push_context(lua_State *L, struct lc_tls_context *context)
 
 static int context_gc(lua_State *L)
 {
-    struct context_object *object = lua_touserdata(L, 1);
-    struct lc_tls_context *context = object->context;
+    struct context_object *object = lc_to_finalize(L, &context_type);
+    struct lc_tls_context *context = object != NULL ? object->context : NULL;
 
     if (context == NULL)
         return 0;

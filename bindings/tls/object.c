@@ -92,8 +92,10 @@ static int object_tostring(lua_State *L)
 
 static int object_gc(lua_State *L)
 {
-    struct ssl_object *object = lua_touserdata(L, 1);
+    struct ssl_object *object = lc_to_finalize(L, &object_type);
 
+    if (object == NULL)
+        return 0;
     object->object.type = NULL; /* an older object's finalizer may still have it */
     if (object->stream != NULL)
         lc_stream_release(object->stream);

@@ -163,8 +163,10 @@ static int session_index(lua_State *L)
 
 static int session_gc(lua_State *L)
 {
-    struct session_object *object = lua_touserdata(L, 1);
+    struct session_object *object = lc_to_finalize(L, &session_type);
 
+    if (object == NULL)
+        return 0;
     object->object.type = NULL; /* an older object's finalizer may still have it */
     if (object->context == NULL)
         return 0;

@@ -344,7 +344,7 @@ static int executor_kill_workers(lua_State *L)
 
 static int executor_gc(lua_State *L)
 {
-    struct executor *executor = lc_to_object(L, 1, &executor_type);
+    struct executor *executor = lc_to_finalize(L, &executor_type);
 
     if (executor != NULL && executor->pool != NULL && !lc_host_of(L)->closed)
         lc_pool_leave(executor->pool);

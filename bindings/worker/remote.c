@@ -430,7 +430,7 @@ static int remote_cancelled(lua_State *L)
 
 static int remote_gc(lua_State *L)
 {
-    struct remote_object *object = lc_to_object(L, 1, &remote_type);
+    struct remote_object *object = lc_to_finalize(L, &remote_type);
 
     if (object != NULL && object->remote != NULL)
         remote_release(object->remote);

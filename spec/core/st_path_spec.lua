@@ -164,6 +164,17 @@ describe("StreamWriter:writelines", function()
     return lines
   end
 
+  case("takes nothing but lists", function()
+    local one, other = lucio.testing.stream_pair()
+    for _, value in ipairs {5, "text", true, print, one.writer} do
+      local ok, e = pcall(one.writer.writelines, one.writer, value)
+      assert.is_false(ok)
+      assert.matches("^bad argument #1 to 'writelines' %(list expected, got ", e.message)
+    end
+    one.writer:abort()
+    other.writer:abort()
+  end)
+
   case("ST10: sends long lists, at once and behind what waits already, in order", function()
     local one, other = lucio.testing.stream_pair()
     local few, many = lines_of(300, 10), lines_of(3000, 500)
