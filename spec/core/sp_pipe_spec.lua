@@ -217,7 +217,7 @@ describe("the pipes of a process", function()
   case("<close> closes the pipes; a grandchild does not hold it up", function()
     local stdin, stdout
     do
-      local process <close> = shell("sleep 0.3 & sleep 100", ALL)
+      local process <close> = shell("sleep 0.3 & exec sleep 100", ALL)
       stdin, stdout = process.stdin, process.stdout
       stdin:write(BIG)
     end
