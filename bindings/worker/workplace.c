@@ -17,6 +17,7 @@
 #include "quota.h"
 #include "reports.h"
 #include "settings.h"
+#include "shell.h"
 #include "state_limits.h"
 #include "traceback.h"
 
@@ -120,6 +121,8 @@ static int open_state(lua_State *L)
     const struct lc_settings *settings = place->settings;
 
     lc_limits_open_libraries(L, settings->limits.libraries);
+    if (place->is_thread)
+        lc_open_shell(L);
     if (settings->warns)
         lua_warning(L, "@on", 0);
     if (settings->limits.libraries & LUCIO_LIB_PACKAGE) {

@@ -140,6 +140,27 @@ describe("to_thread", function()
       table.pack(lucio.to_thread(function() return var:get(), good:get() end)))
   end)
 
+  case("a job's commands have no signal blocked, and give what Lua's give", function()
+    local function run()
+      local list = io.popen "grep SigBlk /proc/self/status; exit 3"
+      local mask = list:read("a"):match("%x%x+")
+      local writer = io.popen("read word; test $word = hello && kill -9 $$", "w")
+      writer:write("hello\n")
+      return {mask = tonumber(mask, 16), read = {list:close()}, written = {writer:close()},
+        done = {os.execute "exit 4"}, shell = os.execute(), mode = {pcall(io.popen, "true", "rw")},
+        -- a shell that could not hear of its child's end would wait for ever
+        waited = {os.execute "sleep 0 & wait"}}
+    end
+    local got = lucio.wait_for(lucio.create_task(lucio.to_thread, run), 30)
+    assert.are.equal(0, got.mask)
+    assert.are.same({nil, "exit", 3}, got.read)
+    assert.are.same({nil, "signal", 9}, got.written)
+    assert.are.same({nil, "exit", 4}, got.done)
+    assert.is_true(got.shell)
+    assert.are.same({true, "exit", 0}, got.waited)
+    assert.matches("bad argument #2 to '.*' %(invalid mode%)", got.mode[2])
+  end)
+
   case("runs a loop of its own in the worker", function()
     assert.are.equal("inner", lucio.to_thread(function()
       return lucio.run(function()
