@@ -39,6 +39,7 @@ enum lc_extra {
     LC_EXTRA_SWALLOWED,        /* ...and where it was caught, as file:line */
     LC_EXTRA_GUARD,            /* a shield's link to what it protects */
     LC_EXTRA_LOOPS,   /* list of the generators that the task goes through in faulty loops */
+    LC_EXTRA_LENT,    /* list of strings that the job behind it reads */
     LC_EXTRA_REPORTS, /* Queue of what the job behind it reports, once somebody has asked for that */
     LC_EXTRA_ERRING /* of a task that runs a message handler: the task in which the error was raised */
 };

@@ -307,6 +307,11 @@ struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *typ
     return pool;
 }
 
+bool lc_pool_is_served(const struct lc_pool *pool)
+{
+    return pool->type->serve != NULL;
+}
+
 bool lc_pool_is_closed(const struct lc_pool *pool)
 {
     /* only the host's thread sets it */

@@ -53,6 +53,8 @@ struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *typ
 void lc_pool_set_daemon(struct lc_pool *pool);
 void *lc_pool_data(const struct lc_pool *pool);
 unsigned lc_pool_max(const struct lc_pool *pool);
+/* Whether others than its threads do the jobs. */
+bool lc_pool_is_served(const struct lc_pool *pool);
 bool lc_pool_is_closed(const struct lc_pool *pool);
 
 /* Queues a job. 0, or the errno for which no thread could be started and none is there. The pool is

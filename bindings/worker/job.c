@@ -1,5 +1,6 @@
 #include "job.h"
 
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +22,34 @@ void lc_job_free(struct lc_job *job)
     lc_parcel_clear(&job->call);
     lc_parcel_clear(&job->result);
     free(job);
+}
+
+/* ---- reading the call ---- */
+
+bool lc_job_begin_reading(struct lc_job *job)
+{
+    int unread = LC_JOB_UNREAD;
+
+    return atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_READING);
+}
+
+void lc_job_end_reading(struct lc_job *job)
+{
+    int reading = LC_JOB_READING;
+
+    atomic_compare_exchange_strong(&job->reading, &reading, LC_JOB_READ);
+}
+
+/* The strings of the call are about to go: the worker has read them, or does not any more. Waits while it
+ * is about it, which is no longer than copying takes. */
+static void take_back(struct lc_job *job)
+{
+    int unread = LC_JOB_UNREAD;
+
+    if (!job->lends || atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_DROPPED))
+        return;
+    while (atomic_load(&job->reading) == LC_JOB_READING)
+        sched_yield();
 }
 
 /* ---- the way back ---- */
@@ -75,6 +104,10 @@ static void job_run(struct lc_loop *loop, struct lc_entry *entry)
     lc_list_unlink(&job->watch.link);
     lc_pool_forget(job->pool);
     lc_errand_push_future(L, loop, &job->errand);
+    if (job->lends) {
+        lua_pushnil(L);
+        lc_future_set_extra(L, top + 1, LC_EXTRA_LENT);
+    }
     lua_pushcfunction(L, complete);
     lua_pushvalue(L, top + 1);
     lua_pushlightuserdata(L, job);
@@ -107,6 +140,7 @@ static bool job_abandon(struct lc_errand *errand)
     if (!lc_pool_withdraw(pool, &job->queued)) {
         atomic_store(&job->cancelled, true);
         lc_pool_nudge(pool);
+        take_back(job);
         return false;
     }
     lc_job_free(job);
@@ -156,7 +190,7 @@ void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queue
 /* (variable, value, &parcel) */
 static int pack_variable(lua_State *L)
 {
-    static const struct lc_pack_names names = {"", 1, false};
+    static const struct lc_pack_names names = {"", 1, false, 0};
 
     lc_pack(L, lc_host_of(L), lua_touserdata(L, 3), 1, 2, &names);
     return 0;
@@ -204,16 +238,26 @@ static int prepare(lua_State *L)
 {
     struct lc_loop *loop = lua_touserdata(L, 1);
     struct lc_job *job = lua_touserdata(L, 2);
-    struct lc_pack_names names = {lua_touserdata(L, 3), 1, false};
+    struct lc_pack_names names = {lua_touserdata(L, 3), 1, false, 0};
     int n = lua_gettop(L) - 3;
     struct lc_future *future;
+    int lent = 0;
 
     if (strcmp(names.what, "run_in_executor") == 0)
         names.first = 2;
+    if (!lc_pool_is_served(job->pool)) {
+        lua_newtable(L);
+        lent = names.lent = lua_gettop(L);
+    }
     lc_pack(L, loop->host, &job->call, 4, n, &names);
+    job->lends = lent != 0 && lua_rawlen(L, lent) > 0;
     if (job->options & LC_JOB_CONTEXT)
         pack_context(L, loop->host, job);
     future = lc_future_new(L, loop);
+    if (job->lends) {
+        lua_pushvalue(L, lent);
+        lc_future_set_extra(L, -2, LC_EXTRA_LENT);
+    }
     if (job->options & LC_JOB_CONTEXT) {
         lua_pushstring(L, names.what); /* for who asks what the task waits for */
         lc_future_set_extra(L, -2, LC_EXTRA_NAME);
@@ -235,6 +279,7 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
     job->pool = pool;
     job->options = options;
     atomic_init(&job->cancelled, false);
+    atomic_init(&job->reading, LC_JOB_UNREAD);
     lc_list_init(&job->queued.link);
     if (!lua_checkstack(L, n + 10)) {
         lc_job_free(job);

@@ -37,6 +37,14 @@ enum lc_job_options {
     LC_JOB_EACH = 2 /* the function is called for each argument; its first results are the result */
 };
 
+/* Who may read the call: its long strings are lent by the state that submitted it. */
+enum lc_job_reading {
+    LC_JOB_UNREAD,
+    LC_JOB_READING, /* the worker is about it */
+    LC_JOB_READ,
+    LC_JOB_DROPPED /* the loop has closed: it is not read any more */
+};
+
 struct lc_job {
     struct lc_errand errand;
     struct lc_entry watch; /* in the future's callbacks: it is done before the job is */
@@ -49,6 +57,8 @@ struct lc_job {
     enum lc_job_loss loss; /* of one that failed */
     int loss_pid;          /* of the process that had it */
     int loss_code;         /* its exit status, the negative number of a signal, or an errno */
+    bool lends;            /* the future keeps strings of the call */
+    atomic_int reading;    /* enum lc_job_reading */
     struct lc_parcel call; /* the function and its arguments */
     struct lc_job_variable {
         struct lc_job_variable *next;
@@ -67,6 +77,10 @@ void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queue
 
 /* Pushes the error that tells of the job's loss; in loss.c. [-0, +1, m] */
 void lc_job_push_loss(lua_State *L, struct lc_host *host, const struct lc_job *job);
+
+/* In the worker's thread: begins to read the call, and is done with that. False: there is none any more. */
+bool lc_job_begin_reading(struct lc_job *job);
+void lc_job_end_reading(struct lc_job *job);
 
 /* Frees a job that no loop and no thread has. */
 void lc_job_free(struct lc_job *job);

@@ -85,8 +85,14 @@ static void put_string(struct packer *packer, int idx)
     const char *text = lua_tolstring(packer->L, idx, &size);
 
     if (size >= BLOCK_SIZE) {
+        int lent = packer->names->lent;
+
+        if (lent != 0) {
+            lua_pushvalue(packer->L, idx);
+            lua_rawseti(packer->L, lent, (lua_Integer)lua_rawlen(packer->L, lent) + 1);
+        }
         put_numbered(packer, LC_TAG_BLOCK,
-                     lc_parcel_add_block(packer->L, packer->parcel, text, size));
+                     lc_parcel_add_block(packer->L, packer->parcel, text, size, lent != 0));
     } else {
         put_tag(packer, LC_TAG_STRING);
         put_text(packer, text, size);

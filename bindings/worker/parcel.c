@@ -39,7 +39,8 @@ static void *add_item(lua_State *L, struct lc_parcel *parcel, void *array, size_
     return resize(L, parcel, array, n * size, (n + 1) * size);
 }
 
-size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size)
+size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size,
+                           bool lend)
 {
     struct lc_block *block;
 
@@ -47,6 +48,12 @@ size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *t
     block = &parcel->blocks[parcel->block_count++];
     block->size = 0;
     block->data = NULL;
+    block->lent = lend;
+    if (lend) {
+        block->data = (char *)text;
+        block->size = size;
+        return parcel->block_count - 1;
+    }
     block->data = resize(L, parcel, NULL, 0, size);
     memcpy(block->data, text, size);
     block->size = size;
@@ -66,8 +73,10 @@ void lc_parcel_clear(struct lc_parcel *parcel)
 {
     struct lc_quota *quota = parcel->quota;
 
-    for (size_t i = 0; parcel->message == NULL && i < parcel->block_count; i++)
-        lc_quota_realloc(quota, parcel->blocks[i].data, parcel->blocks[i].size, 0);
+    for (size_t i = 0; parcel->message == NULL && i < parcel->block_count; i++) {
+        if (!parcel->blocks[i].lent)
+            lc_quota_realloc(quota, parcel->blocks[i].data, parcel->blocks[i].size, 0);
+    }
     for (size_t i = 0; i < parcel->shared_count; i++)
         lc_shared_release(parcel->shared[i]);
     lc_quota_realloc(quota, parcel->blocks, parcel->block_count * sizeof *parcel->blocks, 0);

@@ -49,7 +49,8 @@ struct lc_parcel {
     struct lc_block {
         char *data;
         size_t size;
-    } * blocks; /* long strings, so that growing does not copy them again */
+        bool lent; /* it is a string of the state that packed it, which keeps that */
+    } * blocks;    /* long strings, so that growing does not copy them again */
     size_t block_count;
     struct lc_shared **shared; /* held */
     size_t shared_count;
@@ -63,6 +64,7 @@ struct lc_pack_names {
     const char *what; /* the function that got it as an argument; NULL: it is a job's result */
     int first;        /* position of the first value */
     bool lenient;     /* no errors: what cannot cross is replaced by its text */
+    int lent; /* index of a table: long strings are appended to it and not copied; 0: they are copied */
 };
 
 /* Packs the n values from `first` on into an empty parcel. Raises TypeError for what cannot cross. The
@@ -76,7 +78,8 @@ int lc_unpack(lua_State *L, struct lc_host *host, const struct lc_parcel *parcel
 /* Appends to the parcel: bytes, a long string, something shared; of the last two the number. Raise when
  * there is no memory. [-0, +0, m] */
 void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, size_t size);
-size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size);
+size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size,
+                           bool lend);
 size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_shared *shared);
 
 /* Gives back what the parcel holds; it is empty then. */

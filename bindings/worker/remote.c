@@ -89,7 +89,7 @@ static void settle(struct remote *remote, enum remote_state state, struct lc_par
 /* (host, &parcel, error): packs the error and its traceback. */
 static int pack_error(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, true};
+    static const struct lc_pack_names names = {NULL, 1, true, 0};
     struct lc_host *host = lua_touserdata(L, 1);
 
     lc_traceback_push(L, host, 3);
@@ -124,7 +124,7 @@ static void settle_error(lua_State *L, struct lc_host *host, struct remote *remo
 /* (host, &parcel, task): packs its results, or raises. */
 static int pack_outcome(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, false};
+    static const struct lc_pack_names names = {NULL, 1, false, 0};
     struct lc_host *host = lua_touserdata(L, 1);
     int n;
 
@@ -471,7 +471,7 @@ static struct remote *remote_new(struct lc_errand_box *box)
 /* The coroutine at 1 goes to the loop of the box. */
 static int send(lua_State *L, struct lc_host *host, struct lc_errand_box *box)
 {
-    static const struct lc_pack_names names = {"run_coroutine_threadsafe", 1, false};
+    static const struct lc_pack_names names = {"run_coroutine_threadsafe", 1, false, 0};
     struct remote_object *object =
         lc_new_object(L, host, &remote_type, LC_REF_REMOTE_FUTURE, sizeof *object, 0);
     int first = lua_gettop(L) + 1, n;

@@ -38,7 +38,7 @@ static int raise_shut(lua_State *L, struct lc_host *host)
 /* (item, &parcel, &wire) */
 static int pack_item(lua_State *L)
 {
-    static const struct lc_pack_names names = {"put", 1, false};
+    static const struct lc_pack_names names = {"put", 1, false, 0};
     struct lc_host *host = lc_host_of(L);
     struct lc_parcel *parcel = lua_touserdata(L, 2);
 

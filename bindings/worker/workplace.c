@@ -168,7 +168,7 @@ static void end_traceback(lua_State *L, const struct lc_workplace *place)
 /* (place, error, parcel): packs the error and its traceback. */
 static int pack_failure(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, true};
+    static const struct lc_pack_names names = {NULL, 1, true, 0};
     struct lc_workplace *place = lua_touserdata(L, 1);
 
     lc_traceback_push(L, place->host, 2);
@@ -225,7 +225,7 @@ static void begin_step(struct lc_host *host)
 /* (place): runs the job and packs what it returns. */
 static int run_job(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, false};
+    static const struct lc_pack_names names = {NULL, 1, false, 0};
     struct lc_workplace *place = lua_touserdata(L, 1);
     struct lc_job *job = place->job;
     int n;
@@ -233,8 +233,11 @@ static int run_job(lua_State *L)
     begin_step(place->host);
     if (place->failure.values > 0)
         raise_broken(L, place);
+    if (!lc_job_begin_reading(job))
+        lc_raise(L, place->host, LC_CANCELLED_ERROR, "the loop of the job has closed");
     n = lc_unpack(L, place->host, &job->call);
     lc_parcel_clear(&job->call);
+    lc_job_end_reading(job);
     set_context(L, place->host, job);
     if (lua_type(L, 2) == LUA_TSTRING)
         resolve_name(L, place->host);
@@ -265,6 +268,7 @@ bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job)
     lua_pushcfunction(L, run_job);
     lua_pushlightuserdata(L, place);
     ok = lc_call(L, place->host, 1, 0) == LUA_OK;
+    lc_job_end_reading(job); /* had it failed there */
     if (!ok)
         take_failure(place, &job->result);
     place->job = NULL;

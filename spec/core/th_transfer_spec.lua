@@ -244,3 +244,38 @@ describe("thread_local", function()
     assert.are.equal("main", data.x)
   end)
 end)
+
+describe("long strings", function()
+  case("cross as they are, though their owner lets them go at once", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 2}
+    local futures = {}
+    for i = 1, 40 do
+      local long = ("%5d"):format(i):rep(30000)
+      futures[i] = pool:submit(function(text, t)
+        return #long, text:sub(1, 5), t[1] == text, t.key[text], long:sub(-5)
+      end, long, {long, key = {[long] = "key"}})
+      if i % 4 == 0 then futures[i]:cancel() end
+    end
+    collectgarbage()
+    for i, future in ipairs(futures) do
+      local text = ("%5d"):format(i)
+      if i % 4 == 0 then
+        assert.is_false((pcall(future.await, future)))
+      else
+        assert.are.same({150000, text, true, "key", text}, {future:await()})
+      end
+    end
+  end)
+
+  it("are not read when the loop has closed", function()
+    for _ = 1, 20 do
+      local runner <close> = lucio.Runner()
+      local pool = lucio.ThreadPoolExecutor{max_workers = 2}
+      runner:run(function()
+        for i = 1, 6 do pool:submit(string.len, ("%5d"):format(i):rep(200000)) end
+      end)
+      runner:close()
+      collectgarbage()
+    end
+  end)
+end)
