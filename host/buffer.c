@@ -12,30 +12,29 @@
 static bool make_room(struct lc_host *host, struct lc_buffer *buffer, size_t size)
 {
     size_t used = lc_buffer_size(buffer), capacity = buffer->capacity;
+    bool enough;
     char *block;
 
     if (size > SIZE_MAX / 4 - used)
         return false;
-    /* moving the bytes is cheap when at least half of the block is free */
-    if (buffer->start > 0 && used + size <= capacity && used <= capacity / 2) {
+    /* moving the bytes to the front is cheap when at least half of the block is free */
+    enough = used + size <= capacity && used <= capacity / 2;
+    if (buffer->start > 0) {
         memmove(buffer->block, buffer->block + buffer->start, used);
         buffer->start = 0;
         buffer->end = used;
-        return true;
+        if (enough)
+            return true;
     }
     capacity = capacity ? capacity : 64;
-    while (capacity < used + size)
+    while (capacity < used + size || capacity / 2 < used)
         capacity *= 2;
-    block = lc_realloc(host, NULL, 0, capacity);
+    /* the system moves the pages of a large block, not its bytes */
+    block = lc_realloc(host, buffer->block, buffer->capacity, capacity);
     if (block == NULL)
         return false;
-    if (used > 0)
-        memcpy(block, buffer->block + buffer->start, used);
-    lc_realloc(host, buffer->block, buffer->capacity, 0);
     buffer->block = block;
     buffer->capacity = capacity;
-    buffer->start = 0;
-    buffer->end = used;
     return true;
 }
 
