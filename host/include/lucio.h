@@ -27,7 +27,9 @@
  *   seconds, memory in bytes.
  * - Ownership. What a function makes for the caller (a reference, a future, a trigger) is the caller's
  *   to free by the function named with it; freeing NULL does nothing. They may be freed after their host
- *   was closed, and must be freed for its memory to go.
+ *   was closed, and must be freed for its memory to go. NULL, a handle of a closed host and one of another
+ *   host are refused by a status; a handle that was freed is the allocator's memory, about which nothing can
+ *   be told without reading it, and must not be used.
  * - "Runs Lua" says that scripts may run before the function returns, and with them any C function
  *   registered here. A function that does not say so runs none.
  */
