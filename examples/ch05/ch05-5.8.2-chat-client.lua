@@ -1,7 +1,7 @@
 -- A chat client that reads the terminal and the connection at the same time. Without CHAT_PORT the
 -- other side is a server in the same script, which answers every line after 0.1 s.
--- The terminal is read in a worker thread, since io.read blocks. (lucio.connect_stdin() gives a stream
--- that needs no thread.)
+-- The terminal is read in a worker thread, since io.read blocks. (lucio.connect_stdin() gives a
+-- stream that needs no thread.)
 -- In asyncio: open_connection, run_in_executor(None, input).
 local lucio = require "lucio"
 

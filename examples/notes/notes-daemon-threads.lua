@@ -1,5 +1,5 @@
--- The end of the program waits for jobs that run in threads, but not for those of a daemon executor:
--- they are stopped where they are, and what no thread has begun never starts.
+-- The end of the program waits for jobs that run in threads, but not for those of a daemon
+-- executor: they are stopped where they are, and what no thread has begun never starts.
 -- In Python: Thread(daemon=True).
 local lucio = require "lucio"
 

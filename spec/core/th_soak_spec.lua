@@ -1,5 +1,6 @@
 -- Many jobs of threads that return, fail, report, are cancelled and are stopped at random: each
--- ends in exactly one outcome, and nothing is left. SOAK_JOBS says how many (5,000), SOAK_SEED which.
+-- ends in exactly one outcome, and nothing is left. SOAK_JOBS says how many (5,000), SOAK_SEED
+-- which ones.
 local case = require "spec.support.case"
 local lucio = require "lucio"
 
