@@ -133,12 +133,12 @@ build_project() {
   flock 9
   if [ ! -f "$dir/build.ninja" ]; then
     quietly "meson setup" meson setup "$dir" "$root" "$@" 9>&- || status=$?
-  elif [ "$packages" != "$(cat "$dir/packages" 2>/dev/null)" ]; then
+  elif [ "$packages" != "$(cat "$dir/package-names" 2>/dev/null)" ]; then
     quietly "meson setup" meson configure "$dir" --clearcache 9>&- || status=$?
     quietly "meson setup" meson setup --reconfigure "$dir" "$root" 9>&- || status=$?
   fi
   if [ "$status" -eq 0 ]; then
-    echo "$packages" >"$dir/packages"
+    echo "$packages" >"$dir/package-names"
     quietly "the build" ninja -C "$dir" 9>&- || status=$?
   fi
   exec 9>&-
