@@ -204,19 +204,26 @@ static int open_child(struct lc_child *child)
     return error;
 }
 
-int lc_spawn(const struct lc_spawn *spawn, struct lc_child *child, const char **culprit)
+int lc_spawn_process(const struct lc_spawn *spawn, pid_t *pid, const char **culprit)
 {
     char path[PATH_MAX];
     int error = find_program(spawn, path);
 
     *culprit = spawn->program;
     if (error == 0) {
-        error = spawn_program(spawn, path, &child->pid);
+        error = spawn_program(spawn, path, pid);
         if (error != 0)
             *culprit = find_culprit(spawn);
     } else if (spawn->cwd != NULL) {
         *culprit = find_culprit(spawn);
     }
+    return error;
+}
+
+int lc_spawn(const struct lc_spawn *spawn, struct lc_child *child, const char **culprit)
+{
+    int error = lc_spawn_process(spawn, &child->pid, culprit);
+
     return error != 0 ? error : open_child(child);
 }
 

@@ -32,7 +32,10 @@ struct lc_child {
     int pidfd; /* -1: somebody else has reaped it already */
 };
 
-/* 0, or an errno; then *culprit is the file that it is about. */
+/* Starts the child, which the caller reaps by its number. 0, or an errno; then *culprit is the file that
+ * it is about. Any thread. */
+int lc_spawn_process(const struct lc_spawn *spawn, pid_t *pid, const char **culprit);
+/* The same with a descriptor that stands for the child. */
 int lc_spawn(const struct lc_spawn *spawn, struct lc_child *child, const char **culprit);
 
 enum lc_collected { LC_CHILD_RUNS, LC_CHILD_ENDED, LC_CHILD_TAKEN };

@@ -26,14 +26,9 @@ static int start_shell(const char *command, int input, int output, pid_t *pid)
                              .argv = argv,
                              .stdio = {input, output, LC_STDIO_INHERIT},
                              .group = -1};
-    struct lc_child child;
     const char *culprit;
-    int error = lc_spawn(&spawn, &child, &culprit);
 
-    if (error == 0 && child.pidfd >= 0)
-        close(child.pidfd);
-    *pid = child.pid;
-    return error;
+    return lc_spawn_process(&spawn, pid, &culprit);
 }
 
 /* Waits for the child. Its status, or -1 with errno. */
