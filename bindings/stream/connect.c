@@ -127,13 +127,8 @@ int lc_connect_begin(lua_State *L, struct lc_task *task, struct lc_descriptor *d
     lc_descriptor_give(descriptor);
     lc_filter_attach(maker, stream);
     lc_pair_attach(L, stream);
-    if (kind == LC_STREAM_SOCKET) {
+    if (kind == LC_STREAM_SOCKET)
         lc_writer_note_names(L, stream);
-    } else if (kind == LC_STREAM_READ_PIPE) {
-        /* who reads a pipe has no use for a writer, which would close it when it is collected */
-        lua_pushvalue(L, -1);
-        lua_setiuservalue(L, -3, 1);
-    }
     lc_list_append(&stream->drainers, &task->waiter.link);
     lc_wait_begin(L, task, &begin_wait, lua_gettop(L));
     return lc_wait_yield(L, task, 0, begin_k);

@@ -85,6 +85,8 @@ void lc_pair_new(lua_State *L, struct lc_host *host, size_t limit)
     writer->reader = lua_touserdata(L, -2);
     lua_pushvalue(L, -2);
     lua_setiuservalue(L, -2, 1); /* an error of the reader is the writer's too */
+    lua_pushvalue(L, -1);
+    lua_setiuservalue(L, -3, 1); /* a collected writer would close what somebody still reads */
 }
 
 void lc_pair_attach(lua_State *L, struct lc_stream *stream)
