@@ -1,6 +1,9 @@
 --- Runs a program to its end and gives what it printed.
 local M = {}
 
+-- How much slower than usual the build under test is.
+local SLOW = tonumber(os.getenv "SLOW") or 1
+
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
 end
@@ -23,10 +26,11 @@ function M.lines(command)
   return list
 end
 
---- Runs `argv`; `options`: `env` (table), `cwd`, `stdin` (a path), `timeout` (seconds).
+--- Runs `argv`; `options`: `env` (table), `cwd`, `stdin` (a path), `timeout` (seconds, of a usual
+-- build).
 -- Returns a table with `status` (exit status, 128 + signal), `timed_out`, `stdout`, `stderr`.
 function M.run(argv, options)
-  local seconds = options.timeout or 30
+  local seconds = (options.timeout or 30) * SLOW
   local words = {}
   local function add(...)
     for _, word in ipairs {...} do words[#words + 1] = quote(word) end
