@@ -7,6 +7,7 @@
 package.path = "./?.lua;" .. package.path
 
 local certificates = require "spec.support.certificates"
+local descriptors = require "spec.support.descriptors"
 local lucio = require "lucio"
 local tap = require "spec.support.tap"
 
@@ -328,17 +329,12 @@ local function traffic(seconds, tally)
   for _, kind in ipairs(kinds) do kind.server:drain(GRACE) end
 end
 
-local function count_descriptors()
-  local pipe <close> = assert(io.popen("ls /proc/$PPID/fd | wc -l"))
-  return pipe:read("n")
-end
-
 -- What a process has outside of a loop; kilobytes of Lua's memory apart.
 local function measure()
   for _ = 1, 3 do collectgarbage() end
   local stats = lucio.stats()
   return {
-    descriptors = count_descriptors(), tasks = stats.tasks, timers = stats.timers,
+    descriptors = descriptors.count(), tasks = stats.tasks, timers = stats.timers,
     watchers = stats.watchers, anchors = stats.anchors, reports = stats.reports,
     loops = stats.loops,
   }, collectgarbage "count"
