@@ -76,6 +76,8 @@ missing_packages() {
   have openssl || echo openssl
   have mandoc || echo mandoc
   have valgrind || echo valgrind
+  have unshare && have setpriv || echo util-linux
+  have ip || echo iproute2
 }
 
 # The path of Busted's script, which has to be Lua and not a shell wrapper round it.

@@ -2,6 +2,7 @@
 -- clock.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local system = require "spec.support.system"
 
 local quote = command.quote
 
@@ -11,14 +12,12 @@ local function run(argv)
   return r.out
 end
 
-local function works(shell)
-  return (os.execute(("(%s) >/dev/null 2>&1"):format(shell)))
+local function isolated(name, fn)
+  system.case(system.NAMESPACES, "namespaces of users, mounts and networks", name, fn)
 end
 
 -- Runs a script in namespaces of its own, in which it is root, after some shell commands.
 local function inside(setup, script)
-  local shell = "unshare -rmn sh -c " .. quote("set -e; ip link set lo up; " .. setup)
-  if not works(shell) then pending("needs namespaces for users, mounts and networks") end
   local path = os.tmpname()
   local file = assert(io.open(path, "w"))
   file:write(script)
@@ -90,7 +89,7 @@ describe("a process without descriptors", function()
 end)
 
 describe("a full disk", function()
-  it("fails what is written, leaves what was there, and takes more when there is room", function()
+  isolated("fails what is written, leaves what was there, takes more when there is room", function()
     local out = inside("mount -t tmpfs -o size=256k none /mnt", [[
       local lucio = require "lucio"
       local fs = lucio.fs
@@ -120,7 +119,7 @@ describe("a full disk", function()
 end)
 
 describe("a network that leads nowhere", function()
-  it("is an OSError of a connection and of a datagram, at once", function()
+  isolated("is an OSError of a connection and of a datagram, at once", function()
     local out = inside("true", [[
       local lucio = require "lucio"
       local function code(fn, ...)
@@ -141,7 +140,7 @@ describe("a network that leads nowhere", function()
 end)
 
 describe("a resolver that hangs", function()
-  it("keeps nobody else from running, and is left at once", function()
+  isolated("keeps nobody else from running, and is left at once", function()
     local file = os.tmpname()
     local out = inside(("echo 'nameserver 127.0.0.1\noptions timeout:30' >%s; " ..
       "mount --bind %s /etc/resolv.conf"):format(file, file), [[
@@ -173,10 +172,8 @@ describe("a resolver that hangs", function()
 end)
 
 describe("permission denied", function()
-  it("is a PermissionError of whatever needs it", function()
-    local shell = "[ $(id -u) = 0 ] && setpriv --reuid=65534 --clear-groups " ..
-      quote(command.path) .. " -e ''"
-    if not works(shell) then pending("needs root, setpriv and a path that all may read") end
+  system.case(system.another_user(command.path), "root, setpriv and a path that all may read",
+    "is a PermissionError of whatever needs it", function()
     local path = os.tmpname()
     os.remove(path)
     local script = ([[

@@ -1,5 +1,6 @@
 -- Streams over descriptors that the command was started with. [IO2]
 local command = require "spec.cli.command"
+local system = require "spec.support.system"
 local screen = require "spec.cli.screen"
 
 local function run(argv)
@@ -100,11 +101,8 @@ describe("connect_stdin, for other kinds of input", function()
     assert.are.equal("\n0\ntrue\n", pipe:read("a"))
   end)
 
-  it("a pipe of somebody else, which cannot be opened again, is not told to wait less", function()
-    local shell = ("command -v setpriv >/dev/null && [ $(id -u) = 0 ] && " ..
-      "setpriv --reuid=65534 --clear-groups %s -e '' </dev/null 2>/dev/null"):format(
-      command.quote(command.path))
-    if not os.execute(shell) then pending("needs root, setpriv and a path that all may read") end
+  system.case(system.another_user(command.path), "root, setpriv and a path that all may read",
+    "a pipe of somebody else, which cannot be opened again, is not told to wait less", function()
     local text = script:gsub("\n", " ")
     local pipe <close> = io.popen(("(sleep 0.1; printf hello; sleep 0.1) | " ..
       "setpriv --reuid=65534 --clear-groups %s -e %s"):format(command.quote(command.path),
