@@ -158,7 +158,8 @@ void lc_context_check_option(lua_State *L, struct lc_host *host, int idx, const 
 
 void lc_context_push_copy_or(lua_State *L, struct lc_host *host, int options)
 {
-    if (lua_type(L, options) == LUA_TTABLE && lua_getfield(L, options, "context") != LUA_TNIL)
+    if (options != 0 && lua_type(L, options) == LUA_TTABLE &&
+        lua_getfield(L, options, "context") != LUA_TNIL)
         return;
     lc_context_push_copy(L, host);
 }

@@ -247,6 +247,10 @@ static int class_call(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
 
+    if (!lc_is_class(L, 1))
+        lc_raise(L, host, LC_TYPE_ERROR,
+                 "calling '__call' on bad self (error class expected, got %s)",
+                 luaL_typename(L, 1));
     if (lc_is_exception_group_class(L, 1))
         return lc_exception_group_construct(L, host);
     error_construct(L, host, 1, lua_gettop(L) - 1);
@@ -255,17 +259,19 @@ static int class_call(lua_State *L)
 
 static int class_tostring(lua_State *L)
 {
-    lua_getfield(L, 1, "name");
-    lua_pushfstring(L, "<class '%s'>", lua_tostring(L, -1));
+    lua_settop(L, 1);
+    if (lc_is_class(L, 1))
+        lua_getfield(L, 1, "name");
+    lua_pushfstring(L, "<class '%s'>", lua_isstring(L, -1) ? lua_tostring(L, -1) : "?");
     return 1;
 }
 
-/* tostring(error): the message. */
+/* tostring(error): the message; of anything else, to which a script may apply it, an empty text. */
 static int error_tostring(lua_State *L)
 {
+    lua_settop(L, 1);
     lua_pushliteral(L, "message");
-    lua_rawget(L, 1);
-    if (lua_isnil(L, -1))
+    if (lua_type(L, 1) != LUA_TTABLE || lua_rawget(L, 1) == LUA_TNIL)
         lua_pushliteral(L, "");
     else
         luaL_tolstring(L, -1, NULL);

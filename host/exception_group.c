@@ -269,6 +269,10 @@ static int group_index(lua_State *L)
 static int group_newindex(lua_State *L)
 {
     lua_settop(L, 3);
+    if (lua_type(L, 1) != LUA_TTABLE)
+        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR,
+                 "calling '__newindex' on bad self (ExceptionGroup expected, got %s)",
+                 lc_type_name(L, 1));
     if (named_value(L) != 0 && lc_is_exception_group(L, 1))
         lc_raise(L, lc_host_of(L), LC_TYPE_ERROR, "'%s' of an ExceptionGroup is read-only",
                  lua_tostring(L, 2));

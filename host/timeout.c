@@ -16,6 +16,9 @@
 
 enum timeout_state { TIMEOUT_ACTIVE, TIMEOUT_EXPIRING, TIMEOUT_EXPIRED, TIMEOUT_FINISHED };
 
+/* How far the chain of an error's causes is followed. */
+#define CHAIN_LIMIT 1000
+
 struct lc_timeout {
     struct lc_object object;
     struct lc_timer timer;
@@ -91,23 +94,36 @@ static void timeout_release(lua_State *L, struct lc_timeout *timeout)
     lc_anchor_drop(L, task->future.loop->host, &timeout->anchor);
 }
 
+/* Replaces the CancelledError in field `key` of the error on top by a TimeoutError that it caused.
+ * False: it has none there; then what it has is on top. [-0, +(0|1), m] */
+static bool replace_cancellation(lua_State *L, struct lc_host *host, const char *key)
+{
+    lua_pushstring(L, key);
+    lua_rawget(L, -2);
+    if (lc_error_kind(L, -1) != LC_KIND_CANCELLED)
+        return false;
+    lc_error_push_bare(L, host, LC_TIMEOUT_ERROR);
+    lua_insert(L, -2);
+    lua_setfield(L, -2, "cause");
+    lua_setfield(L, -2, key);
+    return true;
+}
+
 /* Another error on expiry gets a TimeoutError in front of the CancelledError in its chain of causes
- * (TO7). */
+ * and of the errors it replaced (TO7). The length of the chain is bounded: it may be a circle. */
 static void insert_timeout_error(lua_State *L, struct lc_host *host, int error)
 {
     int top = lua_gettop(L);
 
     luaL_checkstack(L, 8, NULL);
     lua_pushvalue(L, error);
-    while (lc_is_error(L, -1)) {
-        lua_pushliteral(L, "cause");
-        lua_rawget(L, -2);
-        if (lc_error_kind(L, -1) == LC_KIND_CANCELLED) {
-            lc_error_push_bare(L, host, LC_TIMEOUT_ERROR);
-            lua_insert(L, -2);
-            lua_setfield(L, -2, "cause");
-            lua_setfield(L, -2, "cause");
+    for (int i = 0; i < CHAIN_LIMIT && lc_is_error(L, -1); i++) {
+        if (replace_cancellation(L, host, "cause"))
             break;
+        if (lua_isnil(L, -1)) {
+            lua_pop(L, 1);
+            if (replace_cancellation(L, host, "context"))
+                break;
         }
         lua_replace(L, -2);
     }

@@ -30,14 +30,20 @@ static bool is_class_list(lua_State *L, int idx)
     return all;
 }
 
-/* Leaves the group at 1 and what selects its members at 2. [-0, +0, v] */
-static void check_arguments(lua_State *L, struct lc_host *host, const char *what)
+/* The value at 1 is a group. [-0, +0, v] */
+static void check_self(lua_State *L, struct lc_host *host, const char *what)
 {
-    lua_settop(L, 2);
     if (!lc_is_exception_group(L, 1))
         lc_raise(L, host, LC_TYPE_ERROR,
                  "calling '%s' on bad self (ExceptionGroup expected, got %s)", what,
                  lc_type_name(L, 1));
+}
+
+/* Leaves the group at 1 and what selects its members at 2. [-0, +0, v] */
+static void check_arguments(lua_State *L, struct lc_host *host, const char *what)
+{
+    lua_settop(L, 2);
+    check_self(L, host, what);
     if (!lc_is_class(L, 2) && !lc_is_callable(L, 2) && !is_class_list(L, 2))
         lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "error class, list of them or function",
                           2);
@@ -70,7 +76,9 @@ static int group_derive(lua_State *L)
     struct lc_host *host = lc_host_of(L);
 
     lua_settop(L, 2);
-    if (!lc_exception_group_push_message(L, 1) || lua_type(L, 2) != LUA_TTABLE)
+    check_self(L, host, "derive");
+    lc_exception_group_push_message(L, 1);
+    if (lua_type(L, 2) != LUA_TTABLE)
         lc_raise_argument(L, host, LC_TYPE_ERROR, "derive", 1, "list of errors", 2);
     lua_pushvalue(L, 2);
     lc_exception_group_from(L, host, lua_tostring(L, 3));

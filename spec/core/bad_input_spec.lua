@@ -103,6 +103,40 @@ describe("a bad argument", function()
   end)
 end)
 
+-- A class and its metatable are tables that a script can get at, and so are their functions.
+describe("a metamethod of an error class", function()
+  local values = {5, true, "text", {}, print, io.stdout, coroutine.create(no_op), lucio.Lock()}
+  local group = lucio.ExceptionGroup("group", {lucio.ValueError("a")})
+
+  it("is refused by what is no class, group or error", function()
+    local calls = {
+      __call = getmetatable(lucio.ValueError).__call,
+      split = group.split, subgroup = group.subgroup, derive = group.derive,
+    }
+    for name, fn in pairs(calls) do
+      for _, value in ipairs(values) do
+        local ok, e = pcall(fn, value, {}, 1)
+        assert.is_false(ok)
+        assert.is_true(lucio.isinstance(e, lucio.TypeError), tostring(e))
+        has(tostring(e), "calling '" .. name .. "' on bad self (")
+      end
+    end
+    for _, value in ipairs(values) do
+      if type(value) ~= "table" then
+        assert.is_false((pcall(lucio.ExceptionGroup.__newindex, value, "key", 1)))
+      end
+    end
+  end)
+
+  it("makes a text of whatever it is given", function()
+    for _, value in ipairs(values) do
+      assert.are.equal("", lucio.ValueError.__tostring(value))
+      assert.are.equal("", lucio.ExceptionGroup.__tostring(value))
+      assert.are.equal("string", type(getmetatable(lucio.ValueError).__tostring(value)))
+    end
+  end)
+end)
+
 describe("a NaN", function()
   local places = {
     sleep = function() lucio.sleep(NAN) end,

@@ -4,6 +4,8 @@ local child = require "spec.support.child"
 local fifo = require "spec.support.fifo"
 local lucio = require "lucio"
 
+local function no_op() end
+
 describe("a tick", function()
   case("LP1: runs exactly what was queued when it began, first in first out", function(t)
     local loop = lucio.get_running_loop()
@@ -36,6 +38,24 @@ describe("a tick", function()
     loop:call_later(10, function() t.log("kept", loop:time() - start) end)
     lucio.sleep(11)
     t.same_lines {"kept 10.0"}
+  end)
+
+  case("LP5: a callable object is a callback like a function", function(t)
+    local loop = lucio.get_running_loop()
+    local deaf = setmetatable({}, {
+      __call = function(_, ...) t.log("deaf", ...) end,
+      __index = function(_, key) error("asked for " .. tostring(key)) end,
+    })
+    local bare = setmetatable({}, {__call = function(_, ...) t.log("bare", ...) end})
+    for _, callback in ipairs {deaf, bare} do
+      loop:call_soon(callback, "soon", 1)
+      loop:call_later(1, callback, "later")
+      loop:call_at(loop:time() + 2, callback, "at")
+      lucio.create_task(no_op):add_done_callback(function() callback("done") end)
+    end
+    lucio.sleep(3)
+    t.same_lines {"deaf soon 1", "bare soon 1", "deaf done", "bare done", "deaf later",
+      "bare later", "deaf at", "bare at"}
   end)
 
   case("LP2: leaves to the next one what its callbacks schedule", function(t)

@@ -258,6 +258,28 @@ describe("timeout: expiry", function()
     assert.is_nil(b.cause)
   end)
 
+  case("TO7: and in front of a CancelledError that the error replaced", function()
+    local boom = ValueError("boom")
+    local _, e = lucio.pcall(block, 1, function()
+      local _ <close> = setmetatable({}, {__close = function(_, _) error(boom) end})
+      lucio.sleep(5)
+    end)
+    assert.is_true(rawequal(boom, e))
+    is(boom.context, TimeoutError)
+    is(boom.context.cause, CancelledError)
+    assert.is_nil(boom.cause)
+  end)
+
+  case("TO7: a circle of causes ends", function(t)
+    local a, b = ValueError("a"), ValueError("b")
+    a.cause, b.cause = b, a
+    t.raises(a, block, 1, function()
+      pcall(lucio.sleep, 5)
+      error(a)
+    end)
+    assert.is_true(rawequal(b, a.cause))
+  end)
+
   case("TO7: a bare value passes unchanged", function(t)
     local value = {}
     t.raises(value, block, 1, function()
