@@ -92,11 +92,18 @@ void lc_process_settle(lua_State *L, struct lc_process *process)
     lc_process_release(L, process);
 }
 
+/* Whether the time limit has still to act. One that has expired is no longer set, but acts only later
+ * in the tick, in which the end of the child may be taken before. */
+static bool limit_is_pending(const struct lc_process *process)
+{
+    return lc_timer_is_set(&process->limit) || lc_entry_is_queued(&process->limit.entry);
+}
+
 /* With a time limit the group is killed even if the child itself has ended, as long as somebody may
  * still write to our pipes. Until then the child is not reaped: that keeps its number from others. */
 static bool keeps_number(const struct lc_process *process)
 {
-    if (!process->leads || !lc_timer_is_set(&process->limit))
+    if (!process->leads || !limit_is_pending(process))
         return false;
     for (int i = 1; i < 3; i++) {
         if (process->streams[i] != NULL && !process->streams[i]->lost)
@@ -161,7 +168,7 @@ static void turn_run(struct lc_loop *loop, struct lc_entry *entry)
             lc_waiter_wake(lc_waiter_of(link));
         if (process->reaped)
             lc_process_release(loop->L, process);
-        else if (!lc_timer_is_set(&process->limit))
+        else if (!limit_is_pending(process))
             lc_process_settle(loop->L, process);
         break;
     case LC_PROCESS_DONE:

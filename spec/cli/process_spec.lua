@@ -44,6 +44,23 @@ describe("a child process", function()
     assert.are.same({"0\t0\n", ""}, {r.out, r.err})
   end)
 
+  it("is gone with its group when it ends in the tick in which its time is over", function()
+    local r = run{script = [[
+      local lucio = require "lucio"
+      local limit, child = 0.1
+      repeat -- a machine with a lot to do may not let the shell end in time
+        child = lucio.create_subprocess_shell("sleep 1000 & exit 4", {timeout = limit,
+          stdout = lucio.subprocess.PIPE})
+        -- both come about while there are no ticks
+        os.execute(("while grep -qs '^[^)]*) [^Z]' /proc/%d/stat; do sleep 0.01; done; sleep %g")
+          :format(child.pid, limit))
+        limit = limit * 4
+        child:communicate()
+      until child.returncode == 4 or limit > 10
+      print(child.returncode, child.timed_out)]]}
+    assert.are.same({"4\ttrue\n", "", 0}, {r.out, r.err, r.status})
+  end)
+
   it("is served where the command has no standard descriptors", function()
     local path = os.tmpname()
     local file = assert(io.open(path, "w"))
