@@ -3,20 +3,14 @@
 -- task and no descriptor of it is left, and nothing that was read is lost.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 local PIPE = lucio.subprocess.PIPE
 
--- Ticks that are tried one by one; what is waited for then takes real time, and so does a step.
+-- Ticks that are tried one by one; what is waited for then takes real time, and so does a step. The
+-- last step lets it end, however long the machine takes for that.
 local TICKS, STEPS = 40, 400
-
-local function eventually(what, condition)
-  for _ = 1, 5000 do
-    if condition() then return end
-    lucio.sleep(0.001)
-  end
-  error(what, 2)
-end
 
 local function descriptors()
   return #lucio.fs.listdir("/proc/self/fd")
@@ -38,24 +32,25 @@ end
 local function sweep(operation, undo)
   local tasks = #lucio.all_tasks()
   lucio.pcall(operation, true) -- what the first run sets up for good is no leak
-  eventually("a task is left", function() return #lucio.all_tasks() == tasks end)
+  eventually(function() return #lucio.all_tasks() == tasks end, "a task is left")
   local before = settled()
   for k = 0, STEPS do
     local task = lucio.create_task(operation)
     for _ = 1, math.min(k, TICKS) do lucio.sleep(0) end
     if k > TICKS then lucio.sleep((k - TICKS) * 0.0005) end
+    if k == STEPS then eventually(function() return task:done() end, "it did not end") end
     task:cancel()
     local results = table.pack(pcall(task.await, task))
     if results[1] and undo then undo(table.unpack(results, 2, results.n)) end
     if not results[1] then assert.is_true(task:cancelled(), tostring(results[2])) end
-    eventually("a task is left, cancelled after " .. k, function()
+    eventually(function()
       return #lucio.all_tasks() == tasks
-    end)
-    eventually("a descriptor is left, cancelled after " .. k, function()
+    end, "a task is left, cancelled after " .. k)
+    eventually(function()
       if descriptors() <= before then return true end
       -- a file that was opened just before the cancellation is closed when it is collected
       collectgarbage()
-    end)
+    end, "a descriptor is left, cancelled after " .. k)
     if results[1] then return end
   end
   error("it did not end by itself")

@@ -114,7 +114,7 @@ describe("the pipes of a process", function()
   case("SP8: drain raises once the child has closed its end", function(t)
     local process = shell("exec <&-; read line", {stdin = PIPE})
     local function feed()
-      for _ = 1, 1000 do
+      while true do -- it may be long until the child runs
         process.stdin:write(("x"):rep(100))
         process.stdin:drain()
         lucio.sleep(0.001)
@@ -189,16 +189,23 @@ describe("the pipes of a process", function()
   end)
 
   case("lines of several children come as they are written", function()
-    local texts, jobs = {}, {}
+    local texts, jobs, children = {}, {}, {}
     for i = 1, 3 do
+      children[i] = shell(("read go; echo %d"):format(i), {stdin = PIPE, stdout = PIPE})
+    end
+    for i, process in ipairs(children) do
       jobs[i] = function()
-        local process = shell(("sleep 0.0%d; echo %d"):format(i * 3, i), {stdout = PIPE})
-        for line in process.stdout:lines() do texts[#texts + 1] = line end
+        for line in process.stdout:lines() do
+          texts[#texts + 1] = line
+          -- the last one is told first
+          if i > 1 then children[i - 1].stdin:write("go\n") end
+        end
         return process:wait()
       end
     end
+    children[3].stdin:write("go\n")
     assert.are.same({0, 0, 0, n = 3}, lucio.gather(jobs))
-    assert.are.same({"1", "2", "3"}, texts)
+    assert.are.same({"3", "2", "1"}, texts)
   end)
 
   case("a pipeline of two children by a descriptor", function()

@@ -1,6 +1,7 @@
 -- ST8, ST10 to ST19, ST21, ST22: writers and connections, over sockets of the loopback interface.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 -- More than the kernel keeps for a socket whose peer does not read.
@@ -116,14 +117,10 @@ describe("StreamWriter", function()
     connected(function(_, writer) writer:abort() end, function(reader, writer)
       local ok, e = lucio.pcall(reader.read, reader)
       assert.is_true(ok or lucio.isinstance(e, lucio.ConnectionError))
-      local failed = false
-      for _ = 1, 100 do
+      eventually(function()
         writer:write("x")
-        failed = not lucio.pcall(writer.drain, writer)
-        if failed then break end
-        lucio.sleep(0.001)
-      end
-      assert.is_true(failed)
+        return not lucio.pcall(writer.drain, writer)
+      end)
       t.raises(lucio.ConnectionError, writer.drain, writer)
     end)
   end)
@@ -157,7 +154,8 @@ describe("StreamWriter", function()
         writer:write("never read")
         lucio.sleep(0.01)
       end
-      lucio.sleep(0.05)
+      eventually(function() return writer:is_closing() end)
+      lucio.sleep(0) -- the reader is told in the tick after
       t.raises(lucio.ConnectionResetError, reader.read, reader, 4)
       t.raises(lucio.ConnectionResetError, reader.readline, reader)
     end, {limit = 1})

@@ -1,14 +1,18 @@
 -- TH1 to TH4, TH6: executors, to_thread, what becomes of jobs. Jobs take real time, also under the
 -- virtual clock, so they are short.
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local own_loop = require "spec.support.own_loop"
 local lucio = require "lucio"
 
 local function no_op() end
 
+-- For how long a job goes on at most: far longer than a machine stops anything.
+local SECONDS = 60 * (tonumber(os.getenv "SLOW") or 1)
+
 -- A job that goes on until the flag is set, but not for ever.
 local function hold(flag)
-  local limit = os.time() + 20
+  local limit = os.time() + SECONDS
   while not flag.value and os.time() < limit do end -- luacheck: ignore 542
   return "held"
 end
@@ -16,7 +20,7 @@ end
 -- A job that sets the first flag and goes on until the second is set.
 local function announce_and_hold(started, flag)
   started.value = true
-  local limit = os.time() + 20
+  local limit = os.time() + SECONDS
   while not flag.value and os.time() < limit do end -- luacheck: ignore 542
   return "held"
 end
@@ -26,11 +30,7 @@ local function flag()
 end
 
 local function await_flag(value)
-  for _ = 1, 20000 do
-    if value.value then return end
-    lucio.to_thread(no_op)
-  end
-  error("the flag was not set")
+  eventually(function() return value.value end, "the flag was not set")
 end
 
 describe("run_in_executor", function()
@@ -274,10 +274,7 @@ describe("ThreadPoolExecutor", function()
       return lucio.worker.index
     end
     local jobs = {pool:submit(job), pool:submit(job), pool:submit(job)}
-    for _ = 1, 20000 do
-      if started.value >= 2 then break end
-      lucio.to_thread(no_op)
-    end
+    eventually(function() return started.value >= 2 end)
     assert.are.equal(2, started.value)
     go.value = true
     local seen = lucio.gather(table.unpack(jobs))

@@ -3,6 +3,7 @@
 local case = require "spec.support.case"
 local child = require "spec.support.child"
 local descriptors = require "spec.support.descriptors"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 local function no_op() end
@@ -31,16 +32,6 @@ end
 
 local function kill(signal, number)
   assert(os.execute(("kill -%s %d"):format(signal, number)))
-end
-
--- Waits, in real time, until the function returns something true.
-local function eventually(fn)
-  for _ = 1, 2000 do
-    local value = fn()
-    if value then return value end
-    lucio.to_thread(os.execute, "sleep 0.01")
-  end
-  error("it did not come about")
 end
 
 local function await_flag(value)

@@ -1,5 +1,6 @@
 -- Jobs of threads that do not return by themselves.
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 local shared = lucio.shared
@@ -7,14 +8,28 @@ local shared = lucio.shared
 -- (It allocates since ThreadSanitizer lets no signal through otherwise.)
 local function spin() while true do local _ = {} end end
 
+-- What a brief job returns, where the limit holds for it as well: a machine with a lot to do may
+-- stop a thread for longer, even before the first line of the job.
+local function result_of(pool, job)
+  local ok, value
+  eventually(function()
+    ok, value = pcall(lucio.await, pool:submit(job))
+    return ok or not lucio.isinstance(value, lucio.TimeoutError)
+  end)
+  return value
+end
+
 describe("job_timeout", function()
   case("ends a job with TimeoutError, and says where it was", function(t)
     local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1, job_timeout = 0.05}
-    local job = pool:submit(function() spin() end)
-    local e = t.raises(lucio.TimeoutError, job.await, job)
-    assert.are.equal("the job took too long and was stopped", e.message)
-    assert.is_truthy(e.traceback:find("th_stop_spec.lua:8: in upvalue 'spin'", 1, true))
-    assert.are.equal(7, pool:submit(function() return 7 end):await())
+    local line = debug.getinfo(spin, "S").linedefined
+    eventually(function()
+      local job = pool:submit(function() spin() end)
+      local e = t.raises(lucio.TimeoutError, job.await, job)
+      assert.are.equal("the job took too long and was stopped", e.message)
+      return e.traceback:find(("th_stop_spec.lua:%d: in upvalue 'spin'"):format(line), 1, true)
+    end)
+    assert.are.equal(7, result_of(pool, function() return 7 end))
   end)
 
   case("ends what catches the error, closes what is to be closed", function(t)
@@ -25,12 +40,14 @@ describe("job_timeout", function()
       while true do pcall(spin) end
     end)
     t.raises(lucio.TimeoutError, job.await, job)
-    local other = pool:submit(function()
-      local _ <close> = setmetatable({}, {__close = function() closed:add(10) end})
-      spin()
+    eventually(function()
+      local other = pool:submit(function()
+        local _ <close> = setmetatable({}, {__close = function() closed:add(10) end})
+        spin()
+      end)
+      t.raises(lucio.TimeoutError, other.await, other)
+      return closed.value >= 10
     end)
-    t.raises(lucio.TimeoutError, other.await, other)
-    assert.is_true(closed.value >= 10)
   end)
 
   case("ends coroutines, loops and waits of a job", function(t)
@@ -50,7 +67,7 @@ describe("job_timeout", function()
     ends(function() queue:get() end)
     ends(function() permits:acquire() end)
     lock:release()
-    assert.are.equal("fine", pool:submit(function() return "fine" end):await())
+    assert.are.equal("fine", result_of(pool, function() return "fine" end))
   end)
 end)
 
@@ -86,7 +103,7 @@ describe("shutdown", function()
   case("with a timeout lets what is faster end by itself", function()
     local pool = lucio.ThreadPoolExecutor{max_workers = 1}
     local job = pool:submit(function() return "done" end)
-    pool:shutdown{timeout = 100}
+    pool:shutdown{timeout = 1000}
     assert.are.equal("done", job:await())
   end)
 end)

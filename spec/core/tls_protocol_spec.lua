@@ -2,6 +2,7 @@
 local assert = require "luassert"
 local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 local tls = require "spec.support.tls"
 
@@ -339,10 +340,7 @@ describe("loop:start_tls", function()
       local secure = loop:start_tls(transport, second, client_context(),
         {server_hostname = "localhost"})
       server:await():write("hello")
-      for _ = 1, 1000 do
-        if #only(t.lines, "second") > 0 then break end
-        lucio.sleep(0.001)
-      end
+      eventually(function() return #only(t.lines, "second") > 0 end)
       secure:close()
       second.over:await()
       assert.is_false(protocol.over:done())

@@ -2,6 +2,7 @@
 local assert = require "luassert"
 local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 local testing = require "lucio.testing"
 local tls = require "spec.support.tls"
@@ -210,7 +211,7 @@ describe("TLS verification", function()
       local debug = loop:get_debug()
       loop:set_debug(true)
       t.raises(lucio.SSLError, connect, port, {server_hostname = "wrong.example"})
-      lucio.sleep(0.01)
+      eventually(function() return #t.reports > 0 end)
       loop:set_debug(debug)
       assert.are.equal("Error on transport creation for incoming connection",
         t.reports[1].message)
