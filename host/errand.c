@@ -8,6 +8,7 @@
 #include "anchor.h"
 #include "host.h"
 #include "loop.h"
+#include "spin.h"
 
 /* The memory is malloc's: whichever thread is last frees it. */
 struct lc_errand_box {
@@ -24,7 +25,7 @@ static struct lc_errand_box *box_new(struct lc_loop *loop)
 
     if (box == NULL)
         return NULL;
-    pthread_mutex_init(&box->mutex, NULL);
+    lc_spin_mutex_init(&box->mutex);
     box->loop = loop;
     box->first = NULL;
     box->last = &box->first;

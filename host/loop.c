@@ -5,6 +5,7 @@
 
 #include <lauxlib.h>
 
+#include "backend.h"
 #include "budget.h"
 #include "children.h"
 #include "clock.h"
@@ -26,6 +27,9 @@
 #define CLOCK_RESOLUTION 1e-9
 /* The virtual clock starts at a whole number of seconds, not at 0, which would hide bugs. */
 #define VIRTUAL_START 1000.0
+/* Waiting for another thread begins with looking: long enough for a thread that has to be woken, has little
+ * to do and then looks for more, as long as it is awake. */
+static const struct lc_spin_type errand_spin = {50000, 1023, 128};
 /* A tick that needs the time for nothing else reads the clock only each time after so many. */
 #define COARSE_TICKS 128
 
@@ -62,26 +66,6 @@ static void on_wake(struct ev_loop *ev, ev_async *wake, int events)
         lc_guest_hurry(loop);
 }
 
-static int backend_flags(const char *backend)
-{
-    static const struct {
-        const char *name;
-        unsigned flag;
-    } backends[] = {
-        {"select", EVBACKEND_SELECT},    {"poll", EVBACKEND_POLL},
-        {"epoll", EVBACKEND_EPOLL},      {"linuxaio", EVBACKEND_LINUXAIO},
-        {"io_uring", EVBACKEND_IOURING}, {"kqueue", EVBACKEND_KQUEUE},
-    };
-
-    if (backend == NULL)
-        return 0;
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        if (strcmp(backends[i].name, backend) == 0)
-            return (int)backends[i].flag;
-    }
-    return -1;
-}
-
 void lc_loop_push_object(lua_State *L, const struct lc_loop *loop)
 {
     lc_pointer_push(L, loop->host, loop->object);
@@ -89,22 +73,7 @@ void lc_loop_push_object(lua_State *L, const struct lc_loop *loop)
 
 const char *lc_loop_backend(const struct lc_loop *loop)
 {
-    switch (loop->ev != NULL ? ev_backend(loop->ev) : 0) {
-    case EVBACKEND_SELECT:
-        return "select";
-    case EVBACKEND_POLL:
-        return "poll";
-    case EVBACKEND_EPOLL:
-        return "epoll";
-    case EVBACKEND_LINUXAIO:
-        return "linuxaio";
-    case EVBACKEND_IOURING:
-        return "io_uring";
-    case EVBACKEND_KQUEUE:
-        return "kqueue";
-    default:
-        return "closed";
-    }
+    return lc_backend_name(loop->ev != NULL ? ev_backend(loop->ev) : 0);
 }
 
 static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop *ev)
@@ -131,6 +100,7 @@ static void loop_init(struct lc_loop *loop, struct lc_host *host, struct ev_loop
     lc_list_init(&loop->descriptors);
     lc_list_init(&loop->datagrams);
     lc_list_init(&loop->processes);
+    lc_spin_init(&loop->spin, &errand_spin);
     atomic_init(&loop->posted, false);
     atomic_init(&loop->wake_fd, -1);
     ev_init(&loop->alarm, on_alarm);
@@ -155,7 +125,7 @@ static struct lc_loop *loop_take(struct lc_host *host)
 
 struct lc_loop *lc_loop_new(struct lc_host *host, const char *backend)
 {
-    int flags = backend_flags(backend);
+    int flags = lc_backend_flags(backend);
     struct lc_loop *loop;
     struct ev_loop *ev;
 
@@ -438,6 +408,23 @@ static void loop_take_posted(struct lc_loop *loop)
     }
 }
 
+/* Before the loop sleeps while another thread does something for it: true, it has posted something. The tick
+ * has its poll all the same. */
+static bool loop_look(struct lc_loop *loop)
+{
+    const struct lc_deadline *timer = lc_timers_first(&loop->timers);
+
+    if (loop->guest != NULL || !lc_spin_wants(&loop->spin))
+        return false;
+    if (timer != NULL && timer->when - lc_loop_time(loop) < errand_spin.limit * 1e-9)
+        return false;
+    if (!lc_spin_look(&loop->spin, &loop->posted))
+        return false;
+    if (loop->io > 0)
+        loop_wait(loop, 0);
+    return true;
+}
+
 /* The poll of a tick. Without I/O watchers it costs no system call while anything is ready. After a tick
  * that only took in what had come for streams, nothing can have happened that this program caused, and
  * what others do may as well happen later: the poll is left out. But taking bytes in makes room for who
@@ -453,6 +440,8 @@ static bool loop_poll(struct lc_loop *loop)
         loop->host->places.left = LC_PLACES_ROW;
         if (loop->host->clock.is_virtual)
             return loop_wait_virtual(loop);
+        if (loop->workers > 0 && loop_look(loop))
+            return true;
         loop_wait(loop, lc_loop_timeout(loop));
     }
     return true;

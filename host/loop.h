@@ -17,6 +17,7 @@
 #include <lua.h>
 
 #include "entry.h"
+#include "spin.h"
 #include "timer.h"
 
 struct lc_errand_box;
@@ -86,6 +87,7 @@ struct lc_loop {
     unsigned quiet;      /* entries of this tick that did nothing but take bytes in */
     bool was_quiet;      /* the last tick had no others: see loop_poll */
     unsigned workers;    /* errands under way */
+    struct lc_spin spin; /* of waits for one of them */
     double virtual_from; /* real time at which a poll under the virtual clock began */
     bool has_raised;
     int raised;            /* anchor of the error that leaves the run call */

@@ -8,9 +8,13 @@
 
 #include "host.h"
 #include "pin.h"
+#include "spin.h"
 
 /* How long the host waits for daemon threads once they are told to end; seconds. */
 #define DAEMON_SECONDS 1
+
+/* What a thread does before it sleeps: a loop that is awake submits its next job soon after the last. */
+static const struct lc_spin_type job_spin = {LC_SPIN_QUICK, 63, 1};
 
 /* The memory of both is malloc's, since other threads use it. */
 struct lc_worker {
@@ -35,7 +39,10 @@ struct lc_pool {
     pthread_cond_t changed;
     struct lc_link queue;
     unsigned queued;
-    unsigned idle;
+    unsigned idle;       /* threads that sleep */
+    bool looking;        /* a thread looks for a job before it does: it needs no signal */
+    atomic_bool news;    /* while one does: it finds something */
+    struct lc_spin spin; /* of the one that looks */
     unsigned alive;
     bool closed;
     bool orphan; /* its host is gone: the last thread frees it */
@@ -92,9 +99,25 @@ static struct lc_pool_job *pop_job(struct lc_pool *pool)
     return job;
 }
 
+/* Looks for a job before the thread sleeps; one thread of a pool does. The mutex is held, but not
+ * meanwhile. */
+static void look_for_job(struct lc_pool *pool)
+{
+    if (pool->looking || pool->closed || !lc_list_empty(&pool->queue) ||
+        !lc_spin_wants(&pool->spin))
+        return;
+    pool->looking = true;
+    atomic_store(&pool->news, false);
+    pthread_mutex_unlock(&pool->mutex);
+    lc_spin_look(&pool->spin, &pool->news);
+    pthread_mutex_lock(&pool->mutex);
+    pool->looking = false;
+}
+
 /* Waits for a job; NULL: the pool is closed and there is none. The mutex is held. */
 static struct lc_pool_job *wait_job(struct lc_pool *pool)
 {
+    look_for_job(pool);
     while (lc_list_empty(&pool->queue)) {
         if (pool->closed)
             return NULL;
@@ -300,8 +323,10 @@ struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *typ
     pool->type = type;
     pool->data = data;
     pool->max = max;
-    pthread_mutex_init(&pool->mutex, NULL);
+    lc_spin_mutex_init(&pool->mutex);
     pthread_cond_init(&pool->changed, NULL);
+    lc_spin_init(&pool->spin, &job_spin);
+    atomic_init(&pool->news, false);
     lc_list_init(&pool->queue);
     lc_list_append(&host->pools, &pool->link);
     return pool;
@@ -328,10 +353,12 @@ int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job)
     lc_list_append(&pool->queue, &job->link);
     job->queued = true;
     pool->queued++;
-    start = pool->queued > pool->idle && pool->started < pool->max;
-    if (pool->idle > 0)
+    start = pool->queued > pool->idle + pool->looking && pool->started < pool->max;
+    if (pool->idle > 0 && pool->queued > pool->looking)
         pthread_cond_signal(&pool->changed);
     pthread_mutex_unlock(&pool->mutex);
+    /* who looks finds the mutex free */
+    atomic_store_explicit(&pool->news, true, memory_order_release);
     lc_pool_nudge(pool);
     if (!start)
         return 0;
@@ -390,6 +417,7 @@ void lc_pool_close(struct lc_pool *pool)
 {
     pthread_mutex_lock(&pool->mutex);
     pool->closed = true;
+    atomic_store(&pool->news, true);
     pthread_cond_broadcast(&pool->changed);
     pthread_mutex_unlock(&pool->mutex);
     lc_pool_nudge(pool);
