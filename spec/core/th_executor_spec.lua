@@ -2,36 +2,12 @@
 -- virtual clock, so they are short.
 local case = require "spec.support.case"
 local eventually = require "spec.support.eventually"
+local jobs = require "spec.support.jobs"
 local own_loop = require "spec.support.own_loop"
 local lucio = require "lucio"
 
-local function no_op() end
-
--- For how long a job goes on at most: far longer than a machine stops anything.
-local SECONDS = 60 * (tonumber(os.getenv "SLOW") or 1)
-
--- A job that goes on until the flag is set, but not for ever.
-local function hold(flag)
-  local limit = os.time() + SECONDS
-  while not flag.value and os.time() < limit do end -- luacheck: ignore 542
-  return "held"
-end
-
--- A job that sets the first flag and goes on until the second is set.
-local function announce_and_hold(started, flag)
-  started.value = true
-  local limit = os.time() + SECONDS
-  while not flag.value and os.time() < limit do end -- luacheck: ignore 542
-  return "held"
-end
-
-local function flag()
-  return lucio.shared.Value("bool", false)
-end
-
-local function await_flag(value)
-  eventually(function() return value.value end, "the flag was not set")
-end
+local announce_and_hold, await_flag = jobs.announce_and_hold, jobs.await_flag
+local flag, hold, no_op = jobs.flag, jobs.hold, jobs.no_op
 
 describe("run_in_executor", function()
   case("TH1: gives a future of what the function returns", function()
@@ -273,11 +249,11 @@ describe("ThreadPoolExecutor", function()
       hold(go)
       return lucio.worker.index
     end
-    local jobs = {pool:submit(job), pool:submit(job), pool:submit(job)}
+    local futures = {pool:submit(job), pool:submit(job), pool:submit(job)}
     eventually(function() return started.value >= 2 end)
     assert.are.equal(2, started.value)
     go.value = true
-    local seen = lucio.gather(table.unpack(jobs))
+    local seen = lucio.gather(table.unpack(futures))
     assert.are.equal(3, seen[1] + seen[2])
   end)
 

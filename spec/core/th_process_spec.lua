@@ -4,48 +4,12 @@ local case = require "spec.support.case"
 local child = require "spec.support.child"
 local descriptors = require "spec.support.descriptors"
 local eventually = require "spec.support.eventually"
+local jobs = require "spec.support.jobs"
 local lucio = require "lucio"
 
-local function no_op() end
-
-local function pid()
-  return lucio.worker.pid
-end
-
--- What a job of another process says of this one.
-local function own_pid()
-  local file <close> = assert(io.open("/proc/self/stat"))
-  return file:read("n")
-end
-
--- Loops until the flag is set, but not for ever; sets another one first.
-local function announce_and_hold(started, flag)
-  started.value = true
-  local limit = os.time() + 60
-  while not flag.value and os.time() < limit do end -- luacheck: ignore 542
-  return "held"
-end
-
-local function flag()
-  return lucio.shared.Value("bool", false)
-end
-
-local function kill(signal, number)
-  assert(os.execute(("kill -%s %d"):format(signal, number)))
-end
-
-local function await_flag(value)
-  eventually(function() return value.value end)
-end
-
--- Whether we have such a child, zombie or not; its number may be somebody else's by now.
-local function exists(number)
-  local file = io.open(("/proc/%d/stat"):format(number))
-  if not file then return false end
-  local text = file:read("a")
-  file:close()
-  return text and text:match("%(lucio%-worker%) %a (%d+)") == tostring(own_pid())
-end
+local announce_and_hold, await_flag = jobs.announce_and_hold, jobs.await_flag
+local exists, flag, kill = jobs.exists, jobs.flag, jobs.kill
+local no_op, own_pid, pid = jobs.no_op, jobs.own_pid, jobs.pid
 
 describe("ProcessPoolExecutor", function()
   case("TH1: gives futures of what functions return in another process", function()
@@ -444,16 +408,16 @@ describe("worker processes", function()
     local total = lucio.shared.Value("i64", 0)
     local lock = total:get_lock()
     local pool <close> = lucio.ProcessPoolExecutor{max_workers = 4}
-    local jobs = {}
+    local futures = {}
     for i = 1, 4 do
-      jobs[i] = pool:submit(function(value, l)
+      futures[i] = pool:submit(function(value, l)
         for _ = 1, 500 do
           local _ <close> = l:acquire()
           value.value = value.value + 1
         end
       end, total, lock)
     end
-    lucio.gather(table.unpack(jobs))
+    lucio.gather(table.unpack(futures))
     assert.are.equal(2000, total.value)
   end)
 
