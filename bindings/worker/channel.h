@@ -23,6 +23,7 @@ enum lc_frame_kind {
     LC_FRAME_JOB,         /* number: its options */
     LC_FRAME_CANCEL,      /* without a parcel */
     LC_FRAME_READY,       /* without a parcel: the initializer has been called */
+    LC_FRAME_REPORT,
     LC_FRAME_RESULT,
     LC_FRAME_FAILURE
 };

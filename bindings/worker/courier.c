@@ -179,11 +179,11 @@ static bool give_jobs(struct courier *courier)
 
 /* ---- what has happened ---- */
 
-static void receive(struct courier *courier, struct lc_station *station)
+static void receive(struct courier *courier, struct lc_station *station, bool all)
 {
     struct lc_job *job;
 
-    while ((job = lc_station_receive(station)) != NULL) {
+    while ((job = lc_station_receive(station, all)) != NULL) {
         finish(job);
         if (station->state == LC_STATION_IDLE && courier->limits.jobs > 0 &&
             station->serial >= courier->limits.jobs)
@@ -203,15 +203,25 @@ static void take_event(struct courier *courier, const struct epoll_event *event)
     } else if (station->state == LC_STATION_GONE) {
         return;
     } else if (event->data.u64 & 1) {
-        if (station->watched)
-            receive(courier, station); /* what it has sent before */
+        receive(courier, station, true); /* what it has sent before */
         if (lc_station_reap(station, &code))
             settle(courier, station, code);
     } else {
         if (event->events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-            receive(courier, station);
+            receive(courier, station, event->events & (EPOLLHUP | EPOLLERR));
         if (event->events & EPOLLOUT)
             lc_station_send(station, &courier->greeting);
+    }
+}
+
+/* Loops have taken reports: their jobs are read again. */
+static void take_up(struct courier *courier)
+{
+    struct lc_link *link;
+
+    for (link = courier->stations.next; link != &courier->stations; link = link->next) {
+        if (lc_station_take_up(station_of(link)))
+            receive(courier, station_of(link), false);
     }
 }
 
@@ -304,8 +314,10 @@ static void serve(struct lc_worker *worker)
     pthread_setname_np(pthread_self(), "lucio-courier");
     courier->pool = lc_worker_pool(worker);
     for (;;) {
-        bool closed = give_jobs(courier);
+        bool closed;
 
+        take_up(courier);
+        closed = give_jobs(courier);
         if (closed)
             dismiss_idle(courier);
         if (closed && lc_list_empty(&courier->stations))

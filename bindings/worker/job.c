@@ -280,6 +280,8 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
     job->options = options;
     atomic_init(&job->cancelled, false);
     atomic_init(&job->reading, LC_JOB_UNREAD);
+    atomic_init(&job->reports, 0);
+    atomic_init(&job->held_up, false);
     lc_list_init(&job->queued.link);
     if (!lua_checkstack(L, n + 10)) {
         lc_job_free(job);

@@ -59,6 +59,8 @@ struct lc_job {
     int loss_code;         /* its exit status, the negative number of a signal, or an errno */
     bool lends;            /* the future keeps strings of the call */
     atomic_int reading;    /* enum lc_job_reading */
+    atomic_size_t reports; /* what its reports weigh that the loop has not taken yet */
+    atomic_bool held_up;   /* by them: its courier reads no more of them for now */
     struct lc_parcel call; /* the function and its arguments */
     struct lc_job_variable {
         struct lc_job_variable *next;

@@ -1,6 +1,8 @@
 #include "reports.h"
 
 #include <stdlib.h>
+#include <string.h>
+#include <time.h>
 
 #include <lauxlib.h>
 
@@ -8,10 +10,16 @@
 #include "errand.h"
 #include "job.h"
 #include "report.h"
+#include "stop.h"
+
+/* So much may be on its way to the loop, bytes; one report counts for more than it is. */
+#define WEIGHT_MAX ((size_t)4 * 1024 * 1024)
+#define WEIGHT_MIN ((size_t)1024)
 
 struct report {
     struct lc_note note;
-    struct lc_errand *errand; /* is under way until all its reports have come */
+    struct lc_job *job; /* is under way until all its reports have come */
+    size_t weight;
     struct lc_parcel parcel;
 };
 
@@ -33,13 +41,23 @@ static int put(lua_State *L)
     return 0;
 }
 
+/* The loop has taken it. */
+static void lighten(struct lc_job *job, size_t weight)
+{
+    size_t left = atomic_fetch_sub(&job->reports, weight) - weight;
+
+    if (left <= WEIGHT_MAX / 2 && atomic_exchange(&job->held_up, false))
+        lc_pool_nudge(job->pool);
+}
+
 static void report_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct report *report = lc_container_of(entry, struct report, note.entry);
     lua_State *L = loop->L;
     int top = lua_gettop(L);
 
-    lc_anchor_push(L, loop->host, report->errand->future);
+    lighten(report->job, report->weight);
+    lc_anchor_push(L, loop->host, report->job->errand.future);
     lc_future_push_extra(L, top + 1, LC_EXTRA_REPORTS);
     if (!lua_isnil(L, -1) && !lc_future_is_done(lc_to_future(L, top + 1))) {
         lua_pushcfunction(L, put);
@@ -62,7 +80,7 @@ static void report_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *e
 
 static const struct lc_entry_type report_entry = {report_run, report_forget, NULL, NULL};
 
-/* ---- in the worker ---- */
+/* ---- in the worker, or its courier ---- */
 
 /* (&parcel, value) */
 static int pack_value(lua_State *L)
@@ -73,26 +91,66 @@ static int pack_value(lua_State *L)
     return 0;
 }
 
-void lc_report_send(lua_State *L, struct lc_host *host, struct lc_job *job)
+void lc_report_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel)
 {
-    struct report *report = calloc(1, sizeof *report);
-
-    if (report == NULL)
-        luaL_error(L, "not enough memory");
-    lc_entry_init(&report->note.entry, &report_entry);
-    report->errand = &job->errand;
     lua_pushlightuserdata(L, host);
     lua_pushcclosure(L, pack_value, 1);
     lua_insert(L, -2);
-    lua_pushlightuserdata(L, &report->parcel);
+    lua_pushlightuserdata(L, parcel);
     lua_insert(L, -2);
-    if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-        report_free(report);
-        lua_error(L);
+    if (lua_pcall(L, 2, 0, 0) == LUA_OK)
+        return;
+    lc_parcel_clear(parcel);
+    lua_error(L);
+}
+
+/* A report stands for what it takes in the loop's state, too. */
+static size_t weigh(const struct lc_parcel *parcel)
+{
+    size_t weight = WEIGHT_MIN + parcel->size;
+
+    for (size_t i = 0; i < parcel->block_count; i++)
+        weight += parcel->blocks[i].size;
+    return weight;
+}
+
+bool lc_report_deliver(struct lc_job *job, struct lc_parcel *parcel)
+{
+    struct report *report = calloc(1, sizeof *report);
+
+    if (report == NULL) {
+        lc_parcel_clear(parcel);
+        return false;
     }
-    /* nobody is there any more */
+    lc_entry_init(&report->note.entry, &report_entry);
+    report->job = job;
+    report->weight = weigh(parcel);
+    report->parcel = *parcel;
+    memset(parcel, 0, sizeof *parcel);
+    atomic_fetch_add(&job->reports, report->weight);
+    /* false: nobody is there any more */
     if (!lc_errand_box_send(job->errand.box, &report->note))
         report_free(report);
+    return true;
+}
+
+bool lc_report_has_room(const struct lc_job *job)
+{
+    return atomic_load(&job->reports) < WEIGHT_MAX || atomic_load(&job->cancelled);
+}
+
+void lc_report_send(lua_State *L, struct lc_host *host, struct lc_job *job)
+{
+    static const struct timespec moment = {0, 1000000};
+    struct lc_parcel parcel = {.data = NULL};
+
+    while (!lc_report_has_room(job) && lc_errand_box_is_open(job->errand.box)) {
+        lc_stop_check(L, host);
+        nanosleep(&moment, NULL);
+    }
+    lc_report_pack(L, host, &parcel);
+    if (!lc_report_deliver(job, &parcel))
+        luaL_error(L, "not enough memory");
 }
 
 /* ---- Lua ---- */

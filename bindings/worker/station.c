@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "clock.h"
+#include "reports.h"
 
 /* Frames before the first job. */
 #define GREETINGS 2
@@ -179,15 +180,21 @@ bool lc_station_reap(struct lc_station *station, int *code)
 
 /* ---- jobs ---- */
 
-static void watch_output(struct lc_station *station, bool on)
+static void change_watch(struct lc_station *station, bool held_up, bool output)
 {
-    struct epoll_event event = {.events = on ? EPOLLIN | EPOLLOUT : EPOLLIN,
+    struct epoll_event event = {.events = (held_up ? 0 : EPOLLIN) | (output ? EPOLLOUT : 0),
                                 .data.u64 = (uintptr_t)station};
 
-    if (station->watches_output == on || !station->watched)
+    if ((station->held_up == held_up && station->watches_output == output) || !station->watched)
         return;
-    station->watches_output = on;
+    station->held_up = held_up;
+    station->watches_output = output;
     epoll_ctl(station->epoll, EPOLL_CTL_MOD, station->channel.fd, &event);
+}
+
+static void watch_output(struct lc_station *station, bool on)
+{
+    change_watch(station, station->held_up, on);
 }
 
 /* Begins the next frame. False: no memory. */
@@ -268,13 +275,53 @@ void lc_station_tell(struct lc_station *station)
     channel->sending = false;
 }
 
-/* A frame is there: the outcome of the job, which is returned. */
-static struct lc_job *take_outcome(struct lc_station *station)
+/* ---- reports ---- */
+
+/* The loop is to take reports before more of them are read. */
+static bool is_held_up(struct lc_station *station)
+{
+    struct lc_job *job = station->job;
+
+    if (job == NULL || lc_report_has_room(job))
+        return false;
+    atomic_store(&job->held_up, true);
+    /* the loop may have taken them meanwhile */
+    if (lc_report_has_room(job))
+        return false;
+    change_watch(station, true, station->watches_output);
+    return true;
+}
+
+bool lc_station_take_up(struct lc_station *station)
+{
+    if (!station->held_up || (station->job != NULL && !lc_report_has_room(station->job)))
+        return false;
+    change_watch(station, false, station->watches_output);
+    return true;
+}
+
+/* A report of the job is there. */
+static void take_report(struct lc_station *station)
+{
+    struct lc_parcel parcel = {.data = NULL};
+
+    if (!lc_channel_take(&station->channel, &parcel) || !lc_report_deliver(station->job, &parcel))
+        cut(station, ENOMEM);
+}
+
+/* ---- outcomes ---- */
+
+/* A frame is there: if it is the outcome of the job, that is returned. */
+static struct lc_job *take_frame(struct lc_station *station)
 {
     struct lc_channel *channel = &station->channel;
     struct lc_job *job = station->job;
     uint32_t kind = channel->in.kind, serial = channel->in.serial;
 
+    if (kind == LC_FRAME_REPORT && job != NULL && serial == station->serial) {
+        take_report(station);
+        return NULL;
+    }
     if (job == NULL || serial != station->serial ||
         (kind != LC_FRAME_RESULT && kind != LC_FRAME_FAILURE)) {
         station->ready |= kind == LC_FRAME_READY;
@@ -294,14 +341,14 @@ static struct lc_job *take_outcome(struct lc_station *station)
     return job;
 }
 
-struct lc_job *lc_station_receive(struct lc_station *station)
+struct lc_job *lc_station_receive(struct lc_station *station, bool all)
 {
-    for (;;) {
+    while (station->watched && (all || !is_held_up(station))) {
         struct lc_job *job;
 
         switch (lc_channel_receive(&station->channel, false)) {
         case 1:
-            job = take_outcome(station);
+            job = take_frame(station);
             if (job != NULL)
                 return job;
             break;
@@ -312,4 +359,5 @@ struct lc_job *lc_station_receive(struct lc_station *station)
             return NULL;
         }
     }
+    return NULL;
 }

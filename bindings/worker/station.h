@@ -39,6 +39,7 @@ struct lc_station {
     int epoll;
     bool watched;        /* the socket is */
     bool watches_output; /* for sending, too */
+    bool held_up;        /* it is not read for now: the loop has to take reports first */
     unsigned greeted;    /* how many of the frames that come before the first job were sent */
     bool ready;          /* it has called the initializer */
     struct lc_job *job;
@@ -68,8 +69,12 @@ void lc_station_give(struct lc_station *station, const struct lc_greeting *greet
 /* Sends what there is to be sent, as far as the socket takes it. */
 void lc_station_send(struct lc_station *station, const struct lc_greeting *greeting);
 
-/* Reads. Returns the job if its outcome is there: it is set, and the station idle; or NULL. */
-struct lc_job *lc_station_receive(struct lc_station *station);
+/* Reads, `all`: what there is, though its reports have no room. Returns the job if its outcome is there: it
+ * is set, and the station idle; or NULL. */
+struct lc_job *lc_station_receive(struct lc_station *station, bool all);
+
+/* Whether it was held up, and is no more: it has to be read. */
+bool lc_station_take_up(struct lc_station *station);
 
 /* Tells the process that its job is cancelled, once. */
 void lc_station_tell(struct lc_station *station);

@@ -125,6 +125,18 @@ static void look(struct lc_workplace *place)
         atomic_store(&place->job->cancelled, true);
 }
 
+/* lucio.worker.report(). A socket that cannot be written to is the end of us. */
+static bool report(struct lc_workplace *place, const struct lc_parcel *parcel)
+{
+    struct worker *worker = (struct worker *)place;
+
+    if (!lc_channel_begin(&worker->channel, LC_FRAME_REPORT, worker->serial, 0, parcel))
+        return false;
+    if (lc_channel_send(&worker->channel, true) != 1)
+        exit(EXIT_FAILURE);
+    return true;
+}
+
 /* Runs the job whose frame is there. False: its outcome cannot be sent. */
 static bool run_job(struct worker *worker)
 {
@@ -186,6 +198,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     worker->place.settings = settings;
     worker->place.look = look;
+    worker->place.report = report;
     lc_workplace_open(&worker->place);
     served = serve(worker);
     lc_workplace_close(&worker->place);

@@ -38,15 +38,20 @@ static int worker_cancelled(lua_State *L)
 static int worker_report(lua_State *L)
 {
     struct lc_workplace *place = lua_touserdata(L, lua_upvalueindex(1));
+    struct lc_parcel parcel = {.data = NULL};
+    bool sent;
 
     lua_settop(L, 1);
     if (place->job == NULL)
         lc_raise(L, place->host, LC_RUNTIME_ERROR, "no job runs");
-    if (!place->is_thread)
-        lc_raise(L, place->host, LC_RUNTIME_ERROR,
-                 "a process cannot report: a shared queue can be given to its job");
-    lc_report_send(L, place->host, place->job);
-    return 0;
+    if (place->is_thread) {
+        lc_report_send(L, place->host, place->job);
+        return 0;
+    }
+    lc_report_pack(L, place->host, &parcel);
+    sent = place->report(place, &parcel);
+    lc_parcel_clear(&parcel);
+    return sent ? 0 : luaL_error(L, "not enough memory");
 }
 
 /* print(...): a line in one piece, since other workers print too. */

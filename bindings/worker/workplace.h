@@ -25,8 +25,10 @@ struct lc_workplace {
     bool is_thread;
     void (*look)(
         struct lc_workplace *place); /* sets whether the job is cancelled; NULL: others do */
-    struct lc_job *job;              /* that runs now, or NULL */
-    struct lc_parcel failure;        /* of the initializer; no values: it did not fail */
+    /* Sends it. False: no memory. NULL in a thread. */
+    bool (*report)(struct lc_workplace *place, const struct lc_parcel *parcel);
+    struct lc_job *job;       /* that runs now, or NULL */
+    struct lc_parcel failure; /* of the initializer; no values: it did not fail */
 };
 
 /* Makes the state and calls the initializer. What fails there fails the jobs. */
