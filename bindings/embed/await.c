@@ -10,7 +10,7 @@
 #include "primitive.h"
 
 struct await_args {
-    lucio_call *call;
+    struct lc_call *call;
     lucio_future *future;
     lucio_ref *object;
     const struct lc_embed_method *methods;
@@ -20,32 +20,35 @@ struct await_args {
 };
 
 /* The call ends in this way; with `next` it goes on there. */
-static int end(lucio_call *call, enum lc_outcome outcome, lucio_function *next, void *data)
+static int end(struct lc_call *call, enum lc_outcome outcome, lucio_function *next, void *data)
 {
-    call->outcome = outcome;
-    call->frame.next = next;
-    call->frame.data = data;
+    call->end.outcome = outcome;
+    call->end.frame.next = next;
+    call->end.frame.data = data;
     return LUCIO_OK;
 }
 
 static int push_future(lua_State *L)
 {
     struct await_args *args = lua_touserdata(L, 1);
-    struct lucio_ref *ref = (struct lucio_ref *)args->future;
+    const struct lc_slot *future = lc_slot_find(args->future, LC_SLOT_FUTURE);
+    struct lucio *h = args->call->slot.h;
 
-    if (ref == NULL || ref->h != args->call->h)
-        lc_raise(L, args->call->h->host, LC_VALUE_ERROR, "no future of this host");
-    lc_anchor_push(L, ref->h->host, ref->anchor);
+    if (future == NULL || future->h != h)
+        lc_raise(L, h->host, LC_VALUE_ERROR, "no future of this host");
+    lc_embed_push_held(L, future);
     return 1;
 }
 
-int lucio_await(lucio_call *call, lucio_future *future, lucio_function *next, void *data)
+int lucio_await(lucio_call *handle, lucio_future *future, lucio_function *next, void *data)
 {
-    struct await_args args = {.call = call, .future = future};
+    struct await_args args = {.call = lc_embed_find_call(handle), .future = future};
 
-    if (!lc_embed_call_make(call, push_future, &args, 1))
+    if (args.call == NULL)
+        return LUCIO_INVALID;
+    if (!lc_embed_call_make(args.call, push_future, &args, 1))
         return LUCIO_ERROR;
-    return end(call, LC_CALL_AWAIT, next, data);
+    return end(args.call, LC_CALL_AWAIT, next, data);
 }
 
 /* ---- methods ---- */
@@ -54,11 +57,14 @@ int lucio_await(lucio_call *call, lucio_future *future, lucio_function *next, vo
 static int push_call(lua_State *L)
 {
     struct await_args *args = lua_touserdata(L, 1);
-    struct lucio *h = args->call->h;
+    struct lucio *h = args->call->slot.h;
+    const struct lc_slot *object = lc_embed_find_ref(args->object);
 
-    if (args->object == NULL || args->object->h != h)
+    if (object == NULL || object->h != h)
         lc_raise(L, h->host, LC_VALUE_ERROR, "no object of this host");
-    lc_anchor_push(L, h->host, args->object->anchor);
+    if (args->name == NULL)
+        lc_raise(L, h->host, LC_VALUE_ERROR, "no method");
+    lc_embed_push_held(L, object);
     if (args->methods != NULL) {
         lc_embed_push_method(L, h, 2, args->methods, args->name);
     } else {
@@ -70,43 +76,44 @@ static int push_call(lua_State *L)
     return (int)args->n + 2;
 }
 
-static int await_call(struct await_args *args, lucio_function *next, void *data)
+static int await_call(lucio_call *handle, struct await_args *args, lucio_function *next, void *data)
 {
+    args->call = lc_embed_find_call(handle);
+    if (args->call == NULL)
+        return LUCIO_INVALID;
     if (!lc_embed_call_make(args->call, push_call, args, LUA_MULTRET))
         return LUCIO_ERROR;
-    args->call->results = (int)args->n + 1;
+    args->call->end.results = (int)args->n + 1;
     return end(args->call, LC_CALL_CALL, next, data);
 }
 
 int lucio_await_method(lucio_call *call, lucio_ref *object, const char *method, size_t n,
                        const struct lucio_value *arguments, lucio_function *next, void *data)
 {
-    struct await_args args = {
-        .call = call, .object = object, .name = method, .n = n, .values = arguments};
+    struct await_args args = {.object = object, .name = method, .n = n, .values = arguments};
 
-    return await_call(&args, next, data);
+    return await_call(call, &args, next, data);
 }
 
 int lucio_await_queue_put(lucio_call *call, lucio_ref *queue, struct lucio_value item,
                           lucio_function *next, void *data)
 {
-    struct await_args args = {.call = call,
-                              .object = queue,
+    struct await_args args = {.object = queue,
                               .methods = lc_embed_queue_put,
                               .name = "lucio_await_queue_put",
                               .n = 1,
                               .values = &item};
 
-    return await_call(&args, next, data);
+    return await_call(call, &args, next, data);
 }
 
 /* The same for a method without arguments. */
 static int await_native(lucio_call *call, lucio_ref *object, const struct lc_embed_method *methods,
                         const char *name, lucio_function *next, void *data)
 {
-    struct await_args args = {.call = call, .object = object, .methods = methods, .name = name};
+    struct await_args args = {.object = object, .methods = methods, .name = name};
 
-    return await_call(&args, next, data);
+    return await_call(call, &args, next, data);
 }
 
 int lucio_await_queue_get(lucio_call *call, lucio_ref *queue, lucio_function *next, void *data)

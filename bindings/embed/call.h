@@ -1,7 +1,10 @@
 /*
  * call: a call of a function of the program's by Lua, as its two sides see it: function.c, which the program
  * calls from inside of it, and trampoline.c, which makes it.
- * Owner: the call is a C frame of the trampoline; what outlives a suspension is on the Lua stack.
+ * Invariant: a call is good from when the function of the program's is entered until it returns, and of
+ *            several that are under way, one within the other, the innermost alone.
+ * Owner:     the call is a slot that the trampoline takes and gives back; what outlives a suspension is on the
+ *            Lua stack.
  */
 #ifndef LC_EMBED_CALL_H
 #define LC_EMBED_CALL_H
@@ -33,16 +36,21 @@ enum lc_outcome {
     LC_CALL_CALL /* a call of the function and its `results` arguments on top, in the same task */
 };
 
-struct lucio_call {
+/* How a call has ended. */
+struct lc_end {
+    enum lc_outcome outcome;
+    int results;
+    struct lc_frame frame; /* of an AWAIT, a CALL */
+};
+
+struct lc_call {
+    struct lc_slot slot;
     lua_State *L;
-    struct lucio *h;
     struct lc_c_function *function;
     int first; /* stack index of the first argument */
     int n;
     int status; /* of what was awaited, whose error is at `first` when it failed */
-    enum lc_outcome outcome;
-    int results;
-    struct lc_frame frame; /* of an AWAIT, a CALL */
+    struct lc_end end;
     struct lc_error_texts texts;
     size_t bad; /* argument that was not as expected, and what was */
     const char *expected;
@@ -65,6 +73,9 @@ void lc_embed_push_function(lua_State *L, const struct lc_function_args *args);
 
 /* For a function that a call ends by: calls fn(data) protected; its results stay on the stack. False: the
  * error is what the call raises. [-0, +?, -] */
-bool lc_embed_call_make(lucio_call *call, lua_CFunction fn, void *data, int results);
+bool lc_embed_call_make(struct lc_call *call, lua_CFunction fn, void *data, int results);
+
+/* The call behind the handle, when it may be used; NULL: it is over, which is noted. */
+struct lc_call *lc_embed_find_call(lucio_call *handle);
 
 #endif

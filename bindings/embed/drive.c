@@ -20,8 +20,10 @@ struct drive_args {
     const struct lc_embed_method *methods;
     size_t length, n;
     const struct lucio_value *values;
-    lucio_ref *function, **made;
-    lucio_future *future, **task;
+    struct lc_slot *object;
+    lucio_ref **made;
+    struct lc_slot *future;
+    lucio_future **task;
     enum lc_run how;
     enum lc_span span;
 };
@@ -34,7 +36,7 @@ static int load_string(lua_State *L)
 
     if (luaL_loadbufferx(L, args->code, args->length, args->name, "t") != LUA_OK)
         return lua_error(L);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
@@ -42,9 +44,10 @@ int lucio_load_string(lucio *h, const char *code, size_t length, const char *nam
                       lucio_ref **function)
 {
     struct drive_args args = {.h = h, .code = code, .length = length, .made = function};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, function);
 
-    *function = NULL;
+    if (status == LUCIO_OK && code == NULL)
+        status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_load_string: no code");
     args.name = name != NULL ? name : "=string";
     return status != LUCIO_OK ? status : lc_embed_protect(h, load_string, &args);
 }
@@ -55,16 +58,15 @@ static int load_file(lua_State *L)
 
     if (luaL_loadfilex(L, args->name, "t") != LUA_OK)
         return lua_error(L);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
 int lucio_load_file(lucio *h, const char *path, lucio_ref **function)
 {
     struct drive_args args = {.h = h, .name = path, .made = function};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, function);
 
-    *function = NULL;
     if (status == LUCIO_OK && path == NULL)
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_load_file: no path");
     return status != LUCIO_OK ? status : lc_embed_protect(h, load_file, &args);
@@ -75,17 +77,16 @@ static int take(lua_State *L)
 {
     struct drive_args *args = lua_touserdata(L, 1);
 
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
 int lucio_take(lucio *h, lucio_ref **value)
 {
     struct drive_args args = {.h = h, .made = value};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, value);
     lua_State *L;
 
-    *value = NULL;
     if (status != LUCIO_OK)
         return status;
     L = lc_embed_state(h);
@@ -118,7 +119,7 @@ static int spawn(lua_State *L)
     struct drive_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
 
-    lc_anchor_push(L, h->host, args->function->anchor);
+    lc_embed_push_held(L, args->object);
     if (!lc_is_callable(L, -1))
         lc_raise(L, h->host, LC_TYPE_ERROR, "lucio_spawn: function expected, got %s",
                  lc_type_name(L, -1));
@@ -133,13 +134,17 @@ static int spawn(lua_State *L)
 int lucio_spawn(lucio *h, lucio_ref *function, const char *name, size_t n,
                 const struct lucio_value *arguments, lucio_future **task)
 {
-    struct drive_args args = {
-        .h = h, .function = function, .name = name, .n = n, .values = arguments, .task = task};
+    struct drive_args args = {.h = h,
+                              .object = lc_embed_find_ref(function),
+                              .name = name,
+                              .n = n,
+                              .values = arguments,
+                              .task = task};
     int status = lc_embed_enter(h);
 
     if (task != NULL)
         *task = NULL;
-    if (status == LUCIO_OK && (function == NULL || function->h != h))
+    if (status == LUCIO_OK && (args.object == NULL || args.object->h != h))
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_spawn: no function of this host");
     return status != LUCIO_OK ? status : lc_embed_protect(h, spawn, &args);
 }
@@ -171,7 +176,7 @@ static int start(lua_State *L)
 
     luaL_checkstack(L, 8, NULL);
     lua_settop(L, 1);
-    lc_anchor_push(L, h->host, args->function->anchor);
+    lc_embed_push_held(L, args->object);
     if (args->methods != NULL) {
         lc_embed_push_method(L, h, 2, args->methods, args->name);
         lua_insert(L, 2);
@@ -197,18 +202,18 @@ static int start_in_loop(lua_State *L)
 }
 
 /* The first step runs now, whether a tick does or not. */
-static int run_start(struct drive_args *args)
+static int run_start(lucio_ref *object, struct drive_args *args)
 {
-    int status;
+    int status = lc_embed_enter_ref(object, &args->object);
 
     if (args->task != NULL)
         *args->task = NULL;
-    if (args->function == NULL)
-        return LUCIO_INVALID;
-    args->h = args->function->h;
-    status = lc_embed_enter(args->h);
-    if (status == LUCIO_OK)
-        status = lc_embed_protect(args->h, start_in_loop, args);
+    if (status != LUCIO_OK)
+        return status;
+    args->h = args->object->h;
+    if (args->methods == NULL && args->method == NULL)
+        return lc_embed_refuse(args->h, LUCIO_INVALID, "lucio_call_method: no method");
+    status = lc_embed_protect(args->h, start_in_loop, args);
     if (status != LUCIO_OK && args->task != NULL) {
         lucio_future_free(*args->task);
         *args->task = NULL;
@@ -219,25 +224,18 @@ static int run_start(struct drive_args *args)
 int lucio_call_method(lucio_ref *object, const char *method, size_t n,
                       const struct lucio_value *arguments, lucio_future **task)
 {
-    struct drive_args args = {
-        .function = object, .method = method, .n = n, .values = arguments, .task = task};
+    struct drive_args args = {.method = method, .n = n, .values = arguments, .task = task};
 
-    if (method == NULL)
-        args.function = NULL;
-    return run_start(&args);
+    return run_start(object, &args);
 }
 
 int lc_embed_call_native(lucio_ref *object, const struct lc_embed_method *methods, const char *name,
                          size_t n, const struct lucio_value *arguments, lucio_future **task)
 {
-    struct drive_args args = {.function = object,
-                              .methods = methods,
-                              .name = name,
-                              .n = n,
-                              .values = arguments,
-                              .task = task};
+    struct drive_args args = {
+        .methods = methods, .name = name, .n = n, .values = arguments, .task = task};
 
-    return run_start(&args);
+    return run_start(object, &args);
 }
 
 /* ---- running ---- */
@@ -256,7 +254,7 @@ static int run_future(lua_State *L)
     struct lucio *h = args->h;
     struct lc_future *future;
 
-    lc_anchor_push(L, h->host, ((lucio_ref *)args->future)->anchor);
+    lc_embed_push_held(L, args->future);
     future = lc_to_future(L, -1);
     if (lc_future_loop(future) != h->loop)
         lc_raise(L, h->host, LC_VALUE_ERROR, "The future belongs to a different loop");
@@ -275,14 +273,14 @@ static int run_future(lua_State *L)
 
 int lucio_run(lucio *h, lucio_future *future)
 {
-    struct drive_args args = {.h = h, .future = future};
+    struct drive_args args = {.h = h, .future = lc_slot_find(future, LC_SLOT_FUTURE)};
     int status = lc_embed_enter(h);
 
     if (status == LUCIO_OK)
         status = check_idle(h);
     if (status != LUCIO_OK)
         return status;
-    if (future == NULL || ((lucio_ref *)future)->h != h)
+    if (args.future == NULL || args.future->h != h)
         return lc_embed_refuse(h, LUCIO_INVALID, "lucio_run: no future of this host");
     if (h->loop->guest != NULL)
         return lc_embed_refuse(h, LUCIO_INVALID,
@@ -291,7 +289,7 @@ int lucio_run(lucio *h, lucio_future *future)
     if (status != LUCIO_OK)
         return status;
     status = lucio_future_status(future);
-    if (status == LUCIO_OK)
+    if (status != LUCIO_ERROR && status != LUCIO_CANCELLED)
         return status;
     return lc_embed_note(h, lucio_future_error(future)) ? status : LUCIO_NO_MEMORY;
 }

@@ -83,6 +83,34 @@ int lc_embed_enter(struct lucio *h)
     return LUCIO_OK;
 }
 
+int lc_embed_enter_slot(const void *handle, enum lc_slot_kind kind, void *slot)
+{
+    struct lc_slot *found = lc_slot_find(handle, kind);
+
+    *(void **)slot = found;
+    return found != NULL ? lc_embed_enter(found->h) : lc_slot_refuse(handle, NULL);
+}
+
+int lc_embed_enter_out(struct lucio *h, void *out)
+{
+    int status = lc_embed_enter(h);
+
+    if (out != NULL)
+        *(void **)out = NULL;
+    else if (status == LUCIO_OK)
+        status = lc_embed_refuse(h, LUCIO_INVALID, "there is no place for the result");
+    return status;
+}
+
+int lc_embed_enter_value(struct lucio *h, int status, struct lucio_value *out)
+{
+    if (out != NULL)
+        *out = lucio_nil();
+    else if (status == LUCIO_OK)
+        status = lc_embed_refuse(h, LUCIO_INVALID, "there is no place for the result");
+    return status;
+}
+
 int lc_embed_protect(struct lucio *h, lua_CFunction fn, void *args)
 {
     lua_State *L = lc_embed_state(h);
@@ -101,6 +129,7 @@ static int on_exception(lua_State *L)
 {
     struct lucio *h = lua_touserdata(L, lua_upvalueindex(1));
     struct lc_error_texts texts = {0};
+    struct lc_call *outer;
 
     lua_settop(L, 2);
     lua_getfield(L, 2, "exception");
@@ -110,9 +139,9 @@ static int on_exception(lua_State *L)
     } else {
         lc_embed_read_error(L, h, -1, &texts);
     }
-    lc_embed_begin_call(h);
+    outer = lc_embed_begin_call(h, NULL);
     h->config.on_error(h, &texts.error, h->config.data);
-    lc_embed_end_call(h);
+    lc_embed_end_call(h, outer);
     lc_embed_free_texts(h, &texts);
     return 0;
 }
@@ -128,13 +157,14 @@ static void on_log(struct lc_host *host, const char *text, size_t length)
 static void on_raised(lua_State *L, struct lc_loop *loop)
 {
     struct lucio *h = loop->host->embed;
+    struct lc_call *outer;
 
     if (h == NULL)
         lua_pop(L, 1);
     else if (lc_embed_fail(h, L) == LUCIO_EXIT && h->config.on_error != NULL) {
-        lc_embed_begin_call(h);
+        outer = lc_embed_begin_call(h, NULL);
         h->config.on_error(h, &h->failure.error, h->config.data);
-        lc_embed_end_call(h);
+        lc_embed_end_call(h, outer);
     }
 }
 
@@ -246,6 +276,7 @@ static struct lucio *shell_new(const struct lucio_config *config)
         h->config.alloc = default_alloc;
     lc_list_init(&h->refs);
     lc_list_init(&h->triggers);
+    lc_slots_init(h);
     h->loop_anchor = LC_NO_ANCHOR;
     h->scratch = LC_NO_ANCHOR;
     atomic_init(&h->references, 1);
@@ -296,6 +327,8 @@ int lucio_open(lucio **out, const struct lucio_config *config)
     lua_State *L;
     int status;
 
+    if (out == NULL)
+        return LUCIO_INVALID;
     *out = NULL;
     if (config != NULL && check_config(config) != NULL)
         return LUCIO_INVALID;
@@ -404,6 +437,8 @@ int lucio_close(lucio *h)
 
     if (h == NULL)
         return LUCIO_OK;
+    if (h->closed)
+        return LUCIO_CLOSED;
     if (h->host != NULL) {
         if (h->closing || h->depth > 0 || h->host->loop != NULL || h->host->current != NULL)
             return LUCIO_BUSY;
@@ -418,13 +453,15 @@ int lucio_close(lucio *h)
             lua_close(h->L);
         h->L = NULL;
     }
+    h->closed = true;
     lucio_release(h);
     return LUCIO_OK;
 }
 
 lucio *lucio_retain(lucio *h)
 {
-    atomic_fetch_add(&h->references, 1);
+    if (h != NULL)
+        atomic_fetch_add(&h->references, 1);
     return h;
 }
 
@@ -433,6 +470,7 @@ void lucio_release(lucio *h)
     if (h == NULL || atomic_fetch_sub(&h->references, 1) != 1)
         return;
     lc_embed_free_texts(h, &h->failure);
+    lc_slots_finish(h);
     lc_quota_release(h->quota);
     pthread_mutex_destroy(&h->mutex);
     free(h);
@@ -445,5 +483,5 @@ struct lua_State *lucio_state(lucio *h)
 
 void *lucio_data(lucio *h)
 {
-    return h->config.data;
+    return h != NULL ? h->config.data : NULL;
 }

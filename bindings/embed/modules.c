@@ -31,6 +31,10 @@ int lucio_add_module(lucio *h, const char *name, const struct lucio_entry *entri
 
     if (status == LUCIO_OK && (name == NULL || entries == NULL))
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_add_module: no name or no functions");
+    for (; status == LUCIO_OK && entries->name != NULL; entries++) {
+        if (entries->fn == NULL)
+            status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_add_module: a name has no function");
+    }
     return status != LUCIO_OK ? status : lc_embed_protect(h, add_module, &args);
 }
 

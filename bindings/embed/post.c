@@ -17,9 +17,8 @@ struct lc_post {
     void *data;
 };
 
-struct lucio_trigger {
-    struct lc_link link; /* h->triggers */
-    struct lucio *h;
+struct trigger {
+    struct lc_slot slot;          /* in h->triggers */
     struct lc_loop *_Atomic loop; /* NULL once the host is closed */
     atomic_bool fired;
     void (*fn)(lucio *host, void *data);
@@ -55,24 +54,26 @@ static void call_posts(struct lc_post *post, struct lucio *h)
 static void posted_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lucio *h = lc_container_of(entry, struct lucio, posted);
+    struct lc_call *outer;
 
     (void)loop;
-    lc_embed_begin_call(h);
+    outer = lc_embed_begin_call(h, NULL);
     call_posts(take_posts(h), h);
-    lc_embed_end_call(h);
+    lc_embed_end_call(h, outer);
 }
 
 static const struct lc_entry_type posted_entry = {posted_run, NULL, NULL, NULL};
 
 static void trigger_run(struct lc_loop *loop, struct lc_entry *entry)
 {
-    lucio_trigger *trigger = lc_container_of(entry, lucio_trigger, entry);
-    struct lucio *h = trigger->h;
+    struct trigger *trigger = lc_container_of(entry, struct trigger, entry);
+    struct lucio *h = trigger->slot.h;
+    struct lc_call *outer;
 
     (void)loop;
-    lc_embed_begin_call(h);
+    outer = lc_embed_begin_call(h, NULL);
     trigger->fn(h, trigger->data);
-    lc_embed_end_call(h);
+    lc_embed_end_call(h, outer);
 }
 
 static const struct lc_entry_type trigger_entry = {trigger_run, NULL, NULL, NULL};
@@ -91,7 +92,7 @@ static void on_posted(struct lc_loop *loop)
     if (any && !lc_entry_is_queued(&h->posted))
         lc_loop_ready(loop, &h->posted);
     for (struct lc_link *link = h->triggers.next; link != &h->triggers; link = link->next) {
-        lucio_trigger *trigger = lc_container_of(link, lucio_trigger, link);
+        struct trigger *trigger = lc_container_of(link, struct trigger, slot.link);
 
         if (atomic_exchange(&trigger->fired, false) && !lc_entry_is_queued(&trigger->entry))
             lc_loop_ready(loop, &trigger->entry);
@@ -114,7 +115,8 @@ void lc_embed_abandon_posts(struct lucio *h)
     lc_list_unlink(&h->posted.link);
     call_posts(take_posts(h), NULL);
     while (!lc_list_empty(&h->triggers)) {
-        lucio_trigger *trigger = lc_container_of(lc_list_pop(&h->triggers), lucio_trigger, link);
+        struct trigger *trigger =
+            lc_container_of(lc_list_pop(&h->triggers), struct trigger, slot.link);
 
         atomic_store(&trigger->loop, NULL);
         lc_list_unlink(&trigger->entry.link);
@@ -152,31 +154,31 @@ int lucio_post(lucio *h, void (*fn)(lucio *host, void *data), void *data)
 int lucio_trigger_new(lucio *h, void (*fn)(lucio *host, void *data), void *data,
                       lucio_trigger **out)
 {
-    int status = lc_embed_enter(h);
-    lucio_trigger *trigger;
+    int status = lc_embed_enter_out(h, out);
+    struct trigger *trigger;
 
-    *out = NULL;
     if (status == LUCIO_OK && fn == NULL)
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_trigger_new: no function");
     if (status != LUCIO_OK)
         return status;
-    trigger = lc_embed_realloc(h, NULL, 0, sizeof *trigger);
+    trigger = lc_slot_take(h, LC_SLOT_TRIGGER, sizeof *trigger);
     if (trigger == NULL)
         return lc_embed_refuse(h, LUCIO_NO_MEMORY, "not enough memory");
-    trigger->h = lucio_retain(h);
+    lucio_retain(h);
     atomic_init(&trigger->loop, h->loop);
     atomic_init(&trigger->fired, false);
     trigger->fn = fn;
     trigger->data = data;
     lc_entry_init(&trigger->entry, &trigger_entry);
-    lc_list_append(&h->triggers, &trigger->link);
-    *out = trigger;
+    lc_list_append(&h->triggers, &trigger->slot.link);
+    *out = lc_slot_handle(&trigger->slot);
     return LUCIO_OK;
 }
 
-void lucio_trigger_fire(lucio_trigger *trigger)
+void lucio_trigger_fire(lucio_trigger *handle)
 {
-    struct lc_loop *loop = atomic_load(&trigger->loop);
+    struct trigger *trigger = lc_slot_find(handle, LC_SLOT_TRIGGER);
+    struct lc_loop *loop = trigger != NULL ? atomic_load(&trigger->loop) : NULL;
 
     if (loop == NULL)
         return;
@@ -184,16 +186,16 @@ void lucio_trigger_fire(lucio_trigger *trigger)
     lc_loop_post(loop);
 }
 
-void lucio_trigger_free(lucio_trigger *trigger)
+void lucio_trigger_free(lucio_trigger *handle)
 {
-    struct lucio *h;
+    struct trigger *trigger = lc_slot_find(handle, LC_SLOT_TRIGGER);
 
-    if (trigger == NULL)
+    if (trigger == NULL) {
+        lc_slot_refuse(handle, __func__);
         return;
-    h = trigger->h;
+    }
     atomic_store(&trigger->loop, NULL);
-    lc_list_unlink(&trigger->link);
     lc_list_unlink(&trigger->entry.link);
-    lc_embed_realloc(h, trigger, sizeof *trigger, 0);
-    lucio_release(h);
+    lc_slot_give(&trigger->slot);
+    lucio_release(trigger->slot.h);
 }

@@ -80,7 +80,8 @@ void lc_embed_push_method(lua_State *L, struct lucio *h, int idx,
 
 struct primitive_args {
     struct lucio *h;
-    lucio_ref *ref, **made;
+    struct lc_slot *ref;
+    lucio_ref **made;
     lua_CFunction fn;
     const struct lc_embed_method *methods;
     const char *what;
@@ -98,7 +99,7 @@ static int make(lua_State *L)
     push_native(L, args->h, args->fn);
     lc_embed_push_values(L, args->h, args->n, args->values);
     lua_call(L, (int)args->n, 1);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
@@ -112,9 +113,8 @@ static int new_object(lucio *h, lua_CFunction fn, size_t n, const struct lucio_v
                       lucio_ref **made)
 {
     struct primitive_args args = {.h = h, .made = made, .fn = fn, .n = n, .values = values};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, made);
 
-    *made = NULL;
     return status != LUCIO_OK ? status : invalid(lc_embed_protect(h, make, &args));
 }
 
@@ -125,9 +125,11 @@ int lucio_queue_new(lucio *h, enum lucio_order order, long long maxsize, lucio_r
     struct lucio_value size = lucio_integer(maxsize);
 
     if ((unsigned)order >= sizeof makers / sizeof makers[0]) {
-        *queue = NULL;
-        return h == NULL ? LUCIO_INVALID
-                         : lc_embed_refuse(h, LUCIO_INVALID, "lucio_queue_new: no such order");
+        int status = lc_embed_enter_out(h, queue);
+
+        return status != LUCIO_OK
+                   ? status
+                   : lc_embed_refuse(h, LUCIO_INVALID, "lucio_queue_new: no such order");
     }
     return new_object(h, makers[order], 1, &size, queue);
 }
@@ -193,7 +195,7 @@ static int call(lua_State *L)
     struct primitive_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
 
-    lc_anchor_push(L, h->host, args->ref->anchor);
+    lc_embed_push_held(L, args->ref);
     lc_embed_push_method(L, h, 2, args->methods, args->what);
     lua_pushvalue(L, 2);
     lc_embed_push_values(L, h, args->n, args->values);
@@ -211,52 +213,45 @@ static bool failed_by(const struct lucio *h, const char *class_name)
 }
 
 /* Calls the method of a primitive that serves the object. */
-static int call_now(struct primitive_args *args)
+static int call_now(lucio_ref *object, struct primitive_args *args)
 {
-    int status;
+    int status = lc_embed_enter_ref(object, &args->ref);
 
-    if (args->ref == NULL)
-        return LUCIO_INVALID;
+    if (status != LUCIO_OK)
+        return status;
     args->h = args->ref->h;
-    status = lc_embed_enter(args->h);
-    if (status == LUCIO_OK)
-        status = lc_embed_protect(args->h, call, args);
+    status = lc_embed_protect(args->h, call, args);
     return status == LUCIO_ERROR && failed_by(args->h, "TypeError") ? LUCIO_INVALID : status;
 }
 
 int lucio_queue_try_put(lucio_ref *queue, struct lucio_value item)
 {
-    struct primitive_args args = {.ref = queue,
-                                  .methods = put_nowait,
-                                  .what = "lucio_queue_try_put",
-                                  .n = 1,
-                                  .values = &item};
-    int status = call_now(&args);
+    struct primitive_args args = {
+        .methods = put_nowait, .what = "lucio_queue_try_put", .n = 1, .values = &item};
+    int status = call_now(queue, &args);
 
-    if (status == LUCIO_ERROR && failed_by(queue->h, "QueueFull"))
-        return LUCIO_BUSY;
-    return status;
+    return status == LUCIO_ERROR && failed_by(args.h, "QueueFull") ? LUCIO_BUSY : status;
 }
 
 int lucio_queue_try_get(lucio_ref *queue, struct lucio_value *item)
 {
     struct primitive_args args = {
-        .ref = queue, .methods = get_nowait, .what = "lucio_queue_try_get", .result = item};
+        .methods = get_nowait, .what = "lucio_queue_try_get", .result = item};
     int status;
 
+    if (item == NULL)
+        return LUCIO_INVALID;
     *item = lucio_nil();
-    status = call_now(&args);
-    if (status == LUCIO_ERROR && failed_by(queue->h, "QueueEmpty"))
-        return LUCIO_BUSY;
-    return status;
+    status = call_now(queue, &args);
+    return status == LUCIO_ERROR && failed_by(args.h, "QueueEmpty") ? LUCIO_BUSY : status;
 }
 
 /* The integer or the boolean that a method without arguments returns; negative: a status. */
 static long long ask(lucio_ref *ref, const struct lc_embed_method *methods, const char *what)
 {
     struct lucio_value value = lucio_nil();
-    struct primitive_args args = {.ref = ref, .methods = methods, .what = what, .result = &value};
-    int status = invalid(call_now(&args));
+    struct primitive_args args = {.methods = methods, .what = what, .result = &value};
+    int status = invalid(call_now(ref, &args));
 
     if (status != LUCIO_OK)
         return status;
@@ -272,10 +267,9 @@ long long lucio_queue_size(lucio_ref *queue)
 static int tell(lucio_ref *ref, const struct lc_embed_method *methods, const char *what, size_t n,
                 const struct lucio_value *values)
 {
-    struct primitive_args args = {
-        .ref = ref, .methods = methods, .what = what, .n = n, .values = values};
+    struct primitive_args args = {.methods = methods, .what = what, .n = n, .values = values};
 
-    return invalid(call_now(&args));
+    return invalid(call_now(ref, &args));
 }
 
 int lucio_queue_task_done(lucio_ref *queue)

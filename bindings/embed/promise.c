@@ -11,8 +11,8 @@
 #include "embed.h"
 #include "future.h"
 
-struct lucio_future {
-    struct lucio_ref ref; /* first: a future's handle is a reference */
+struct promise {
+    struct lc_slot slot; /* in h->refs */
     struct lc_entry entry;
     void (*fn)(lucio_future *future, void *data);
     void *data;
@@ -24,67 +24,78 @@ struct lucio_future {
 
 static void done_run(struct lc_loop *loop, struct lc_entry *entry)
 {
-    lucio_future *future = lc_container_of(entry, lucio_future, entry);
-    struct lucio *h = future->ref.h;
+    struct promise *promise = lc_container_of(entry, struct promise, entry);
+    struct lucio *h = promise->slot.h;
+    struct lc_call *outer;
 
     (void)loop;
-    future->waiting = false;
-    lc_embed_begin_call(h);
-    future->fn(future, future->data);
-    lc_embed_end_call(h);
+    promise->waiting = false;
+    outer = lc_embed_begin_call(h, NULL);
+    promise->fn(lc_slot_handle(&promise->slot), promise->data);
+    lc_embed_end_call(h, outer);
 }
 
 static void done_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
 {
     (void)L;
     (void)loop;
-    lc_container_of(entry, lucio_future, entry)->waiting = false;
+    lc_container_of(entry, struct promise, entry)->waiting = false;
 }
 
 static const struct lc_entry_type done_entry = {done_run, done_forget, NULL, NULL};
 
-struct lucio_future *lc_embed_future_new(lua_State *L, struct lucio *h)
+lucio_future *lc_embed_future_new(lua_State *L, struct lucio *h)
 {
-    lucio_future *future = (lucio_future *)lc_embed_ref_new(L, h, sizeof *future);
+    struct promise *promise = lc_embed_hold(L, h, LC_SLOT_FUTURE, sizeof *promise);
 
-    future->ref.is_future = true;
-    lc_entry_init(&future->entry, &done_entry);
-    return future;
+    lc_entry_init(&promise->entry, &done_entry);
+    return lc_slot_handle(&promise->slot);
 }
 
-void lc_embed_abandon_future(lucio_future *future)
+void lc_embed_abandon_future(struct lc_slot *slot)
 {
-    lc_list_unlink(&future->entry.link);
-    future->waiting = false;
+    struct promise *promise = lc_container_of(slot, struct promise, slot);
+
+    lc_list_unlink(&promise->entry.link);
+    promise->waiting = false;
 }
 
 void lucio_future_free(lucio_future *future)
 {
-    if (future == NULL)
+    struct promise *promise = lc_slot_find(future, LC_SLOT_FUTURE);
+
+    if (promise == NULL) {
+        lc_slot_refuse(future, __func__);
         return;
-    lc_list_unlink(&future->entry.link);
-    lc_embed_free_texts(future->ref.h, &future->texts);
-    lc_embed_ref_drop(&future->ref, sizeof *future);
+    }
+    lc_list_unlink(&promise->entry.link);
+    lc_embed_free_texts(promise->slot.h, &promise->texts);
+    lc_embed_let_go(&promise->slot);
 }
 
-struct lc_future *lc_embed_future(lucio_future *future)
+struct lc_future *lc_embed_future(const struct lc_slot *slot)
 {
-    struct lucio *h = future->ref.h;
-    lua_State *L = lc_embed_state(h);
+    lua_State *L = lc_embed_state(slot->h);
     struct lc_future *found;
 
-    lc_anchor_push(L, h->host, future->ref.anchor);
+    lc_embed_push_held(L, slot);
     found = lc_to_future(L, -1);
     lua_pop(L, 1);
     return found;
+}
+
+/* lc_embed_enter for the host of the future. */
+static int enter(lucio_future *future, struct promise **promise)
+{
+    return lc_embed_enter_slot(future, LC_SLOT_FUTURE, promise);
 }
 
 /* ---- making ---- */
 
 struct promise_args {
     struct lucio *h;
-    lucio_future *future, **made;
-    lucio_ref *awaitable;
+    struct lc_slot *held; /* a future; of lucio_future_of, any reference */
+    lucio_future **made;
     size_t n;
     const struct lucio_value *values;
     const char *class_name, *text;
@@ -103,9 +114,8 @@ static int make(lua_State *L)
 int lucio_future_new(lucio *h, lucio_future **future)
 {
     struct promise_args args = {.h = h, .made = future};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, future);
 
-    *future = NULL;
     return status != LUCIO_OK ? status : lc_embed_protect(h, make, &args);
 }
 
@@ -114,7 +124,7 @@ static int make_of(lua_State *L)
     struct promise_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
 
-    lc_anchor_push(L, h->host, args->awaitable->anchor);
+    lc_embed_push_held(L, args->held);
     if (!lc_is_awaitable(L, 2))
         lc_raise_argument(L, h->host, LC_TYPE_ERROR, "lucio_future_of", 1, "awaitable", 2);
     if (lc_to_future(L, 2) == NULL)
@@ -125,15 +135,17 @@ static int make_of(lua_State *L)
 
 int lucio_future_of(lucio_ref *awaitable, lucio_future **future)
 {
-    struct promise_args args = {.awaitable = awaitable, .made = future};
-    int status;
+    struct promise_args args = {.made = future};
+    int status = lc_embed_enter_ref(awaitable, &args.held);
 
-    *future = NULL;
-    if (awaitable == NULL)
-        return LUCIO_INVALID;
-    args.h = awaitable->h;
-    status = lc_embed_enter(args.h);
-    return status != LUCIO_OK ? status : lc_embed_protect(args.h, make_of, &args);
+    if (status == LUCIO_OK)
+        status = lc_embed_enter_out(args.held->h, future);
+    else if (future != NULL)
+        *future = NULL;
+    if (status != LUCIO_OK)
+        return status;
+    args.h = args.held->h;
+    return lc_embed_protect(args.h, make_of, &args);
 }
 
 /* ---- completing ---- */
@@ -141,7 +153,7 @@ int lucio_future_of(lucio_ref *awaitable, lucio_future **future)
 /* Pushes the future of the arguments, which C may complete. */
 static void push_pending(lua_State *L, struct promise_args *args)
 {
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     if (lc_to_task(L, -1) != NULL)
         lc_raise(L, args->h->host, LC_RUNTIME_ERROR, "a task's outcome is what its function makes");
     if (lc_future_is_done(lc_to_future(L, -1)))
@@ -172,60 +184,58 @@ static int cancel(lua_State *L)
 {
     struct promise_args *args = lua_touserdata(L, 1);
 
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     lua_pushstring(L, args->text);
     args->done = !lc_future_cancel(L, 2, args->text != NULL ? 3 : 0);
     return 0;
 }
 
 /* Runs one of the functions above. */
-static int complete(struct promise_args *args, lua_CFunction fn)
+static int complete(lucio_future *future, struct promise_args *args, lua_CFunction fn)
 {
-    int status;
+    struct promise *promise;
+    int status = enter(future, &promise);
 
-    if (args->future == NULL)
-        return LUCIO_INVALID;
-    args->h = args->future->ref.h;
-    status = lc_embed_enter(args->h);
-    if (status == LUCIO_OK)
-        status = lc_embed_protect(args->h, fn, args);
+    if (status != LUCIO_OK)
+        return status;
+    args->h = promise->slot.h;
+    args->held = &promise->slot;
+    status = lc_embed_protect(args->h, fn, args);
     return status == LUCIO_ERROR ? LUCIO_INVALID : status;
 }
 
 int lucio_future_set_result(lucio_future *future, size_t n, const struct lucio_value *results)
 {
-    struct promise_args args = {.future = future, .n = n, .values = results};
+    struct promise_args args = {.n = n, .values = results};
 
-    return complete(&args, set_result);
+    return complete(future, &args, set_result);
 }
 
 int lucio_future_set_error(lucio_future *future, const char *class_name, const char *message)
 {
-    struct promise_args args = {.future = future, .class_name = class_name, .text = message};
+    struct promise_args args = {.class_name = class_name, .text = message};
 
-    return complete(&args, set_error);
+    return complete(future, &args, set_error);
 }
 
 int lucio_future_cancel(lucio_future *future, const char *message)
 {
-    struct promise_args args = {.future = future, .text = message};
-    int status = complete(&args, cancel);
+    struct promise_args args = {.text = message};
+    int status = complete(future, &args, cancel);
 
     return status == LUCIO_OK && args.done ? LUCIO_INVALID : status;
 }
 
 /* ---- looking ---- */
 
-int lucio_future_status(lucio_future *future)
+/* The status of the future, and what is behind its handle. */
+static int look(lucio_future *future, struct promise **promise)
 {
-    int status;
+    int status = enter(future, promise);
 
-    if (future == NULL)
-        return LUCIO_INVALID;
-    status = lc_embed_enter(future->ref.h);
     if (status != LUCIO_OK)
         return status;
-    switch (lc_embed_future(future)->state) {
+    switch (lc_embed_future(&(*promise)->slot)->state) {
     case LC_PENDING:
         return LUCIO_PENDING;
     case LC_FINISHED:
@@ -237,16 +247,24 @@ int lucio_future_status(lucio_future *future)
     }
 }
 
+int lucio_future_status(lucio_future *future)
+{
+    struct promise *promise;
+
+    return look(future, &promise);
+}
+
 size_t lucio_future_count(lucio_future *future)
 {
-    if (lucio_future_status(future) != LUCIO_OK)
+    struct promise *promise;
+
+    if (look(future, &promise) != LUCIO_OK)
         return 0;
-    return (size_t)lc_embed_future(future)->result_count;
+    return (size_t)lc_embed_future(&promise->slot)->result_count;
 }
 
 struct result_args {
-    struct lucio *h;
-    lucio_future *future;
+    struct lc_slot *held;
     size_t i;
     struct lucio_value value;
 };
@@ -255,67 +273,83 @@ struct result_args {
 static int read_result(lua_State *L)
 {
     struct result_args *args = lua_touserdata(L, 1);
+    struct lucio *h = args->held->h;
     int n;
 
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     lc_future_push_outcome(L, 2, &n);
     if (args->i < (size_t)n)
-        args->value = lc_embed_to_value(L, args->h, 3 + (int)args->i);
+        args->value = lc_embed_to_value(L, h, 3 + (int)args->i);
     return 0;
 }
 
 struct lucio_value lucio_future_result(lucio_future *future, size_t i)
 {
-    struct result_args args = {.future = future, .i = i, .value = {.type = LUCIO_NIL}};
+    struct result_args args = {.i = i, .value = {.type = LUCIO_NIL}};
+    struct promise *promise;
 
-    if (lucio_future_status(future) != LUCIO_OK)
+    if (look(future, &promise) != LUCIO_OK)
         return lucio_nil();
-    args.h = future->ref.h;
-    lc_embed_protect(args.h, read_result, &args);
+    args.held = &promise->slot;
+    lc_embed_protect(promise->slot.h, read_result, &args);
     return args.value;
 }
 
+struct error_args {
+    struct lc_slot *held;
+    struct lc_error_texts texts;
+};
+
 static int read_error(lua_State *L)
 {
-    struct promise_args *args = lua_touserdata(L, 1);
+    struct error_args *args = lua_touserdata(L, 1);
+    struct lucio *h = args->held->h;
 
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     lc_future_push_error(L, 2);
-    lc_embed_read_error(L, args->h, -1, &args->future->texts);
+    lc_embed_read_error(L, h, -1, &args->texts);
     return 0;
 }
 
 const struct lucio_error *lucio_future_error(lucio_future *future)
 {
-    struct promise_args args = {.future = future};
-    int status = lucio_future_status(future);
+    struct promise *promise;
+    struct error_args args = {0};
+    int status = look(future, &promise);
+    struct lucio *h;
 
     if (status != LUCIO_ERROR && status != LUCIO_CANCELLED)
         return NULL;
-    args.h = future->ref.h;
-    if (future->texts.error.message == NULL)
-        lc_embed_protect(args.h, read_error, &args);
-    return future->texts.error.message != NULL ? &future->texts.error : NULL;
+    h = promise->slot.h;
+    if (promise->texts.error.message == NULL) {
+        args.held = &promise->slot;
+        lc_embed_protect(h, read_error, &args);
+        /* the text of an error may be made by Lua code, during which the handle can be freed or asked again */
+        promise = lc_slot_find(future, LC_SLOT_FUTURE);
+        if (promise == NULL || promise->texts.error.message != NULL)
+            lc_embed_free_texts(h, &args.texts);
+        else
+            promise->texts = args.texts;
+    }
+    return promise != NULL && promise->texts.error.message != NULL ? &promise->texts.error : NULL;
 }
 
 int lucio_future_on_done(lucio_future *future, void (*fn)(lucio_future *future, void *data),
                          void *data)
 {
-    int status;
+    struct promise *promise;
+    int status = enter(future, &promise);
 
-    if (future == NULL)
-        return LUCIO_INVALID;
-    status = lc_embed_enter(future->ref.h);
     if (status != LUCIO_OK)
         return status;
-    future->fn = fn;
-    future->data = data;
+    promise->fn = fn;
+    promise->data = data;
     if (fn == NULL) {
-        lc_list_unlink(&future->entry.link);
-        future->waiting = false;
-    } else if (!future->waiting) {
-        future->waiting = true;
-        lc_future_add_entry(lc_embed_future(future), &future->entry);
+        lc_list_unlink(&promise->entry.link);
+        promise->waiting = false;
+    } else if (!promise->waiting) {
+        promise->waiting = true;
+        lc_future_add_entry(lc_embed_future(&promise->slot), &promise->entry);
     }
     return LUCIO_OK;
 }
@@ -326,7 +360,7 @@ static int read_name(lua_State *L)
 {
     struct promise_args *args = lua_touserdata(L, 1);
 
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     lc_task_push_name(L, lc_to_task(L, 2), 2);
     luaL_tolstring(L, -1, NULL);
     args->text = lua_tostring(L, -1);
@@ -336,12 +370,14 @@ static int read_name(lua_State *L)
 
 const char *lucio_task_name(lucio_future *task)
 {
-    struct promise_args args = {.future = task};
+    struct promise_args args = {0};
+    struct promise *promise;
 
-    if (task == NULL || lc_embed_enter(task->ref.h) != LUCIO_OK ||
-        lc_embed_future(task)->object.type != &lc_task_type)
+    if (enter(task, &promise) != LUCIO_OK ||
+        lc_embed_future(&promise->slot)->object.type != &lc_task_type)
         return NULL;
-    args.h = task->ref.h;
+    args.h = promise->slot.h;
+    args.held = &promise->slot;
     lc_embed_protect(args.h, read_name, &args);
     return args.text;
 }
@@ -350,7 +386,7 @@ static int set_name(lua_State *L)
 {
     struct promise_args *args = lua_touserdata(L, 1);
 
-    lc_anchor_push(L, args->h->host, args->future->ref.anchor);
+    lc_embed_push_held(L, args->held);
     if (lc_to_task(L, -1) == NULL)
         lc_raise(L, args->h->host, LC_TYPE_ERROR, "a future that is no task has no name");
     lua_pushstring(L, args->text);
@@ -360,7 +396,7 @@ static int set_name(lua_State *L)
 
 int lucio_task_set_name(lucio_future *task, const char *name)
 {
-    struct promise_args args = {.future = task, .text = name};
+    struct promise_args args = {.text = name};
 
-    return complete(&args, set_name);
+    return complete(task, &args, set_name);
 }

@@ -1,6 +1,6 @@
 /*
  * trampoline: how Lua calls C functions of the program's, which may suspend the task that calls them.
- * A call is a C frame; what outlives a suspension is on the Lua stack: 1 the awaited future or called
+ * A call lasts as long as a function of the program's runs; what outlives a suspension is on the Lua stack: 1 the awaited future or called
  * object, 2 the frame that says how to go on.
  * Owner: the Lua function owns the program's data and releases it when the collector takes it.
  */
@@ -16,25 +16,33 @@
 static int await_k(lua_State *L, int status, lua_KContext ctx);
 static int called_k(lua_State *L, int status, lua_KContext ctx);
 
-/* Calls one function of the program's with the arguments from `first` on. */
-static void call_once(lua_State *L, lucio_call *call, const struct lc_frame *frame, int first,
-                      int status)
+/* Calls one function of the program's with the arguments from `first` on; how it wants to end. */
+static struct lc_end call_once(lua_State *L, struct lc_c_function *function,
+                               const struct lc_frame *frame, int first, int status)
 {
-    struct lucio *h = call->function->h;
-    lua_State *outer = h->caller;
+    struct lucio *h = function->h;
+    lua_State *outer_caller = h->caller;
+    struct lc_call *call, *outer;
+    struct lc_end end;
 
     luaL_checkstack(L, 30, NULL);
+    call = lc_slot_take(h, LC_SLOT_CALL, sizeof *call);
+    if (call == NULL)
+        luaL_error(L, "not enough memory");
     call->L = L;
-    call->h = h;
+    call->function = function;
     call->first = first;
     call->n = status == LUCIO_OK ? lua_gettop(L) - first + 1 : 0;
     call->status = status;
     h->caller = L;
-    lc_embed_begin_call(h);
-    frame->next(call, frame->data);
-    lc_embed_end_call(h);
-    h->caller = outer;
+    outer = lc_embed_begin_call(h, call);
+    frame->next(lc_slot_handle(&call->slot), frame->data);
+    lc_embed_end_call(h, outer);
+    h->caller = outer_caller;
     lc_embed_free_texts(h, &call->texts);
+    end = call->end;
+    lc_slot_give(&call->slot);
+    return end;
 }
 
 /* The status of an awaited future, whose error is on top if it failed. */
@@ -46,23 +54,23 @@ static int status_of(lua_State *L, bool failed)
 }
 
 /* Lays the stack out for what the call goes on with: 1 what it awaits, 2 its frame, then n more values. */
-static void keep_frame(lua_State *L, const lucio_call *call, int n)
+static void keep_frame(lua_State *L, const struct lc_end *end, int n)
 {
     struct lc_frame *kept;
 
     lua_rotate(L, 1, n + 1);
     lua_settop(L, n + 1);
     kept = lua_newuserdatauv(L, sizeof *kept, 0);
-    *kept = call->frame;
+    *kept = end->frame;
     lua_insert(L, 2);
 }
 
 /* Awaits the future on top. True: it is done, its outcome is from 3 on. */
-static bool future_is_done(lua_State *L, const lucio_call *call, int *status)
+static bool future_is_done(lua_State *L, const struct lc_end *end, int *status)
 {
     int n;
 
-    keep_frame(L, call, 0);
+    keep_frame(L, end, 0);
     if (!lc_future_is_done(lc_to_future(L, 1)))
         return false;
     *status = status_of(L, !lc_future_push_outcome(L, 1, &n));
@@ -70,16 +78,16 @@ static bool future_is_done(lua_State *L, const lucio_call *call, int *status)
 }
 
 /* Calls what is on top, in the same task, as Lua code would: its outcome is from 4 on. */
-static int call_top(lua_State *L, const lucio_call *call)
+static int call_top(lua_State *L, const struct lc_end *end)
 {
-    int n = call->results, status;
+    int n = end->results, status;
 
     lua_pushnil(L);
     lua_insert(L, -n - 2);
-    keep_frame(L, call, n + 1);
+    keep_frame(L, end, n + 1);
     lua_pushcfunction(L, lc_traceback_handler);
     lua_insert(L, 3);
-    if (call->frame.next == NULL) {
+    if (end->frame.next == NULL) {
         lua_callk(L, n, LUA_MULTRET, 0, called_k);
         return LUCIO_OK;
     }
@@ -98,15 +106,14 @@ static int run_call(lua_State *L, struct lc_host *host, struct lc_c_function *fu
                     struct lc_frame frame, int first, int status)
 {
     while (frame.next != NULL) {
-        lucio_call call = {.function = function};
+        struct lc_end end = call_once(L, function, &frame, first, status);
 
-        call_once(L, &call, &frame, first, status);
-        frame = call.frame;
-        switch (call.outcome) {
+        frame = end.frame;
+        switch (end.outcome) {
         case LC_CALL_RAISE:
             return lua_error(L);
         case LC_CALL_AWAIT:
-            if (!future_is_done(L, &call, &status)) {
+            if (!future_is_done(L, &end, &status)) {
                 struct lc_task *task = lc_wait_task(L, host, function->name);
 
                 return lc_wait_future(L, task, lc_to_future(L, 1), 1, 0, await_k);
@@ -114,11 +121,11 @@ static int run_call(lua_State *L, struct lc_host *host, struct lc_c_function *fu
             first = 3;
             break;
         case LC_CALL_CALL:
-            status = call_top(L, &call);
+            status = call_top(L, &end);
             first = 4;
             break;
         default:
-            return call.results;
+            return end.results;
         }
     }
     return end_call(L, first, status);
@@ -199,7 +206,7 @@ static int function_new(lua_State *L)
     struct lc_function_args *args = lua_touserdata(L, 1);
 
     lc_embed_push_function(L, args);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
@@ -212,9 +219,8 @@ int lucio_function_new(lucio *h, const char *name, lucio_function *fn, void *dat
                                     .data = data,
                                     .release = release,
                                     .made = function};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, function);
 
-    *function = NULL;
     if (status == LUCIO_OK && fn == NULL)
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_function_new: no function");
     return status != LUCIO_OK ? status : lc_embed_protect(h, function_new, &args);

@@ -23,15 +23,16 @@ static int print_tasks(lua_State *L)
     struct tree_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
     const char *text;
+    struct lc_call *outer;
     size_t length;
 
     lc_inspect_push_tree(L, h->loop, "", "\n");
     if (lua_rawlen(L, -1) == 0)
         lua_pushliteral(L, "no tasks\n");
     text = lua_tolstring(L, -1, &length);
-    lc_embed_begin_call(h);
+    outer = lc_embed_begin_call(h, NULL);
     args->write(text, length, args->data);
-    lc_embed_end_call(h);
+    lc_embed_end_call(h, outer);
     return 0;
 }
 
@@ -164,6 +165,7 @@ static int visit_tasks(lua_State *L)
 {
     struct tree_args *args = lua_touserdata(L, 1);
     struct lucio *h = args->h;
+    struct lc_call *outer;
     bool goes_on = true;
     lua_Integer count;
 
@@ -178,9 +180,9 @@ static int visit_tasks(lua_State *L)
         info->waits_for = get_text(L, 3, i, TEXT_WAITS_FOR);
         info->place = get_text(L, 3, i, TEXT_PLACE);
         info->created = get_text(L, 3, i, TEXT_CREATED);
-        lc_embed_begin_call(h);
+        outer = lc_embed_begin_call(h, NULL);
         goes_on = args->visit(info, args->data);
-        lc_embed_end_call(h);
+        lc_embed_end_call(h, outer);
     }
     return 0;
 }

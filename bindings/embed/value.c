@@ -57,8 +57,19 @@ struct lucio_value lucio_object(lucio_ref *object)
 
 struct lucio_value lucio_awaitable(lucio_future *future)
 {
-    /* a future's handle begins with a reference */
+    /* a future's handle serves as a reference */
     return lucio_object((lucio_ref *)future);
+}
+
+static void push_object(lua_State *L, struct lucio *h, const lucio_ref *handle)
+{
+    const struct lc_slot *ref = lc_embed_find_ref(handle);
+
+    if (ref == NULL)
+        lc_raise(L, h->host, LC_VALUE_ERROR, "the reference was freed");
+    if (ref->h != h)
+        lc_raise(L, h->host, LC_VALUE_ERROR, "the reference belongs to another host");
+    lc_embed_push_held(L, ref);
 }
 
 void lc_embed_push_value(lua_State *L, struct lucio *h, const struct lucio_value *value)
@@ -80,9 +91,7 @@ void lc_embed_push_value(lua_State *L, struct lucio *h, const struct lucio_value
         lua_pushlightuserdata(L, value->as.pointer);
         return;
     case LUCIO_OBJECT:
-        if (value->as.object == NULL || value->as.object->h != h)
-            lc_raise(L, h->host, LC_VALUE_ERROR, "the reference belongs to another host");
-        lc_anchor_push(L, h->host, value->as.object->anchor);
+        push_object(L, h, value->as.object);
         return;
     default:
         lua_pushnil(L);
@@ -93,6 +102,8 @@ void lc_embed_push_values(lua_State *L, struct lucio *h, size_t n, const struct 
 {
     if (n > INT_MAX / 2)
         luaL_error(L, "too many values");
+    if (n > 0 && values == NULL)
+        lc_raise(L, h->host, LC_VALUE_ERROR, "there are no values");
     luaL_checkstack(L, (int)n + 4, "too many values");
     for (size_t i = 0; i < n; i++)
         lc_embed_push_value(L, h, &values[i]);
@@ -120,7 +131,7 @@ struct lucio_value lc_embed_to_value(lua_State *L, struct lucio *h, int idx)
     default:
         luaL_checkstack(L, 4, NULL);
         lua_pushvalue(L, idx);
-        value.as.object = lc_embed_ref_new(L, h, sizeof(struct lucio_ref));
+        value.as.object = lc_embed_ref_new(L, h);
         value.type = LUCIO_OBJECT;
     }
     return value;
@@ -128,64 +139,90 @@ struct lucio_value lc_embed_to_value(lua_State *L, struct lucio *h, int idx)
 
 /* ---- references ---- */
 
-struct lucio_ref *lc_embed_ref_new(lua_State *L, struct lucio *h, size_t size)
+void *lc_embed_hold(lua_State *L, struct lucio *h, enum lc_slot_kind kind, size_t size)
 {
     int anchor = lc_anchor_reserve(L, h->host);
-    struct lucio_ref *ref = lc_embed_realloc(h, NULL, 0, size);
+    struct lc_slot *slot = lc_slot_take(h, kind, size);
 
-    if (ref == NULL) {
+    if (slot == NULL) {
         lc_anchor_drop(L, h->host, &anchor);
         luaL_error(L, "not enough memory");
     }
-    memset(ref, 0, size);
-    ref->h = lucio_retain(h);
-    ref->anchor = anchor;
+    lucio_retain(h);
+    slot->anchor = anchor;
     lc_anchor_set(L, h->host, anchor);
-    lc_list_append(&h->refs, &ref->link);
-    return ref;
+    lc_list_append(&h->refs, &slot->link);
+    return slot;
 }
 
-void lc_embed_ref_drop(struct lucio_ref *ref, size_t size)
+lucio_ref *lc_embed_ref_new(lua_State *L, struct lucio *h)
 {
-    struct lucio *h = ref->h;
+    return lc_slot_handle(lc_embed_hold(L, h, LC_SLOT_REF, sizeof(struct lc_slot)));
+}
 
-    lc_list_unlink(&ref->link);
+void lc_embed_let_go(struct lc_slot *slot)
+{
+    struct lucio *h = slot->h;
+
     if (h->host != NULL) {
         lua_State *L = lc_embed_state(h);
 
         if (lua_checkstack(L, 4))
-            lc_anchor_drop(L, h->host, &ref->anchor);
+            lc_anchor_drop(L, h->host, &slot->anchor);
     }
-    lc_embed_realloc(h, ref, size, 0);
+    lc_slot_give(slot);
     lucio_release(h);
 }
 
-void lucio_ref_free(lucio_ref *ref)
+void lc_embed_push_held(lua_State *L, const struct lc_slot *slot)
 {
-    if (ref == NULL)
+    lc_anchor_push(L, slot->h->host, slot->anchor);
+}
+
+struct lc_slot *lc_embed_find_ref(const void *handle)
+{
+    struct lc_slot *slot = lc_slot_find(handle, LC_SLOT_REF);
+
+    return slot != NULL ? slot : lc_slot_find(handle, LC_SLOT_FUTURE);
+}
+
+int lc_embed_enter_ref(lucio_ref *handle, struct lc_slot **ref)
+{
+    *ref = lc_embed_find_ref(handle);
+    return *ref != NULL ? lc_embed_enter((*ref)->h) : lc_slot_refuse(handle, NULL);
+}
+
+void lucio_ref_free(lucio_ref *handle)
+{
+    struct lc_slot *ref;
+
+    if (handle == NULL)
         return;
-    if (ref->is_future)
-        lucio_future_free((lucio_future *)ref);
+    ref = lc_embed_find_ref(handle);
+    if (ref == NULL)
+        lc_slot_refuse(handle, __func__);
+    else if (ref->kind == LC_SLOT_FUTURE)
+        lucio_future_free((lucio_future *)handle);
     else
-        lc_embed_ref_drop(ref, sizeof *ref);
+        lc_embed_let_go(ref);
 }
 
 void lc_embed_abandon_refs(struct lucio *h)
 {
     while (!lc_list_empty(&h->refs)) {
-        struct lucio_ref *ref = lc_container_of(lc_list_pop(&h->refs), struct lucio_ref, link);
+        struct lc_slot *slot = lc_container_of(lc_list_pop(&h->refs), struct lc_slot, link);
 
-        if (ref->is_future)
-            lc_embed_abandon_future((lucio_future *)ref);
+        if (slot->kind == LC_SLOT_FUTURE)
+            lc_embed_abandon_future(slot);
         if (lua_checkstack(h->L, 4))
-            lc_anchor_drop(h->L, h->host, &ref->anchor);
-        ref->anchor = LC_NO_ANCHOR;
+            lc_anchor_drop(h->L, h->host, &slot->anchor);
+        slot->anchor = LC_NO_ANCHOR;
     }
 }
 
 struct ref_args {
     struct lucio *h;
-    lucio_ref *ref;
+    struct lc_slot *ref;
     struct lucio_value key, *in, *out;
     const char *name;
     lucio_ref **made;
@@ -196,32 +233,33 @@ static int ref_copy(lua_State *L)
 {
     struct ref_args *args = lua_touserdata(L, 1);
 
-    lc_anchor_push(L, args->h->host, args->ref->anchor);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    lc_embed_push_held(L, args->ref);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
-lucio_ref *lucio_ref_copy(lucio_ref *ref)
+lucio_ref *lucio_ref_copy(lucio_ref *handle)
 {
     lucio_ref *copy = NULL;
-    struct ref_args args = {.ref = ref, .made = &copy};
+    struct ref_args args = {.made = &copy};
 
-    if (ref == NULL || lc_embed_enter(ref->h) != LUCIO_OK)
+    if (lc_embed_enter_ref(handle, &args.ref) != LUCIO_OK)
         return NULL;
-    args.h = ref->h;
-    lc_embed_protect(ref->h, ref_copy, &args);
+    args.h = args.ref->h;
+    lc_embed_protect(args.h, ref_copy, &args);
     return copy;
 }
 
-const char *lucio_ref_type(lucio_ref *ref)
+const char *lucio_ref_type(lucio_ref *handle)
 {
+    struct lc_slot *ref;
     const char *name;
     lua_State *L;
 
-    if (ref == NULL || lc_embed_enter(ref->h) != LUCIO_OK)
+    if (lc_embed_enter_ref(handle, &ref) != LUCIO_OK)
         return "closed";
     L = lc_embed_state(ref->h);
-    lc_anchor_push(L, ref->h->host, ref->anchor);
+    lc_embed_push_held(L, ref);
     name = lc_type_name(L, -1);
     lua_pop(L, 1);
     return name;
@@ -249,9 +287,8 @@ static int get_global(lua_State *L)
 int lucio_get_global(lucio *h, const char *name, struct lucio_value *value)
 {
     struct ref_args args = {.h = h, .name = name, .out = value};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_value(h, lc_embed_enter(h), value);
 
-    *value = lucio_nil();
     return status != LUCIO_OK ? status : lc_embed_protect(h, get_global, &args);
 }
 
@@ -279,23 +316,22 @@ static int table_new(lua_State *L)
     struct ref_args *args = lua_touserdata(L, 1);
 
     lua_newtable(L);
-    *args->made = lc_embed_ref_new(L, args->h, sizeof **args->made);
+    *args->made = lc_embed_ref_new(L, args->h);
     return 0;
 }
 
 int lucio_table_new(lucio *h, lucio_ref **table)
 {
     struct ref_args args = {.h = h, .made = table};
-    int status = lc_embed_enter(h);
+    int status = lc_embed_enter_out(h, table);
 
-    *table = NULL;
     return status != LUCIO_OK ? status : lc_embed_protect(h, table_new, &args);
 }
 
 /* Pushes the table of the arguments. */
 static void push_table(lua_State *L, struct ref_args *args)
 {
-    lc_anchor_push(L, args->h->host, args->ref->anchor);
+    lc_embed_push_held(L, args->ref);
     if (!lua_istable(L, -1))
         lc_raise(L, args->h->host, LC_TYPE_ERROR, "table expected, got %s", lc_type_name(L, -1));
 }
@@ -313,14 +349,12 @@ static int get_field(lua_State *L)
 
 int lucio_get_field(lucio_ref *table, struct lucio_value key, struct lucio_value *value)
 {
-    struct ref_args args = {.ref = table, .key = key, .out = value};
-    int status;
+    struct ref_args args = {.key = key, .out = value};
+    int status = lc_embed_enter_ref(table, &args.ref);
 
-    *value = lucio_nil();
-    if (table == NULL)
-        return LUCIO_INVALID;
-    args.h = table->h;
-    status = lc_embed_enter(args.h);
+    if (status == LUCIO_OK)
+        args.h = args.ref->h;
+    status = lc_embed_enter_value(args.h, status, value);
     return status != LUCIO_OK ? status : lc_embed_protect(args.h, get_field, &args);
 }
 
@@ -339,25 +373,24 @@ static int set_field(lua_State *L)
 
 int lucio_set_field(lucio_ref *table, struct lucio_value key, struct lucio_value value)
 {
-    struct ref_args args = {.ref = table, .key = key, .in = &value};
-    int status;
+    struct ref_args args = {.key = key, .in = &value};
+    int status = lc_embed_enter_ref(table, &args.ref);
 
-    if (table == NULL)
-        return LUCIO_INVALID;
-    args.h = table->h;
-    status = lc_embed_enter(args.h);
+    if (status == LUCIO_OK)
+        args.h = args.ref->h;
     return status != LUCIO_OK ? status : lc_embed_protect(args.h, set_field, &args);
 }
 
 size_t lucio_length(lucio_ref *table)
 {
+    struct lc_slot *ref;
     size_t length;
     lua_State *L;
 
-    if (table == NULL || lc_embed_enter(table->h) != LUCIO_OK)
+    if (lc_embed_enter_ref(table, &ref) != LUCIO_OK)
         return 0;
-    L = lc_embed_state(table->h);
-    lc_anchor_push(L, table->h->host, table->anchor);
+    L = lc_embed_state(ref->h);
+    lc_embed_push_held(L, ref);
     length = (size_t)lua_rawlen(L, -1);
     lua_pop(L, 1);
     return length;

@@ -27,9 +27,13 @@
  *   seconds, memory in bytes.
  * - Ownership. What a function makes for the caller (a reference, a future, a trigger) is the caller's
  *   to free by the function named with it; freeing NULL does nothing. They may be freed after their host
- *   was closed, and must be freed for its memory to go. NULL, a handle of a closed host and one of another
- *   host are refused by a status; a handle that was freed is the allocator's memory, about which nothing can
- *   be told without reading it, and must not be used.
+ *   was closed, and must be freed for its memory to go.
+ * - Bad handles. NULL, a handle that was freed, one of a closed host, of another host or of another kind, and a
+ *   lucio_call that is over, are refused: by a status, NULL or false, and lucio_last_error says why; a function
+ *   that frees has no status, so that this is logged. The memory of handles is used again, and an old one may be
+ *   taken for a newer one when 500 others of its kind have been freed since; so free each once. All that ends with
+ *   the memory of the host: when it is closed, its last handle freed, and what lucio_retain gave, given back. From
+ *   then on, and of pointers that never were handles, nothing can be told, and they must not be used.
  * - "Runs Lua" says that scripts may run before the function returns, and with them any C function
  *   registered here. A function that does not say so runs none.
  */
@@ -217,7 +221,8 @@ LUCIO_API int lucio_open(lucio **host, const struct lucio_config *config);
 /* Closes the host: cancels all tasks, lets their clean-up run to its end (of a guest: as far as it gets
  * without waiting), closes the loop, and the state if the host made it. The errors of clean-up are
  * reported. May be called at any time but from inside of a call of the host's, where it does nothing and
- * returns LUCIO_BUSY. NULL is fine. Runs Lua. */
+ * returns LUCIO_BUSY. The host is good after that only as long as a handle of it is left, or what lucio_retain
+ * gave; a second call then returns LUCIO_CLOSED. NULL is fine. Runs Lua. */
 LUCIO_API int lucio_close(lucio *host);
 
 /* A thread that posts to a host keeps the handle good by a reference of its own; the host's functions
@@ -235,10 +240,10 @@ LUCIO_API void *lucio_data(lucio *host);
 /* ---- Lua values ---- */
 
 LUCIO_API void lucio_ref_free(lucio_ref *ref);
-/* One more reference to the same value. NULL: no memory. */
+/* One more reference to the same value. NULL: no memory, or a bad handle. */
 LUCIO_API lucio_ref *lucio_ref_copy(lucio_ref *ref);
-/* The name of the value's type as errors show it: "table", "function", "Task", "Queue"... Good while the
- * host is open. */
+/* The name of the value's type as errors show it: "table", "function", "lucio.task", "lucio.Queue"... Good while
+ * the host is open; "closed" when it is not, or the handle is bad. */
 LUCIO_API const char *lucio_ref_type(lucio_ref *ref);
 
 /* Global variables, without metamethods. A string is good until the next lucio_get_... call. */
@@ -443,7 +448,8 @@ LUCIO_API int lucio_visit_tasks(lucio *host,
 /* ---- C functions that Lua calls ---- */
 
 /* A C function for Lua. It looks at its arguments, and ends by returning what one of lucio_return,
- * lucio_raise, lucio_await gives. */
+ * lucio_raise, lucio_await gives. The call is good until the function returns, for the function itself: not
+ * for a function that runs inside of what it calls. */
 typedef int lucio_function(lucio_call *call, void *data);
 
 LUCIO_API lucio *lucio_call_host(lucio_call *call);

@@ -729,162 +729,6 @@ static void a_memory_limit_can_be_caught(void **unused)
     assert_int_equal(lucio_close(host), LUCIO_OK);
 }
 
-/* What C and Lua wait for together. */
-struct lines {
-    lucio_ref *queue, *lock, *event;
-    int at;
-};
-
-/* A C function that waits in the lines of the three. */
-static int wait_in_lines(lucio_call *call, void *data)
-{
-    struct lines *lines = data;
-
-    if (lucio_call_status(call) != LUCIO_OK)
-        return lucio_reraise(call);
-    switch (lines->at++) {
-    case 0:
-        return lucio_await_event(call, lines->event, wait_in_lines, lines);
-    case 1:
-        return lucio_await_lock(call, lines->lock, wait_in_lines, lines);
-    case 2:
-        return lucio_await_queue_put(call, lines->queue, lucio_string("item"), wait_in_lines,
-                                     lines);
-    case 3:
-        return lucio_await_queue_get(call, lines->queue, wait_in_lines, lines);
-    case 4:
-        return lucio_await_method(call, lines->queue, "qsize", 0, NULL, wait_in_lines, lines);
-    default:
-        return lucio_return(call, 0, NULL);
-    }
-}
-
-static void drop_text(const char *text, size_t length, void *data)
-{
-    (void)text;
-    (void)length;
-    (void)data;
-}
-
-static bool drop_record(const struct lucio_task_info *info, void *data)
-{
-    (void)data;
-    return info->name[0] != '\0';
-}
-
-/* Whatever fails, it goes on. */
-static void use_primitives(lucio *host)
-{
-    static struct lines lines; /* a task that no memory was there to end may use it later */
-    lucio_future *wait = NULL, *put = NULL, *task = NULL;
-    lucio_ref *semaphore, *condition;
-    struct lucio_value item;
-
-    memset(&lines, 0, sizeof lines);
-    lucio_queue_new(host, LUCIO_FIFO, 1, &lines.queue);
-    lucio_lock_new(host, &lines.lock);
-    lucio_event_new(host, &lines.event);
-    lucio_semaphore_new(host, 1, true, &semaphore);
-    lucio_condition_new(host, lines.lock, &condition);
-    lucio_lock_try_acquire(semaphore);
-    lucio_lock_release(semaphore);
-    lucio_queue_try_put(lines.queue, lucio_string("item"));
-    lucio_queue_put(lines.queue, lucio_string("item"), &put);
-    lucio_event_wait(lines.event, &wait);
-    lucio_spawn_function(host, "lines", wait_in_lines, &lines, NULL, &task);
-    lucio_print_tasks(host, drop_text, NULL);
-    lucio_visit_tasks(host, drop_record, NULL);
-    lucio_event_set(lines.event);
-    lucio_queue_try_get(lines.queue, &item);
-    lucio_run_idle(host, -1);
-    lucio_queue_shutdown(lines.queue, true);
-    lucio_run_idle(host, -1);
-    lucio_future_cancel(task, NULL);
-    lucio_future_cancel(wait, NULL);
-    lucio_future_cancel(put, NULL);
-    lucio_run_idle(host, -1);
-    lucio_future_free(task);
-    lucio_future_free(wait);
-    lucio_future_free(put);
-    lucio_ref_free(semaphore);
-    lucio_ref_free(condition);
-    lucio_ref_free(lines.queue);
-    lucio_ref_free(lines.lock);
-    lucio_ref_free(lines.event);
-    memset(&lines, 0, sizeof lines);
-}
-
-/* All of a host's life, whatever fails: false when nothing did. */
-static bool life_with_refusals(struct memory *memory)
-{
-    static const struct lucio_entry entries[] = {{"await_done", await_done}, {NULL, NULL}};
-    struct lucio_value value = lucio_string("argument"), queue;
-    lucio_future *future = NULL, *task = NULL;
-    struct lucio_config config;
-    lucio_trigger *trigger;
-    lucio_ref *function;
-    lucio *host;
-    int left = 3;
-
-    lucio_config_init(&config);
-    config.alloc = memory_alloc;
-    config.alloc_data = memory;
-    config.libraries = LUCIO_LIB_BASE;
-    config.virtual_clock = true;
-    if (lucio_open(&host, &config) != LUCIO_OK)
-        return true;
-    lucio_add_module(host, "c", entries, &left);
-    lucio_add_lua_module(host, "m", "return {}", 9);
-    lucio_trigger_new(host, (void (*)(lucio *, void *))abort, NULL, &trigger);
-    lucio_future_new(host, &future);
-    lucio_set_global(host, "future", lucio_awaitable(future));
-    lucio_load_string(host,
-                      "local lucio = require 'lucio' queue = lucio.Queue()\n"
-                      "require('c').await_done() lucio.sleep(1) return future:await()",
-                      0 +
-                          sizeof "local lucio = require 'lucio' queue = lucio.Queue()\n"
-                                 "require('c').await_done() lucio.sleep(1) return future:await()" -
-                          1,
-                      NULL, &function);
-    lucio_spawn(host, function, "main", 1, &value, &task);
-    lucio_run_idle(host, -1);
-    if (lucio_get_global(host, "queue", &queue) == LUCIO_OK && queue.type == LUCIO_OBJECT) {
-        lucio_call_method(queue.as.object, "put", 1, &value, NULL);
-        lucio_ref_free(queue.as.object);
-    }
-    use_primitives(host);
-    lucio_future_set_result(future, 1, &value);
-    lucio_run(host, task);
-    if (lucio_future_status(task) == LUCIO_OK)
-        assert_string_equal(lucio_future_result(task, 0).as.string.data, "argument");
-    lucio_future_free(task);
-    lucio_future_free(future);
-    lucio_ref_free(function);
-    lucio_trigger_free(trigger);
-    lucio_close(host);
-    return memory->requests >= memory->fail_first;
-}
-
-static void each_refused_request_is_survived(void **unused)
-{
-    (void)unused;
-    /* one request refused, then all from it on */
-    for (int all = 0; all < 2; all++) {
-        size_t n = 0;
-        struct memory memory;
-
-        do {
-            memset(&memory, 0, sizeof memory);
-            memory.fail_first = ++n;
-            memory.fail_last = all ? SIZE_MAX : n;
-        } while (life_with_refusals(&memory) && memory.balance == 0);
-        if (memory.balance != 0)
-            fail_msg("%zu bytes are left after request %zu was refused", memory.balance, n);
-        assert_int_equal(memory.wrong_sizes, 0);
-        assert_true(n > 300);
-    }
-}
-
 /* ---- other threads and signals ---- */
 
 static void add_posted(lucio *host, void *data)
@@ -1017,40 +861,6 @@ static void a_trigger_is_fired_from_a_signal_handler(void **unused)
     lucio_trigger_free(alarm_trigger);
 }
 
-/* ---- bad handles ---- */
-
-static void null_handles_are_refused(void **unused)
-{
-    struct lucio_value value = lucio_object(NULL);
-    lucio_future *future;
-    lucio_ref *ref;
-
-    (void)unused;
-    assert_int_equal(value.type, LUCIO_NIL);
-    assert_int_equal(lucio_close(NULL), LUCIO_OK);
-    assert_int_equal(lucio_step(NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_run_string(NULL, "x = 1", &future), LUCIO_INVALID);
-    assert_int_equal(lucio_load_file(NULL, "x", &ref), LUCIO_INVALID);
-    assert_int_equal(lucio_future_status(NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_future_set_result(NULL, 0, NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_future_cancel(NULL, NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_call_method(NULL, "x", 0, NULL, NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_post(NULL, add_posted, NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_get_field(NULL, lucio_nil(), &value), LUCIO_INVALID);
-    assert_int_equal(lucio_future_of(NULL, &future), LUCIO_INVALID);
-    assert_int_equal(lucio_future_on_done(NULL, NULL, NULL), LUCIO_INVALID);
-    assert_int_equal(lucio_length(NULL), 0);
-    assert_int_equal(lucio_task_count(NULL), 0);
-    assert_string_equal(lucio_last_error(NULL)->message, "");
-    assert_null(lucio_future_error(NULL));
-    assert_null(lucio_ref_copy(NULL));
-    assert_null(lucio_state(NULL));
-    lucio_future_free(NULL);
-    lucio_ref_free(NULL);
-    lucio_trigger_free(NULL);
-    lucio_release(NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1078,11 +888,9 @@ int main(void)
         cmocka_unit_test(modules_of_the_program_can_be_required),
         cmocka_unit_test(libraries_can_be_left_out),
         cmocka_unit_test(a_memory_limit_can_be_caught),
-        cmocka_unit_test(each_refused_request_is_survived),
         cmocka_unit_test(posts_from_threads_run_in_the_hosts_thread),
         cmocka_unit_test(what_was_posted_to_a_guest_that_closes_gets_no_host),
         cmocka_unit_test(a_trigger_is_fired_from_a_signal_handler),
-        cmocka_unit_test(null_handles_are_refused),
     };
 
     return cmocka_run_group_tests_name("embed", tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
- * The C interface under random calls: any function with any handle that can be defended: of a host that
- * is open, of one that was closed, of another host, NULL; from the program, and from inside of calls.
- * Each run ends with everything given back.
+ * The C interface under random calls: any function with any handle: of a host that is open, of one that was closed,
+ * of another host, freed, of another kind, of a call that is over, NULL; from the program, and from inside of
+ * calls. Each run ends with everything given back, and no public function is left out.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,8 +12,11 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <lua.h>
 
 #include "lucio.h"
+
+#include "called.h"
 #include "memory.h"
 
 #define HOSTS   3
@@ -28,6 +31,8 @@ struct world {
     lucio_ref *refs[HANDLES];
     lucio_future *futures[HANDLES];
     lucio_trigger *triggers[HANDLES];
+    void *freed[HANDLES]; /* handles of any kind that are good no more */
+    lucio_call *call;     /* the last one that was made; mostly it is over */
     unsigned seed;
     int depth; /* of calls from inside of calls */
 };
@@ -43,37 +48,94 @@ static lucio *any_host(struct world *world)
     return pick(world, 20) == 0 ? NULL : world->hosts[pick(world, HOSTS)];
 }
 
+/* Now and then a handle that is not what it says. */
+static void *any_handle(struct world *world, void *good)
+{
+    switch (pick(world, 30)) {
+    case 0:
+        return world->futures[pick(world, HANDLES)];
+    case 1:
+        return world->refs[pick(world, HANDLES)];
+    case 2:
+        return world->triggers[pick(world, HANDLES)];
+    case 3:
+    case 4:
+        return world->freed[pick(world, HANDLES)];
+    default:
+        return good;
+    }
+}
+
 static lucio_ref *any_ref(struct world *world)
 {
-    return world->refs[pick(world, HANDLES)];
+    return any_handle(world, world->refs[pick(world, HANDLES)]);
 }
 
 static lucio_future *any_future(struct world *world)
 {
-    return world->futures[pick(world, HANDLES)];
+    return any_handle(world, world->futures[pick(world, HANDLES)]);
 }
 
+static void was_freed(struct world *world, void *handle)
+{
+    if (handle != NULL)
+        world->freed[pick(world, HANDLES)] = handle;
+}
+
+static void random_call(struct world *world);
+
+/* The handle takes the place of one that is freed, which may be in use by a call that is under way. */
 static void keep_ref(struct world *world, lucio_ref *ref)
 {
     unsigned i = pick(world, HANDLES);
 
     lucio_ref_free(world->refs[i]);
+    was_freed(world, world->refs[i]);
     world->refs[i] = ref;
 }
 
-static void random_call(struct world *world);
-
-/* A future may be in use by the call that is under way: only the program frees it. */
 static void keep_future(struct world *world, lucio_future *future)
 {
     unsigned i = pick(world, HANDLES);
 
-    if (world->depth > 0) {
-        lucio_future_free(future);
-        return;
-    }
     lucio_future_free(world->futures[i]);
+    was_freed(world, world->futures[i]);
     world->futures[i] = future;
+}
+
+static void nothing(lucio *host, void *data);
+
+static void keep_trigger(struct world *world, lucio *host)
+{
+    unsigned i = pick(world, HANDLES);
+
+    lucio_trigger_free(world->triggers[i]);
+    was_freed(world, world->triggers[i]);
+    world->triggers[i] = NULL;
+    lucio_trigger_new(host, nothing, NULL, &world->triggers[i]);
+}
+
+/* Frees what was freed before, or is of another kind. */
+static void free_again(struct world *world)
+{
+    void *handle = world->freed[pick(world, HANDLES)];
+
+    switch (pick(world, 5)) {
+    case 0:
+        lucio_ref_free(handle);
+        break;
+    case 1:
+        lucio_future_free(handle);
+        break;
+    case 2:
+        lucio_trigger_free(handle);
+        break;
+    case 3:
+        lucio_trigger_free((lucio_trigger *)world->refs[pick(world, HANDLES)]);
+        break;
+    default:
+        lucio_trigger_fire(handle);
+    }
 }
 
 static struct lucio_value any_value(struct world *world)
@@ -88,7 +150,7 @@ static struct lucio_value any_value(struct world *world)
     case 3:
         return lucio_number(pick(world, 3) == 0 ? 0.0 / 0.0 : 1.5);
     case 4:
-        return lucio_bytes("a\0b", 3);
+        return pick(world, 2) ? lucio_bytes("a\0b", 3) : lucio_string("text");
     case 5:
         return lucio_pointer(world);
     case 6:
@@ -115,24 +177,67 @@ static void inside(struct world *world)
     world->depth--;
 }
 
+/* Looks at all arguments as what they may be. */
+static void read_arguments(struct world *world, lucio_call *call)
+{
+    size_t i = pick(world, 4), length;
+    lucio_future *future;
+    lucio_ref *object;
+    long long integer;
+    const char *text;
+    double number;
+    bool boolean;
+
+    lucio_call_count(call);
+    take_value(world, lucio_call_value(call, i));
+    lucio_call_boolean(call, i, &boolean);
+    lucio_call_integer(call, i, &integer);
+    lucio_call_number(call, i, &number);
+    lucio_call_string(call, i, &text, &length);
+    if (lucio_call_object(call, i, &object))
+        keep_ref(world, object);
+    if (lucio_call_awaitable(call, i, &future))
+        keep_future(world, future);
+    lucio_call_status(call);
+    lucio_call_error(call);
+}
+
+/* A wait of the call in a line. */
+static int await_line(struct world *world, lucio_call *call, lucio_function *next)
+{
+    switch (pick(world, 5)) {
+    case 0:
+        return lucio_await_queue_put(call, any_ref(world), any_value(world), next, world);
+    case 1:
+        return lucio_await_queue_get(call, any_ref(world), next, world);
+    case 2:
+        return lucio_await_queue_join(call, any_ref(world), next, world);
+    case 3:
+        return lucio_await_condition(call, any_ref(world), next, world);
+    default:
+        return lucio_await_lock(call, any_ref(world), next, world);
+    }
+}
+
 static int c_function(lucio_call *call, void *data)
 {
     struct world *world = data;
     struct lucio_value values[2];
     lucio_future *future;
-    long long integer;
     int status;
 
-    take_value(world, lucio_call_value(call, pick(world, 3)));
-    lucio_call_integer(call, pick(world, 4), &integer);
-    lucio_call_error(call);
+    read_arguments(world, call);
     inside(world);
-    switch (pick(world, 10)) {
+    if (pick(world, 10) == 0 && world->call != NULL)
+        call = world->call; /* one that is over, or around this one */
+    else
+        world->call = call;
+    switch (pick(world, 11)) {
+    case 10:
+        return lucio_reraise(call);
     case 6:
-        return lucio_await_queue_get(call, any_ref(world), pick(world, 2) ? c_function : NULL,
-                                     world);
     case 7:
-        return lucio_await_lock(call, any_ref(world), pick(world, 2) ? c_function : NULL, world);
+        return await_line(world, call, pick(world, 2) ? c_function : NULL);
     case 8:
         return lucio_await_event(call, any_ref(world), c_function, world);
     case 9:
@@ -146,7 +251,7 @@ static int c_function(lucio_call *call, void *data)
         return lucio_await(call, any_future(world), pick(world, 2) ? c_function : NULL, world);
     case 3:
         if (lucio_future_new(lucio_call_host(call), &future) != LUCIO_OK)
-            return lucio_reraise(call);
+            return LUCIO_ERROR;
         lucio_future_set_result(future, 0, NULL);
         status = lucio_await(call, future, pick(world, 2) ? c_function : NULL, world);
         lucio_future_free(future);
@@ -189,6 +294,7 @@ static const char *any_code(struct world *world)
         "local lucio = require 'lucio'\n"
         "return lucio.gather{c or function() end, lucio.sleep and function() lucio.sleep(0) end,\n"
         "  return_exceptions = true}",
+        "return require('m'), require('n'), require('o').c(1, 'x', {})",
         "while true do local t = {} t[1] = t end",
     };
 
@@ -275,6 +381,20 @@ static void use_line(struct world *world, lucio *host)
     keep_future(world, future);
 }
 
+static int open_module(lua_State *L)
+{
+    return luaopen_lucio(L);
+}
+
+static void add_modules(struct world *world, lucio *host)
+{
+    const struct lucio_entry entries[] = {{"c", c_function}, {NULL, NULL}};
+
+    lucio_add_lua_module(host, "m", "return {}", 9);
+    lucio_add_c_module(host, "n", open_module);
+    lucio_add_module(host, "o", entries, world);
+}
+
 static void on_text(const char *text, size_t length, void *data)
 {
     (void)text;
@@ -298,7 +418,7 @@ static void random_call(struct world *world)
 
     for (int i = 0; i < 3; i++)
         values[i] = any_value(world);
-    switch (pick(world, 36)) {
+    switch (pick(world, 40)) {
     case 0:
         lucio_run_string(host, any_code(world), &future);
         keep_future(world, future);
@@ -394,13 +514,13 @@ static void random_call(struct world *world)
         lucio_post(host, on_post, world);
         break;
     case 25:
-        lucio_trigger_fire(world->triggers[0]);
+        lucio_trigger_fire(any_handle(world, world->triggers[pick(world, HANDLES)]));
         break;
     case 26:
         lucio_run(host, any_future(world));
         break;
     case 27:
-        lucio_add_lua_module(host, "m", "return {}", 9);
+        lucio_future_count(any_future(world));
         break;
     case 29:
     case 31:
@@ -414,7 +534,27 @@ static void random_call(struct world *world)
     case 28:
         lucio_task_count(host);
         lucio_last_error(host);
-        lucio_state(host);
+        lucio_exit_code(host);
+        lucio_data(host);
+        if (lucio_state(host) != NULL && world->depth == 0)
+            lua_pushinteger(lucio_state(host), 1);
+        lucio_take(host, &ref);
+        keep_ref(world, ref);
+        break;
+    case 33:
+        keep_trigger(world, host);
+        break;
+    case 34:
+    case 35:
+        free_again(world);
+        break;
+    case 36:
+        lucio_run_file(host, "/dev/null", pick(world, 2), values, &future);
+        keep_future(world, future);
+        lucio_load_file(host, "/nowhere", &ref);
+        break;
+    case 37:
+        add_modules(world, host);
         break;
     default:
         lucio_future_status(any_future(world));
@@ -452,7 +592,6 @@ static void one_run(unsigned seed)
         lucio_retain(world.hosts[i]);
         world.open[i] = true;
     }
-    lucio_trigger_new(world.hosts[0], nothing, NULL, &world.triggers[0]);
     for (int i = 0; i < CALLS; i++) {
         random_call(&world);
         /* one host after the other is closed under its handles */
@@ -480,9 +619,19 @@ static void one_run(unsigned seed)
 
 static void random_calls_leave_nothing(void **unused)
 {
+    const char *missing;
+    int left_out = 0;
+
     (void)unused;
     for (unsigned seed = 1; seed <= RUNS; seed++)
         one_run(seed);
+    assert_string_equal(lucio_status_text(1), "unknown status");
+    assert_string_equal(lucio_version(), LUCIO_VERSION);
+    for (size_t i = 0; (missing = called_next_missing(&i)) != NULL;) {
+        print_error("%s is never called\n", missing);
+        left_out++;
+    }
+    assert_int_equal(left_out, 0);
 }
 
 int main(void)
