@@ -70,6 +70,8 @@ void lc_errand_begin(lua_State *L, struct lc_loop *loop, struct lc_errand *erran
     errand->box->users++;
     pthread_mutex_unlock(&errand->box->mutex);
     loop->workers++;
+    if (errand->lasting)
+        loop->lasting++;
 }
 
 bool lc_errand_post(struct lc_errand *errand)
@@ -182,6 +184,8 @@ static void errand_arrived(struct lc_loop *loop, struct lc_errand *errand)
     lc_list_unlink(&errand->link);
     errand->box = NULL;
     loop->workers--;
+    if (errand->lasting)
+        loop->lasting--;
 }
 
 void lc_errand_withdraw(lua_State *L, struct lc_loop *loop, struct lc_errand *errand)
@@ -233,6 +237,8 @@ void lc_errands_take(struct lc_loop *loop)
     pthread_mutex_unlock(&loop->errand_box->mutex);
     queue_notes(loop, notes);
     queue_all(loop, first);
+    if (loop->lasting == 0 && loop->lasting_over != NULL && !lc_entry_is_queued(loop->lasting_over))
+        lc_loop_ready(loop, loop->lasting_over);
 }
 
 void lc_errands_abandon(lua_State *L, struct lc_loop *loop)
@@ -254,6 +260,8 @@ void lc_errands_abandon(lua_State *L, struct lc_loop *loop)
         lc_list_unlink(&errand->link);
         lc_anchor_drop(L, loop->host, &errand->future);
         loop->workers--;
+        if (errand->lasting)
+            loop->lasting--;
         if (type->abandon != NULL && type->abandon(errand))
             box->users--;
     }

@@ -33,6 +33,7 @@ struct lc_errand {
     struct lc_errand_box *box; /* while it is under way */
     struct lc_errand *next;    /* in the box */
     int future;                /* anchor of what it will complete */
+    bool lasting;              /* changes something outside: the end of a run waits for it */
 };
 
 /* What another thread sends to a loop beside errands. Its memory is the sender's; its entry's run or forget

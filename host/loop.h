@@ -81,14 +81,16 @@ struct lc_loop {
     atomic_int wake_fd;     /* an eventfd that posting writes to as well; -1: none */
     ev_io wake_io;          /* of wake_fd */
     atomic_bool posted;     /* a signal or another thread has something for this loop */
-    unsigned io;         /* active I/O watchers: the poll happens every tick while there are any */
-    unsigned local_io;   /* those of them for which nothing outside of the process is awaited */
-    unsigned writing;    /* those of them that wait for room to write */
-    unsigned quiet;      /* entries of this tick that did nothing but take bytes in */
-    bool was_quiet;      /* the last tick had no others: see loop_poll */
-    unsigned workers;    /* errands under way */
-    struct lc_spin spin; /* of waits for one of them */
-    double virtual_from; /* real time at which a poll under the virtual clock began */
+    unsigned io;       /* active I/O watchers: the poll happens every tick while there are any */
+    unsigned local_io; /* those of them for which nothing outside of the process is awaited */
+    unsigned writing;  /* those of them that wait for room to write */
+    unsigned quiet;    /* entries of this tick that did nothing but take bytes in */
+    bool was_quiet;    /* the last tick had no others: see loop_poll */
+    unsigned workers;  /* errands under way */
+    unsigned lasting;  /* those of them that the end of a run waits for */
+    struct lc_entry *lasting_over; /* queued once there is none; or NULL */
+    struct lc_spin spin;           /* of waits for one of them */
+    double virtual_from;           /* real time at which a poll under the virtual clock began */
     bool has_raised;
     int raised;            /* anchor of the error that leaves the run call */
     int exception_handler; /* anchors, or LC_NO_ANCHOR */

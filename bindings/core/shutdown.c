@@ -1,12 +1,14 @@
 /*
  * shutdown: the orderly end of a loop (SEMANTICS RU2..RU4).
  * Phases: all tasks are cancelled and waited for; async generators are closed; the last ticks that
- * asyncio takes; what clean-up started is ended too, until nothing is left.
+ * asyncio takes; what clean-up started is ended too, until nothing is left. Then what threads have begun
+ * to change in files is waited for.
  * After shutdown_timeout the tasks that go on are doomed: every wait of theirs raises, new ones included.
  * Who ignores even that is left behind, and destroyed with the loop.
  */
 #include <limits.h>
 #include <math.h>
+#include <string.h>
 
 #include <lauxlib.h>
 
@@ -258,6 +260,45 @@ static enum lc_run run_last_ticks(lua_State *L, struct lc_loop *loop)
     return how;
 }
 
+/* ---- what threads change ---- */
+
+/* The limit for it, seconds: asyncio's for the jobs of the default executor. */
+#define LASTING_TIMEOUT 300
+
+static void lasting_late_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    (void)entry;
+    lc_host_log(loop->host, "RuntimeWarning: a file operation did not end within 300 seconds.\n");
+    lc_loop_stop(loop);
+}
+
+static const struct lc_entry_type lasting_late_entry = {lasting_late_run, NULL, NULL, NULL};
+
+/* Waits for the operations whose tasks were cancelled but which have begun to change something: a file
+ * that is being written is written. [-0, +(0|1), -] */
+static enum lc_run finish_lasting(lua_State *L, struct lc_loop *loop)
+{
+    enum lc_run how = LC_RUN_STOPPED;
+    struct lc_entry over;
+    struct lc_timer limit;
+
+    if (loop->lasting == 0)
+        return how;
+    memset(&limit, 0, sizeof limit);
+    lc_entry_init(&over, &lc_stopper_entry);
+    lc_entry_init(&limit.entry, &lasting_late_entry);
+    lc_loop_set_timer(L, loop, &limit, lc_loop_time(loop) + LASTING_TIMEOUT);
+    loop->lasting_over = &over;
+    /* the end of one may begin another: a file is closed after its write */
+    while (how == LC_RUN_STOPPED && loop->lasting > 0 && lc_timer_is_set(&limit))
+        how = lc_loop_run(L, loop);
+    loop->lasting_over = NULL;
+    lc_loop_unset_timer(loop, &limit);
+    lc_list_unlink(&over.link);
+    lc_list_unlink(&limit.entry.link);
+    return how;
+}
+
 bool lc_shut_down(lua_State *L, struct lc_loop *loop)
 {
     enum lc_run how;
@@ -284,6 +325,8 @@ bool lc_shut_down(lua_State *L, struct lc_loop *loop)
     begin_phase(L, loop);
     if (how == LC_RUN_STOPPED)
         how = cancel_all(L, loop, INT_MAX);
+    if (how == LC_RUN_STOPPED)
+        how = finish_lasting(L, loop);
     if (loop->shutdown_timer.entry.type != NULL)
         lc_loop_unset_timer(loop, &loop->shutdown_timer);
     if (how == LC_RUN_STUCK)

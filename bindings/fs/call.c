@@ -32,6 +32,8 @@ static void call_dispose(struct lc_job *job)
         if (call->error == 0 && call->number[1])
             unlink(call->path);
     }
+    if (call->is_made && call->data != NULL)
+        rmdir(call->data);
     free(call->access);
     free(call->culprit);
     free(call->data);
@@ -143,6 +145,19 @@ static int push_data(lua_State *L, struct lc_host *host, struct lc_fs_call *call
     (void)host;
     lua_pushlstring(L, call->data, call->size);
     return 1;
+}
+
+static int push_directory(lua_State *L, struct lc_host *host, struct lc_fs_call *call)
+{
+    push_data(L, host, call);
+    call->is_made = false;
+    return 1;
+}
+
+static void drop_directory(lua_State *L)
+{
+    rmdir(lua_tostring(L, -1));
+    lua_pop(L, 1);
 }
 
 static int push_number(lua_State *L, struct lc_host *host, struct lc_fs_call *call)
@@ -316,6 +331,12 @@ static struct lc_fs_call *call_new(lua_State *L, const struct lc_fs_operation *o
     return call;
 }
 
+/* Whether its end is waited for: a temporary file is removed again if nobody wants it. */
+static bool is_lasting(const struct lc_fs_call *call)
+{
+    return call->operation->lasting || (call->operation->work == lc_fs_open && call->number[1]);
+}
+
 /* The call gets what its permissions say. False: no memory. */
 static bool keep_access(struct lc_fs_call *call, const struct lc_fs_access access[2])
 {
@@ -342,6 +363,27 @@ static int make_errand(lua_State *L)
     return 1;
 }
 
+/* The wait for an operation that has made something, whose ctx it is, is over. The future stands behind the
+ * arguments. */
+static int made_k(lua_State *L, int status, lua_KContext ctx)
+{
+    const struct lc_fs_operation *operation = (const struct lc_fs_operation *)ctx;
+    int idx = (int)strlen(operation->arguments) + 1, n;
+    struct lc_future *future = lua_touserdata(L, idx);
+
+    (void)status;
+    if (!lc_wait_end(L, lc_host_of(L)->current)) {
+        lc_future_push_outcome(L, idx, &n);
+        return n;
+    }
+    /* cancelled in the tick in which it was done */
+    if (future->state == LC_FINISHED && lua_checkstack(L, 4)) {
+        lc_future_push_outcome(L, idx, &n);
+        operation->drop(L);
+    }
+    return lua_error(L);
+}
+
 /* The function of an operation. Upvalue 2: the operation. May suspend. */
 static int do_call(lua_State *L)
 {
@@ -366,6 +408,7 @@ static int do_call(lua_State *L)
             call_dispose(&call->job);
         return luaL_error(L, "not enough memory");
     }
+    call->job.errand.lasting = is_lasting(call);
     lua_pushlightuserdata(L, call);
     if (lua_pcall(L, 2, 1, 0) != LUA_OK) {
         call_dispose(&call->job);
@@ -376,19 +419,31 @@ static int do_call(lua_State *L)
         call_dispose(&call->job);
         lc_raise(L, host, LC_RUNTIME_ERROR, "%s: cannot start a thread", operation->name);
     }
+    if (operation->drop != NULL)
+        return lc_wait_future(L, host->current, lua_touserdata(L, -1), lua_gettop(L),
+                              (lua_KContext)operation, made_k);
     return lc_await_future(L, host, lua_touserdata(L, -1), lua_gettop(L));
 }
 
 static const struct lc_fs_operation operations[] = {
-    {"stat", "pb", lc_fs_stat, push_status},    {"read_file", "p", lc_fs_read, push_data},
-    {"write_file", "psi", lc_fs_write, NULL},   {"mkdir", "pibb", lc_fs_mkdir, NULL},
-    {"tempdir", "p", lc_fs_mkdtemp, push_data}, {"remove", "p", lc_fs_remove, NULL},
-    {"rmdir", "p", lc_fs_rmdir, NULL},          {"rmtree", "p", lc_fs_rmtree, NULL},
-    {"rename", "pp", lc_fs_rename, NULL},       {"copy", "pp", lc_fs_copy, NULL},
-    {"symlink", "pp", lc_fs_symlink, NULL},     {"readlink", "p", lc_fs_readlink, push_data},
-    {"chmod", "pi", lc_fs_chmod, NULL},         {"realpath", "p", lc_fs_realpath, push_data},
-    {"list", "p", lc_fs_list, push_list},       {"open", "pib", lc_fs_open, lc_fs_push_file},
-    {"watch", "pw", lc_fs_watch, push_number},  {NULL, NULL, NULL, NULL},
+    {"stat", "pb", lc_fs_stat, push_status, false, NULL},
+    {"read_file", "p", lc_fs_read, push_data, false, NULL},
+    {"write_file", "psi", lc_fs_write, NULL, true, NULL},
+    {"mkdir", "pibb", lc_fs_mkdir, NULL, true, NULL},
+    {"tempdir", "p", lc_fs_mkdtemp, push_directory, true, drop_directory},
+    {"remove", "p", lc_fs_remove, NULL, true, NULL},
+    {"rmdir", "p", lc_fs_rmdir, NULL, true, NULL},
+    {"rmtree", "p", lc_fs_rmtree, NULL, true, NULL},
+    {"rename", "pp", lc_fs_rename, NULL, true, NULL},
+    {"copy", "pp", lc_fs_copy, NULL, true, NULL},
+    {"symlink", "pp", lc_fs_symlink, NULL, true, NULL},
+    {"readlink", "p", lc_fs_readlink, push_data, false, NULL},
+    {"chmod", "pi", lc_fs_chmod, NULL, true, NULL},
+    {"realpath", "p", lc_fs_realpath, push_data, false, NULL},
+    {"list", "p", lc_fs_list, push_list, false, NULL},
+    {"open", "pib", lc_fs_open, lc_fs_push_file, false, lc_fs_drop_file},
+    {"watch", "pw", lc_fs_watch, push_number, false, NULL},
+    {NULL, NULL, NULL, NULL, false, NULL},
 };
 
 void lc_fs_add_calls(lua_State *L, struct lc_host *host)

@@ -26,6 +26,10 @@ struct lc_fs_operation {
     void (*work)(struct lc_fs_call *call);
     /* Pushes the results and returns their number. NULL: none. [-0, +n, m] */
     int (*push)(lua_State *L, struct lc_host *host, struct lc_fs_call *call);
+    bool lasting; /* changes something that is not to be left half done */
+    /* Takes back the result on top, whose task was cancelled before it could have it. NULL: it is
+     * nothing that would be left. [-1, +0, -] */
+    void (*drop)(lua_State *L);
 };
 
 /* How an operation gets at a path. */
@@ -58,8 +62,9 @@ struct lc_fs_call {
     size_t size;
     size_t capacity;
     struct stat status;
-    int fd;      /* opened, and nobody's yet; or -1 */
-    char text[]; /* the paths */
+    int fd;       /* opened, and nobody's yet; or -1 */
+    bool is_made; /* a temporary directory, and nobody's yet */
+    char text[];  /* the paths */
 };
 
 /* How LC_FS_WRITE's first number says it; also the mode of files. */
@@ -132,6 +137,8 @@ void lc_fs_work_pinned(struct lc_fs_call *call);
 void lc_fs_open_files(lua_State *L, struct lc_host *host);
 /* Pushes the file of a descriptor that was opened. [-0, +1, m] */
 int lc_fs_push_file(lua_State *L, struct lc_host *host, struct lc_fs_call *call);
+/* Closes the file on top, which nobody has got. [-1, +0, -] */
+void lc_fs_drop_file(lua_State *L);
 
 /* ---- watch.c ---- */
 

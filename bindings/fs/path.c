@@ -248,9 +248,10 @@ void lc_fs_mkdtemp(struct lc_fs_call *call)
     if (mkdtemp(call->path) == NULL)
         call->error = errno;
     else if ((call->data = strdup(call->path)) == NULL)
-        call->error = ENOMEM;
+        call->error = rmdir(call->path) < 0 ? errno : ENOMEM;
     else
         call->size = strlen(call->data);
+    call->is_made = call->data != NULL;
 }
 
 void lc_fs_remove(struct lc_fs_call *call)

@@ -56,6 +56,8 @@ static bool start(lua_State *L, struct lc_file *file, int idx, const struct lc_t
     transfer->fd = file->fd;
     transfer->offset = file->offset;
     transfer->append = file->append;
+    /* what is written to a pipe may wait for its reader for ever */
+    transfer->job.errand.lasting = like->kind == LC_TRANSFER_WRITE && file->offset >= 0;
     idx = lua_absindex(L, idx);
     lua_pushcfunction(L, begin);
     lua_pushlightuserdata(L, transfer);
@@ -221,6 +223,15 @@ static void go_on_or_close(lua_State *L, struct lc_file *file, int idx)
     lua_pushvalue(L, idx);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK)
         lua_pop(L, 1); /* the collector closes it */
+}
+
+void lc_fs_drop_file(lua_State *L)
+{
+    struct lc_file *file = lua_touserdata(L, -1);
+
+    file->closing = true;
+    go_on_or_close(L, file, lua_gettop(L));
+    lua_pop(L, 1);
 }
 
 static void transfer_run(struct lc_loop *loop, struct lc_entry *entry)

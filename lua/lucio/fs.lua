@@ -157,8 +157,10 @@ function M.walk(path, options)
       last = nil
     end
     while #pending > 0 do
-      local directory = table.remove(pending)
-      local ok, found, directories, files = lucio.pcall(visit, directory, options, stack)
+      -- a wait that is cancelled leaves it to the next call
+      local ok, found, directories, files =
+        lucio.pcall(visit, pending[#pending], options, stack)
+      table.remove(pending)
       if ok then
         last = table.remove(stack)
         return found, directories, files
@@ -199,7 +201,9 @@ function TempDir:remove()
   if self.removed then return end
   self.removed = true
   local ok, e = lucio.pcall(native.rmtree, self.path)
-  if not ok and e.code ~= "ENOENT" then error(e, 0) end
+  if ok or e.code == "ENOENT" then return end
+  self.removed = false
+  error(e, 0)
 end
 
 TempDir.__close = TempDir.remove

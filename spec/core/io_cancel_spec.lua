@@ -3,58 +3,10 @@
 -- task and no descriptor of it is left, and nothing that was read is lost.
 local assert = require "luassert"
 local case = require "spec.support.case"
-local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
+local sweep = require("spec.support.sweep").run
 
 local PIPE = lucio.subprocess.PIPE
-
--- Ticks that are tried one by one; what is waited for then takes real time, and so does a step. The
--- last step lets it end, however long the machine takes for that.
-local TICKS, STEPS = 40, 400
-
-local function descriptors()
-  return #lucio.fs.listdir("/proc/self/fd")
-end
-
--- How many there are once no more are closed.
-local function settled()
-  local last, same = descriptors(), 0
-  while same < 10 do
-    lucio.sleep(0.002)
-    local now = descriptors()
-    last, same = now, now == last and same + 1 or 0
-  end
-  return last
-end
-
--- Runs `operation` again and again, cancelled a little later each time, until it ends before it is
--- cancelled. undo(result...) takes back what it made.
-local function sweep(operation, undo)
-  local tasks = #lucio.all_tasks()
-  lucio.pcall(operation, true) -- what the first run sets up for good is no leak
-  eventually(function() return #lucio.all_tasks() == tasks end, "a task is left")
-  local before = settled()
-  for k = 0, STEPS do
-    local task = lucio.create_task(operation)
-    for _ = 1, math.min(k, TICKS) do lucio.sleep(0) end
-    if k > TICKS then lucio.sleep((k - TICKS) * 0.0005) end
-    if k == STEPS then eventually(function() return task:done() end, "it did not end") end
-    task:cancel()
-    local results = table.pack(pcall(task.await, task))
-    if results[1] and undo then undo(table.unpack(results, 2, results.n)) end
-    if not results[1] then assert.is_true(task:cancelled(), tostring(results[2])) end
-    eventually(function()
-      return #lucio.all_tasks() == tasks
-    end, "a task is left, cancelled after " .. k)
-    eventually(function()
-      if descriptors() <= before then return true end
-      -- a file that was opened just before the cancellation is closed when it is collected
-      collectgarbage()
-    end, "a descriptor is left, cancelled after " .. k)
-    if results[1] then return end
-  end
-  error("it did not end by itself")
-end
 
 local function close(writer)
   writer:close()

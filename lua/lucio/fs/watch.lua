@@ -233,6 +233,12 @@ function Watch:__tostring()
   return ("<Watch '%s'%s>"):format(self.path, self.closed and " closed" or "")
 end
 
+local Beginning = {
+  __close = function(self)
+    if self.watch then self.watch:close() end
+  end,
+}
+
 return function(path, options)
   local self = setmetatable({
     path = path, recursive = options.recursive, debounce = options.debounce,
@@ -241,11 +247,14 @@ return function(path, options)
     raw = {}, told = {}, ready = {}, todo = {},
     seen = {}, -- paths that a scan has told before their event
   }, Watch)
+  -- cancelled while it begins, it is closed at once
+  local beginning <close> = setmetatable({watch = self}, Beginning)
   local wd = native.watch(path, self.native)
   self.paths[wd] = path
   if self.recursive then
     self.todo[1] = {path = path}
     scan_all(self)
   end
+  beginning.watch = nil
   return self
 end
