@@ -23,13 +23,6 @@ static struct {
     atomic_int prints;      /* signals to print that were not served yet */
     _Atomic uint64_t asked; /* asker << 34 | value of the request; 0: none */
     atomic_bool forwarded;  /* another thread got the signal and passed it on */
-    struct replaced {
-        lua_State *L; /* only compared: it may be gone */
-        lua_Hook hook;
-        int mask;
-        int count;
-    } replaced[8]; /* the hooks in whose place serve_hook was set lately */
-    unsigned replaced_next;
 } control;
 
 #define ASKER_SHIFT 34
@@ -308,48 +301,14 @@ static void take_posted(struct lc_loop *loop)
     serve(loop->L, loop->host);
 }
 
-/* Runs in the Lua code that holds the loop up. */
-static void serve_hook(lua_State *L, lua_Debug *ar)
+/* In the Lua code that holds the loop up. */
+static void serve_now(lua_State *L, struct lc_host *host, bool can_raise)
 {
-    struct lc_host *host = atomic_load(&control.host);
-
-    (void)ar;
-    lua_sethook(L, NULL, 0, 0);
-    for (size_t i = 0; i < sizeof control.replaced / sizeof control.replaced[0]; i++) {
-        struct replaced *replaced = &control.replaced[i];
-
-        if (replaced->L != L)
-            continue;
-        lua_sethook(L, replaced->hook, replaced->mask, replaced->count);
-        replaced->L = NULL;
-    }
-    if (host != NULL)
-        serve(L, host);
+    (void)can_raise;
+    serve(L, host);
 }
 
 /* ---- signals ---- */
-
-/* A task runs, or the loop has not come round since the last signal: the Lua code that runs will
- * serve, should the loop not be there first. Called by the signal handler in the loop's thread;
- * lua_sethook may be (manual, 4.7). */
-static void set_hook(struct lc_host *host)
-{
-    lua_State *L = host->running != NULL ? host->running : host->loop->L;
-    size_t at;
-
-    if (L == NULL || lua_gethook(L) == serve_hook)
-        return;
-    for (size_t i = 0; i < sizeof control.replaced / sizeof control.replaced[0]; i++) {
-        if (control.replaced[i].L == L)
-            control.replaced[i].L = NULL;
-    }
-    if (lua_gethook(L) != NULL) {
-        at = control.replaced_next++ % (sizeof control.replaced / sizeof control.replaced[0]);
-        control.replaced[at] =
-            (struct replaced){L, lua_gethook(L), lua_gethookmask(L), lua_gethookcount(L)};
-    }
-    lua_sethook(L, serve_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
-}
 
 /* Notes what the signal asks for. True: the same was asked before and not served. */
 static bool note(int number, const siginfo_t *info)
@@ -382,8 +341,10 @@ static void on_signal(int number, siginfo_t *info, void *context)
         atomic_store(&control.forwarded, true);
         syscall(SYS_tgkill, getpid(), getpid(), number);
     } else if (host->loop != NULL) {
+        /* a task runs, or the loop has not come round since the last signal: the Lua code that runs will
+         * serve, should the loop not be there first */
         if (again || host->running != NULL)
-            set_hook(host);
+            lc_hook_ask(host, LC_HOOK_CONTROL, serve_now);
         lc_loop_post(host->loop);
     }
     errno = saved;

@@ -17,6 +17,7 @@
 #include <lua.h>
 
 #include "anchor.h"
+#include "hook.h"
 #include "list.h"
 #include "place.h"
 #include "threads.h"
@@ -157,7 +158,8 @@ struct lc_host {
     lua_State *L;            /* the state's main thread */
     struct lc_loop *loop;    /* the loop that runs now, or NULL */
     struct lc_task *current; /* the task being stepped, or NULL */
-    lua_State *running; /* the coroutine in which the task's code runs; awaits work only there */
+    lua_State *running;    /* the coroutine in which the task's code runs; awaits work only there */
+    struct lc_hooks hooks; /* what signals want of the code that runs */
     struct lc_erring erring;
     bool awaiting;      /* set between an await's yield and the step that sees it */
     bool can_await;     /* false while a coroutine runs below a call that cannot be yielded */
@@ -232,6 +234,17 @@ void lc_host_set_defaults(struct lc_host *host);
 static inline struct lc_host *lc_host_of(lua_State *L)
 {
     return lua_touserdata(L, lua_upvalueindex(1));
+}
+
+/* Sets `running`: the coroutine in which code is about to run or goes on, or NULL for a loop's own, which is
+ * in L. What signals want of Lua code follows. [-0, +0, -] */
+static inline void lc_host_enter(struct lc_host *host, lua_State *running, lua_State *L)
+{
+    host->running = running;
+    /* a signal from here on finds it; one that came before is found here */
+    atomic_signal_fence(memory_order_seq_cst);
+    if (__builtin_expect(atomic_load_explicit(&host->hooks.asked, memory_order_relaxed) != 0, 0))
+        lc_hook_set(running != NULL ? running : L, host);
 }
 
 static inline void lc_host_push_ref(lua_State *L, const struct lc_host *host, enum lc_ref ref)

@@ -543,7 +543,7 @@ static enum lc_run run_inside(lua_State *L, struct lc_loop *loop, lua_CFunction 
     loop->now = lc_loop_time(loop);
     host->loop = loop;
     host->current = NULL;
-    host->running = NULL;
+    lc_host_enter(host, NULL, L);
     host->callback_context = LC_NO_ANCHOR;
     if (host->watchdog != NULL || loop->debug)
         lc_watchdog_watch(host, loop);
@@ -559,7 +559,7 @@ static enum lc_run run_inside(lua_State *L, struct lc_loop *loop, lua_CFunction 
     lc_pulse_set(&host->pulse, outer != NULL);
     host->loop = outer;
     host->current = outer_task;
-    host->running = outer_running;
+    lc_host_enter(host, outer_running, L);
     host->callback_context = outer_context;
     loop->L = outer_L;
     loop->state = LC_LOOP_IDLE;

@@ -296,7 +296,7 @@ void lc_report_call_handler(lua_State *L, struct lc_loop *loop)
         return;
     }
     host->current = NULL;
-    host->running = NULL;
+    lc_host_enter(host, L, L);
     if (outer == LC_NO_ANCHOR) {
         push_context_at_fault(L, context);
         lc_callback_call_begin(L, host);
@@ -309,7 +309,7 @@ void lc_report_call_handler(lua_State *L, struct lc_loop *loop)
     if (outer == LC_NO_ANCHOR)
         lc_callback_call_end(L, host);
     host->current = current;
-    host->running = running;
+    lc_host_enter(host, running, L);
     lua_settop(L, context - 1);
 }
 

@@ -208,7 +208,7 @@ static inline __attribute__((always_inline)) void task_resume(lua_State *L, stru
         lua_sethook(thread, raise_foreign_yield, LUA_MASKCOUNT, 1);
     }
     host->current = task;
-    host->running = thread;
+    lc_host_enter(host, thread, thread);
     host->can_await = true;
     status = lua_resume(thread, L, nargs, &results);
     if (__builtin_expect(task->in_loops, false))
@@ -260,7 +260,7 @@ static void task_step(struct lc_loop *loop, struct lc_entry *entry)
         lc_pulse_step(&host->pulse);
     }
     host->current = NULL;
-    host->running = NULL;
+    lc_host_enter(host, NULL, loop->L);
 }
 
 static void task_entry_push(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
@@ -379,7 +379,7 @@ void lc_task_start(lua_State *L, struct lc_task *task)
     host->callback_context = LC_NO_ANCHOR;
     task_resume(L, task);
     host->current = outer;
-    host->running = outer_running;
+    lc_host_enter(host, outer_running, L);
     host->can_await = outer_can_await;
     host->callback_context = outer_context;
     lc_context_let_go(held);

@@ -13,7 +13,6 @@
 
 #include <lauxlib.h>
 
-#include "budget.h"
 #include "error.h"
 #include "future.h"
 #include "host.h"
@@ -58,9 +57,6 @@ struct lc_watchdog {
     atomic_bool raising;         /* the step that runs is raised in until it ends */
     _Atomic(double) asked_since; /* when the step was seen first */
     /* of the loop's thread alone */
-    lua_State *L; /* in which the hook was set, and what was there before */
-    lua_Hook hook;
-    int mask, count;
     bool has_place;
     char place[LUA_IDSIZE + 16];
 };
@@ -173,20 +169,6 @@ static void note_place(lua_State *L, struct lc_watchdog *watchdog)
     watchdog->has_place = true;
 }
 
-/* Sets what was there before our hook. */
-static void restore_hook(lua_State *L, struct lc_host *host)
-{
-    struct lc_watchdog *watchdog = host->watchdog;
-
-    if (watchdog != NULL && watchdog->L == L) {
-        lua_sethook(L, watchdog->hook, watchdog->mask, watchdog->count);
-        watchdog->L = NULL;
-    } else {
-        lua_sethook(L, NULL, 0, 0);
-        lc_budget_hook(L, host);
-    }
-}
-
 static int raise_stuck_step(lua_State *L, struct lc_host *host)
 {
     char text[32];
@@ -195,46 +177,28 @@ static int raise_stuck_step(lua_State *L, struct lc_host *host)
     return lc_raise(L, host, LC_RUNTIME_ERROR, "step ran longer than %s s (watchdog)", text);
 }
 
-/* Raises at every instruction until the step is over, so that no pcall goes on. */
-static void raise_hook(lua_State *L, lua_Debug *ar)
+static void serve_step(lua_State *L, struct lc_host *host, bool can_raise)
 {
-    struct lc_host *host = lc_host_open(L);
-    struct lc_watchdog *watchdog = host->watchdog;
-    bool is_over = atomic_load(&host->pulse.begun);
-
-    (void)ar;
-    if (!is_over && watchdog != NULL && atomic_load(&watchdog->raising))
-        raise_stuck_step(L, host);
-    restore_hook(L, host);
-}
-
-static void step_hook(lua_State *L, lua_Debug *ar)
-{
-    struct lc_host *host = lc_host_open(L);
     struct lc_watchdog *watchdog = host->watchdog;
     bool is_over = atomic_load(&host->pulse.begun); /* first: see forget_step */
-    unsigned asked = watchdog != NULL ? atomic_exchange(&watchdog->asked, 0) : 0;
-    unsigned later = 0;
+    unsigned asked, later = 0;
 
+    if (watchdog == NULL)
+        return;
+    asked = atomic_exchange(&watchdog->asked, 0);
     if (is_over)
-        asked = 0;
-    /* raised between two instructions of Lua code alone: a C function that has done its work may not
-     * fail as it returns */
-    if (ar->event != LUA_HOOKCOUNT)
+        return;
+    if (!can_raise)
         later = asked & (ASK_RAISE | ASK_RAISE_ALWAYS);
-    asked -= later;
-    if (later != 0) {
-        atomic_fetch_or(&watchdog->asked, later);
-        lua_sethook(L, step_hook, LUA_MASKCOUNT, 1);
-    } else if (asked & ASK_RAISE_ALWAYS)
-        lua_sethook(L, raise_hook, LUA_MASKCOUNT, 1);
-    else
-        restore_hook(L, host);
+    atomic_fetch_or(&watchdog->asked, later);
+    /* at every instruction until the step is over, so that no pcall goes on */
+    if (later != 0 || atomic_load(&watchdog->raising))
+        lc_hook_ask_again(L, host, LC_HOOK_WATCHDOG);
     if (asked & ASK_NOTE)
         note_place(L, watchdog);
     if (asked & ASK_PRINT)
         print_step(L, host, now_seconds() - atomic_load(&watchdog->asked_since));
-    if (asked & (ASK_RAISE | ASK_RAISE_ALWAYS))
+    if (can_raise && (atomic_load(&watchdog->raising) || (asked & ASK_RAISE)))
         raise_stuck_step(L, host);
 }
 
@@ -246,25 +210,11 @@ static struct lc_nudge nudge = LC_NUDGE_INIT;
 static void on_nudge(int number, siginfo_t *info, void *context)
 {
     struct lc_watchdog *watchdog = lc_nudge_pointer(info);
-    struct lc_host *host;
-    lua_State *L;
 
     (void)number;
     (void)context;
-    if (watchdog == NULL)
-        return;
-    host = watchdog->host;
-    L = host->running != NULL ? host->running : host->loop != NULL ? host->loop->L : NULL;
-    if (L == NULL || lua_gethook(L) == step_hook)
-        return;
-    if (lua_gethook(L) != raise_hook) {
-        watchdog->L = L;
-        watchdog->hook = lua_gethook(L);
-        watchdog->mask = lua_gethookmask(L);
-        watchdog->count = lua_gethookcount(L);
-    }
-    /* lua_sethook may be called in a signal handler (manual, 4.7) */
-    lua_sethook(L, step_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+    if (watchdog != NULL && watchdog->host->loop != NULL)
+        lc_hook_ask(watchdog->host, LC_HOOK_WATCHDOG, serve_step);
 }
 
 /* Asks the hook for something, by way of the loop's thread. */

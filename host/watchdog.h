@@ -1,10 +1,9 @@
 /*
  * watchdog: notices a step that holds its loop for too long, while it runs.
  * A helper thread looks now and then at the host's pulse: whether a step runs, and which. When one runs
- * too long, the thread sends a signal to the loop's own thread, whose handler sets a hook in the Lua
- * code that runs; the hook prints the stack, notes the line or raises. So no other thread ever touches
- * a lua_State.
- * Invariant: a hook that was replaced is set again when ours has run.
+ * too long, the thread sends a signal to the loop's own thread, whose handler has a hook (hook.h)
+ * print the stack, note the line or raise. So no other thread ever touches a lua_State.
+ * Invariant: what was asked of a step that is over has no effect on the next one.
  * Owner:     the host; the thread ends, and is joined, before the host closes. Of the process there is
  *            only the handler of one real-time signal, set while any host has a watchdog.
  * Context:   loop thread, but for the helper thread, which sees only what is atomic or locked.

@@ -39,10 +39,10 @@ static int resume_thread(lua_State *L, struct lc_host *host, lua_State *co, int 
         host->blocked_level = 1;
     }
     host->can_await = can_await;
-    host->running = co;
+    lc_host_enter(host, co, co);
     *results = 0; /* what lua_resume refuses to run leaves it unset */
     status = lua_resume(co, L, nargs, results);
-    host->running = outer;
+    lc_host_enter(host, outer, L);
     host->can_await = outer_can;
     if (status == LUA_YIELD && host->awaiting)
         *results = LC_AWAITING;
@@ -187,6 +187,29 @@ static int co_resume(lua_State *L)
 
 static int wrap_k(lua_State *L, int status, lua_KContext ctx);
 
+/* Closes the variables of a coroutine that does not run. Their Lua code runs in it, and may not await. */
+static int close_thread(lua_State *L, struct lc_host *host, lua_State *co)
+{
+    lua_State *outer = host->running;
+    bool outer_can = host->can_await;
+    int status;
+
+    if (outer_can) {
+        host->blocked = L;
+        host->blocked_level = 0;
+    }
+    host->can_await = false;
+    lc_host_enter(host, co, co);
+#if LUA_VERSION_RELEASE_NUM >= 50406
+    status = lua_closethread(co, L);
+#else
+    status = lua_resetthread(co);
+#endif
+    lc_host_enter(host, outer, L);
+    host->can_await = outer_can;
+    return status;
+}
+
 static int wrap_finish(lua_State *L, struct lc_host *host, int n)
 {
     lua_State *co = lua_tothread(L, lua_upvalueindex(2));
@@ -198,7 +221,7 @@ static int wrap_finish(lua_State *L, struct lc_host *host, int n)
         return n;
     status = lua_status(co);
     if (status != LUA_OK && status != LUA_YIELD) {
-        status = lua_resetthread(co);
+        status = close_thread(L, host, co);
         lua_xmove(co, L, 1);
     }
     lua_pushvalue(L, -1);
@@ -319,18 +342,28 @@ static void close_awaiting(lua_State *L, struct lc_host *host, struct lc_task *t
     lc_waiter_withdraw(&task->waiter);
     task->waiter.state = LC_WAIT_CLOSED;
     host->current = task;
-    host->running = co;
+    lc_host_enter(host, co, co);
     host->can_await = false;
     host->blocked = L;
     host->blocked_level = 0;
     lua_resume(co, L, 0, &results);
     host->current = outer;
-    host->running = outer_running;
+    lc_host_enter(host, outer_running, L);
     host->can_await = outer_can;
     task->waiter.state = LC_WAIT_TURN;
     task->waiter.type = NULL;
     task->waiter.L = task->thread;
     lc_loop_ready(task->future.loop, &task->waiter.entry);
+}
+
+/* The results of coroutine.close; of a failure, the error is on top of the coroutine's stack. */
+static int closed(lua_State *L, lua_State *co, bool ok)
+{
+    lua_pushboolean(L, ok);
+    if (!ok)
+        lua_xmove(co, L, 1);
+    lua_settop(co, 0);
+    return ok ? 1 : 2;
 }
 
 static int co_close(lua_State *L)
@@ -344,15 +377,12 @@ static int co_close(lua_State *L)
         task = lc_task_find(L, host, (unsigned)lua_tointeger(co, -2));
     if (task != NULL) {
         close_awaiting(L, host, task);
-        if (lua_resetthread(co) == LUA_OK || lc_error_is(co, host, -1, LC_GENERATOR_EXIT)) {
-            lua_settop(co, 0);
-            lua_pushboolean(L, 1);
-            return 1;
-        }
-        lua_pushboolean(L, 0);
-        lua_xmove(co, L, 1);
-        return 2;
+        if (close_thread(L, host, co) == LUA_OK || lc_error_is(co, host, -1, LC_GENERATOR_EXIT))
+            return closed(L, co, true);
+        return closed(L, co, false);
     }
+    if (lua_status(co) == LUA_YIELD)
+        return closed(L, co, close_thread(L, host, co) == LUA_OK);
     lua_settop(L, 1);
     lua_pushvalue(L, lua_upvalueindex(2));
     lua_insert(L, 1);

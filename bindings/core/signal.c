@@ -74,24 +74,22 @@ static bool is_in_input(const struct lc_interrupt *interrupt)
            host->running != NULL && host->current == interrupt->main;
 }
 
-/* Runs in the Lua code that a second Ctrl-C interrupts, or in an input the first. */
-static void interrupt_hook(lua_State *L, lua_Debug *ar)
+/* In the Lua code that a second Ctrl-C interrupts, or in an input the first. */
+static void serve_interrupt(lua_State *L, struct lc_host *host, bool can_raise)
 {
     struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
     int count;
 
-    /* an error out of a call or a return would reach C code of ours that is past its protected call */
-    if (ar->event != LUA_HOOKCOUNT) {
-        lua_sethook(L, interrupt_hook, LUA_MASKCOUNT, 1);
-        return;
-    }
-    lua_sethook(L, NULL, 0, 0);
     if (interrupt == NULL)
         return;
     count = atomic_load(&interrupt->count);
     if (count < 1 || interrupt->seen >= (count < 2 ? count : 2) ||
         (count == 1 && !is_in_input(interrupt)))
         return;
+    if (!can_raise) {
+        lc_hook_ask_again(L, host, LC_HOOK_INTERRUPT);
+        return;
+    }
     interrupt->seen = count < 2 ? 1 : 2;
     interrupt->loop->host->interrupted = true;
     lc_error_push_bare(L, interrupt->loop->host, LC_KEYBOARD_INTERRUPT);
@@ -106,6 +104,12 @@ static void on_interrupt(int number)
 
     if (interrupt == NULL)
         return;
+    if (syscall(SYS_gettid) != getpid()) {
+        /* the loop and Lua are the main thread's to look at */
+        syscall(SYS_tgkill, getpid(), getpid(), number);
+        errno = saved;
+        return;
+    }
     if (interrupt->mode == LC_INTERRUPT_PROMPT && interrupt->loop->host->running == NULL)
         atomic_store(&interrupt->count, 0);
     count = atomic_fetch_add(&interrupt->count, 1) + 1;
@@ -113,12 +117,7 @@ static void on_interrupt(int number)
         signal(number, SIG_DFL);
         raise(number);
     } else if (count == 2 || is_in_input(interrupt)) {
-        struct lc_host *host = interrupt->loop->host;
-        lua_State *L = host->running != NULL ? host->running : interrupt->loop->L;
-
-        /* lua_sethook may be called in a signal handler (manual, 4.7) */
-        if (L != NULL)
-            lua_sethook(L, interrupt_hook, LUA_MASKCALL | LUA_MASKRET | LUA_MASKCOUNT, 1);
+        lc_hook_ask(interrupt->loop->host, LC_HOOK_INTERRUPT, serve_interrupt);
     }
     lc_loop_post(interrupt->loop);
     errno = saved;

@@ -5,7 +5,6 @@
 
 #include <lauxlib.h>
 
-#include "budget.h"
 #include "core.h"
 #include "nudge.h"
 
@@ -42,16 +41,12 @@ void lc_stop_check(lua_State *L, struct lc_host *host)
 
 /* ---- in Lua code ---- */
 
-static void stop_hook(lua_State *L, lua_Debug *ar)
+static void serve_stop(lua_State *L, struct lc_host *host, bool can_raise)
 {
-    struct lc_host *host = lc_host_open(L);
-
-    (void)ar;
-    if (!is_asked(host) || !atomic_load(&host->stop->always)) {
-        lua_sethook(L, NULL, 0, 0);
-        lc_budget_hook(L, host);
-    }
-    lc_stop_check(L, host);
+    if (is_asked(host) && (!can_raise || atomic_load(&host->stop->always)))
+        lc_hook_ask_again(L, host, LC_HOOK_STOP);
+    if (can_raise)
+        lc_stop_check(L, host);
 }
 
 /* ---- in a loop of the job ---- */
@@ -81,15 +76,12 @@ static void on_nudge(int number, siginfo_t *info, void *context)
 {
     struct lc_stop *stop = lc_nudge_pointer(info);
     struct lc_host *host = stop != NULL ? stop->host : NULL;
-    lua_State *L;
 
     (void)number;
     (void)context;
     if (host == NULL)
         return;
-    L = host->running != NULL ? host->running : host->loop != NULL ? host->loop->L : host->L;
-    /* lua_sethook may be called in a signal handler (manual, 4.7) */
-    lua_sethook(L, stop_hook, LUA_MASKCOUNT, 1);
+    lc_hook_ask(host, LC_HOOK_STOP, serve_stop);
     if (host->loop != NULL)
         lc_loop_post(host->loop);
 }
@@ -130,10 +122,8 @@ void lc_stop_close(struct lc_stop *stop)
 
 void lc_stop_clear(struct lc_stop *stop)
 {
-    if (stop->host == NULL)
-        return;
-    lua_sethook(stop->host->L, NULL, 0, 0);
-    lc_budget_hook(stop->host->L, stop->host);
+    if (stop->host != NULL)
+        lc_hook_withdraw(stop->host->L, stop->host, LC_HOOK_STOP);
 }
 
 void lc_stop_send(struct lc_stop *stop)
