@@ -172,6 +172,31 @@ void lc_push_text(lua_State *L, int idx)
     }
 }
 
+/* The fields of an OSError made of a number, a text and perhaps a file's name; the text that stands
+ * for all of them takes the number's place. [-0, +0, m] */
+static void os_error_set_fields(lua_State *L, int self, bool has_name)
+{
+    int first = self + 1;
+    const char *code = strerrorname_np((int)lua_tointeger(L, first));
+
+    luaL_checkstack(L, 8, NULL);
+    lua_pushvalue(L, first);
+    lua_setfield(L, self, "errno");
+    lua_pushstring(L, code);
+    lua_setfield(L, self, "code");
+    lc_push_text(L, first + 1);
+    lua_pushvalue(L, -1);
+    lua_setfield(L, self, "strerror");
+    if (has_name) {
+        lua_pushvalue(L, first + 2);
+        lua_setfield(L, self, "filename");
+        lc_push_text(L, first + 2);
+    }
+    lc_push_os_text(L, lua_tointeger(L, first), lua_tostring(L, has_name ? -2 : -1),
+                    has_name ? lua_tostring(L, -1) : NULL, NULL);
+    lua_replace(L, first);
+}
+
 /* Sets the fields of the error object at `self` from the arguments above it. */
 static void error_set_fields(lua_State *L, struct lc_host *host, int self)
 {
@@ -213,13 +238,7 @@ static void error_set_fields(lua_State *L, struct lc_host *host, int self)
         lua_pushvalue(L, first + 1);
         lua_setfield(L, self, "consumed");
     } else if (lc_error_is(L, host, self, LC_OS_ERROR) && n > 1 && lua_isinteger(L, first)) {
-        lua_pushvalue(L, first);
-        lua_setfield(L, self, "errno");
-        if (n > 2) {
-            lua_pushvalue(L, first + 2);
-            lua_setfield(L, self, "filename");
-        }
-        first++;
+        os_error_set_fields(L, self, n > 2);
     }
     if (n == 0 || lua_isnil(L, first))
         lua_pushliteral(L, "");
@@ -228,13 +247,29 @@ static void error_set_fields(lua_State *L, struct lc_host *host, int self)
     lua_setfield(L, self, "message");
 }
 
+/* Pushes the class of an error made of the n values on top: the one at `class_idx`, or of an OSError
+ * with a number the one that belongs to the number. [-0, +1, -] */
+static void push_class_for(lua_State *L, struct lc_host *host, int class_idx, int n)
+{
+    if (n > 1 && lua_isinteger(L, -n) && lc_class_number(L, host, class_idx) == LC_OS_ERROR) {
+        lc_class_push(L, host, lc_os_error_class(lua_tointeger(L, -n)));
+        lc_class_push(L, host, LC_TIMEOUT_ERROR);
+        if (!lua_rawequal(L, -2, -1)) { /* which is not below OSError here */
+            lua_pop(L, 1);
+            return;
+        }
+        lua_pop(L, 2);
+    }
+    lua_pushvalue(L, class_idx);
+}
+
 /* Replaces the n values on top by an error object of the class at `class_idx` made of them. */
 static void error_construct(lua_State *L, struct lc_host *host, int class_idx, int n)
 {
     int self = lua_gettop(L) - n + 1;
 
     luaL_checkstack(L, n + 8, "too many arguments to an error");
-    lua_pushvalue(L, class_idx);
+    push_class_for(L, host, class_idx, n);
     lua_createtable(L, 0, 4);
     lua_insert(L, self);
     lua_setmetatable(L, self);

@@ -84,12 +84,23 @@ void lc_error_from(lua_State *L, struct lc_host *host, enum lc_class class);
 int lc_raise(lua_State *L, struct lc_host *host, enum lc_class class, const char *format, ...)
     __attribute__((format(printf, 4, 5), noreturn));
 
-/* Pushes an OSError (or the class that belongs to the number) with that text; the file's name may be
- * NULL. [-0, +1, m] */
+/* The class of an OSError with that number: OSError, or what is below it. */
+enum lc_class lc_os_error_class(lua_Integer number);
+
+/* "[Errno 2] No such file or directory: 'name'", as Python writes it; the names may be NULL.
+ * [-0, +1, m] */
+void lc_push_os_text(lua_State *L, lua_Integer number, const char *text, const char *filename,
+                     const char *filename2);
+
+/* Pushes an OSError (or the class that belongs to the number) with just that text; the file's name
+ * may be NULL. [-0, +1, m] */
 void lc_error_push_os(lua_State *L, struct lc_host *host, int number, const char *filename,
                       const char *text);
 
-/* Raises an OSError (or the class that belongs to the number). Never returns. [-0, +0, v] */
+/* The same with the text that belongs to the number and the name. [-0, +1, m] */
+void lc_error_push_errno(lua_State *L, struct lc_host *host, int number, const char *filename);
+
+/* Raises what lc_error_push_errno makes. Never returns. [-0, +0, v] */
 int lc_raise_errno(lua_State *L, struct lc_host *host, int number, const char *filename)
     __attribute__((noreturn));
 

@@ -272,7 +272,7 @@ static int future_result(lua_State *L)
     int n;
 
     if (!lc_future_is_done(future))
-        lc_raise(L, lc_host_of(L), LC_INVALID_STATE_ERROR, "Result is not ready.");
+        lc_raise(L, lc_host_of(L), LC_INVALID_STATE_ERROR, "Result is not set.");
     return lc_future_push_outcome(L, 1, &n) ? n : lua_error(L);
 }
 

@@ -121,7 +121,10 @@ static void push_results(lua_State *L, const struct addrinfo *info)
 
 static void push_gai_error(lua_State *L, struct lc_host *host, int error, const char *name)
 {
-    lc_error_push(L, host, LC_GAI_ERROR, "%s: %s", name, gai_strerror(error));
+    lc_push_os_text(L, error, gai_strerror(error), NULL, NULL);
+    lc_error_from(L, host, LC_GAI_ERROR);
+    lua_pushstring(L, name);
+    lua_setfield(L, -2, "host");
     lua_pushinteger(L, error);
     lua_setfield(L, -2, "errno");
     lua_pushstring(L, error == EAI_NONAME   ? "EAI_NONAME"

@@ -52,12 +52,6 @@ static void call_work(struct lc_job *job)
 
 /* ---- errors ---- */
 
-/* Pushes 'text' or "text", as Python quotes a name. [-0, +1, m] */
-static void push_quoted(lua_State *L, const char *text)
-{
-    lua_pushfstring(L, strchr(text, '\'') != NULL ? "\"%s\"" : "'%s'", text);
-}
-
 void lc_fs_push_error(lua_State *L, struct lc_host *host, int number, const char *path,
                       const char *other)
 {
@@ -65,17 +59,7 @@ void lc_fs_push_error(lua_State *L, struct lc_host *host, int number, const char
     int top = lua_gettop(L);
 
     luaL_checkstack(L, 8, NULL);
-    lua_pushfstring(L, "[Errno %d] %s", number, strerror_r(number, buffer, sizeof buffer));
-    if (path != NULL) {
-        lua_pushliteral(L, ": ");
-        push_quoted(L, path);
-        lua_concat(L, 3);
-    }
-    if (other != NULL) {
-        lua_pushliteral(L, " -> ");
-        push_quoted(L, other);
-        lua_concat(L, 3);
-    }
+    lc_push_os_text(L, number, strerror_r(number, buffer, sizeof buffer), path, other);
     lc_error_push_os(L, host, number, path, lua_tostring(L, top + 1));
     if (other != NULL) {
         lua_pushstring(L, other);

@@ -22,6 +22,7 @@
 #include "datagram.h"
 #include "descriptor.h"
 #include "filter.h"
+#include "listener.h"
 #include "pair.h"
 #include "permit.h"
 #include "submodule.h"
@@ -150,6 +151,8 @@ static int raise_connect(lua_State *L, int error)
     struct lc_socket_address address;
 
     lc_check_socket_address(L, 1, "connect", &address);
+    if (address.storage.ss_family == AF_UNIX)
+        lc_raise_errno(L, lc_host_of(L), error, NULL);
     lc_push_address_text(L, &address);
     lua_pushfstring(L, "[Errno %d] Connect call failed %s", error, lua_tostring(L, -1));
     lc_error_push_os(L, lc_host_of(L), error, NULL, lua_tostring(L, -1));
@@ -196,11 +199,7 @@ static void bind_local(lua_State *L, struct lc_descriptor *descriptor)
         return;
     error = errno;
     lc_descriptor_close(descriptor);
-    lc_push_address_text(L, &local);
-    lua_pushfstring(L, "[Errno %d] error while attempting to bind on address %s: %s", error,
-                    lua_tostring(L, -1), strerror(error));
-    lc_error_push_os(L, lc_host_of(L), error, NULL, lua_tostring(L, -1));
-    lua_error(L);
+    lc_raise_bind(L, lc_host_of(L), error, &local);
 }
 
 /* connect(host or path, port or nil, local host?, local port?) -> connected descriptor. Suspends. */

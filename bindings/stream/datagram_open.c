@@ -135,7 +135,7 @@ static void make_socket(lua_State *L, struct lc_host *host, struct lc_datagram *
         bind(datagram->fd, (const struct sockaddr *)&local->storage, local->size) != 0) {
         error = errno;
         lc_datagram_detach(datagram);
-        lc_raise_bind(L, host, error, local);
+        lc_raise_errno(L, host, error, NULL);
     }
     /* connected to a broadcast address it would not see the answers */
     datagram->connected = datagram->remote.size > 0 && !lua_toboolean(L, 4);

@@ -44,7 +44,7 @@ static int push_error(lua_State *L, struct protocol_call *call)
     if (call->error == 0)
         lua_pushnil(L);
     else
-        lc_error_push_os(L, call->datagram->host, call->error, NULL, strerror(call->error));
+        lc_error_push_errno(L, call->datagram->host, call->error, NULL);
     return 1;
 }
 

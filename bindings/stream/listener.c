@@ -4,8 +4,10 @@
  */
 #include "listener.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -232,14 +234,21 @@ void lc_listeners_abandon(lua_State *L, struct lc_loop *loop)
 int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
                   const struct lc_socket_address *address)
 {
-    char *text;
+    char text[128];
 
     lc_push_address_text(L, address);
-    lua_pushstring(L, strerror(error));
-    text = (char *)lua_tostring(L, -1);
-    /* as Python writes it */
-    lua_pushfstring(L, "[Errno %d] error while attempting to bind on address %s: %s", error,
-                    lua_tostring(L, -2), text);
+    if (address->storage.ss_family == AF_UNIX && error != EADDRINUSE)
+        return lc_raise_errno(L, host, error, NULL);
+    if (address->storage.ss_family == AF_UNIX) {
+        lua_pushfstring(L, "[Errno %d] Address %s is already in use", error, lua_tostring(L, -1));
+    } else {
+        /* as Python writes it: the error's own text, in lower case */
+        snprintf(text, sizeof text, "%s", strerror(error));
+        for (char *c = text; *c != '\0'; c++)
+            *c = (char)tolower((unsigned char)*c);
+        lua_pushfstring(L, "[Errno %d] error while attempting to bind on address %s: [errno %d] %s",
+                        error, lua_tostring(L, -1), error, text);
+    }
     lc_error_push_os(L, host, error, NULL, lua_tostring(L, -1));
     return lua_error(L);
 }

@@ -121,7 +121,7 @@ static int report_exhausted(lua_State *L)
     struct lc_server *server = args->server;
 
     lc_anchor_push(L, server->host, server->anchor);
-    lc_error_push_os(L, server->host, args->error, NULL, strerror(args->error));
+    lc_error_push_errno(L, server->host, args->error, NULL);
     report(L, server->loop, "socket.accept() out of system resource", "server");
     return 0;
 }

@@ -199,7 +199,7 @@ static void push_loss(lua_State *L, struct lc_stream *stream)
     if (stream->error == LC_FILTER_ERROR)
         stream->filter->type->push_error(L, stream);
     else
-        lc_error_push_os(L, host, stream->error, NULL, strerror(stream->error));
+        lc_error_push_errno(L, host, stream->error, NULL);
 }
 
 static void protocol_lost(lua_State *L, struct lc_stream *stream)

@@ -19,6 +19,7 @@
 ---@field value? any Of LuaError: what was raised.
 ---@field errno? integer Of OSError.
 ---@field code? string|integer Of OSError, such as "ENOENT"; of SystemExit the status.
+---@field strerror? string Of OSError, what the number means.
 ---@field filename? string Of OSError.
 ---@field filename2? string Of OSError, of an operation on two paths.
 ---@field partial? string Of IncompleteReadError: what came before the end.

@@ -28,7 +28,7 @@ describe("a child process", function()
       local running = lucio.create_subprocess_exec("sleep", "100")
       running:terminate()
       print(running:wait())]]}
-    assert.are.equal("255\t255\tfalse\tNo such process\n255\n", r.out)
+    assert.are.equal("255\t255\tfalse\t[Errno 3] No such process\n255\n", r.out)
     assert.matches("^lucio: child process pid %d+ exit status already read: " ..
       "will report returncode 255\n", r.err)
     assert.are.equal(0, r.status)

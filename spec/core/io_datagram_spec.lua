@@ -111,7 +111,7 @@ describe("open_datagram", function()
     local first <close> = lucio.open_datagram(HERE)
     local e = t.raises(lucio.OSError, lucio.open_datagram, {local_addr = first:getsockname()})
     assert.are.equal("EADDRINUSE", e.code)
-    assert.matches("('127.0.0.1', " .. first:getsockname().port .. ")", e.message, 1, true)
+    assert.are.equal("[Errno 98] Address already in use", e.message)
     local options = {local_addr = {"127.0.0.1", 0}, reuse_port = true}
     local second <close> = lucio.open_datagram(options)
     options.local_addr = second:getsockname()
