@@ -124,22 +124,21 @@ static void view_push(lua_State *L, struct lc_host *host, int members)
 
 /* Replaces the list at `idx` by a table of its items: what the caller does to his list later, or
  * what its metatable answers then, is nothing to the group. [-0, +0, e] */
-static void copy_list(lua_State *L, struct lc_host *host, int idx)
+static void copy_list(lua_State *L, struct lc_host *host, const char *what, int idx)
 {
     lua_Integer n;
 
     if (lua_type(L, idx) != LUA_TTABLE)
-        lc_raise_argument(L, host, LC_TYPE_ERROR, "ExceptionGroup", 2, "list of errors", idx);
+        lc_raise_argument(L, host, LC_TYPE_ERROR, what, 2, "list of errors", idx);
     n = luaL_len(L, idx);
     if (n <= 0 || lc_is_error(L, idx))
-        lc_raise_value(L, host, "ExceptionGroup", 2, "list of at least one error expected");
+        lc_raise_value(L, host, what, 2, "list of at least one error expected");
     lua_newtable(L);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_geti(L, idx, i);
         if (!lc_is_error(L, -1))
             lc_raise(L, host, LC_VALUE_ERROR,
-                     "bad argument #2 to '%s' (item %d is not an error object)", "ExceptionGroup",
-                     (int)i);
+                     "bad argument #2 to '%s' (item %d is not an error object)", what, (int)i);
         lua_rawseti(L, -2, i);
     }
     lua_replace(L, idx);
@@ -208,11 +207,15 @@ void lc_exception_group_fill(lua_State *L, struct lc_host *host, int group)
 int lc_exception_group_construct(lua_State *L, struct lc_host *host)
 {
     enum { CLASS = 1, MESSAGE, MEMBERS, GROUP };
+    const char *what;
 
     lua_settop(L, MEMBERS);
+    lua_getfield(L, CLASS, "name");
+    what = lua_tostring(L, -1);
     if (lua_type(L, MESSAGE) != LUA_TSTRING)
-        lc_raise_argument(L, host, LC_TYPE_ERROR, "ExceptionGroup", 1, "string", MESSAGE);
-    copy_list(L, host, MEMBERS);
+        lc_raise_argument(L, host, LC_TYPE_ERROR, what, 1, "string", MESSAGE);
+    copy_list(L, host, what, MEMBERS);
+    lua_settop(L, MEMBERS);
     choose_class(L, host, MEMBERS);
     lua_createtable(L, 0, 4);
     lua_pushvalue(L, MESSAGE);

@@ -115,16 +115,27 @@ static void check_callback(lua_State *L, struct lc_loop *loop, int idx, const ch
         lc_raise(L, loop->host, LC_TYPE_ERROR, "coroutines cannot be used with %s()", what);
 }
 
-/* loop:call_soon(fn, ...) -> Handle */
-static int loop_call_soon(lua_State *L)
+static int call_soon(lua_State *L, const char *what)
 {
-    struct lc_loop *loop = lc_loop_check(L, "call_soon");
+    struct lc_loop *loop = lc_loop_check(L, what);
     struct lc_handle *handle;
 
-    check_callback(L, loop, 2, "call_soon", 1);
+    check_callback(L, loop, 2, what, 1);
     handle = lc_handle_new(L, loop->host, loop, 2, 0);
     lc_loop_ready(loop, &handle->timer.entry);
     return 1;
+}
+
+/* loop:call_soon(fn, ...) -> Handle */
+static int loop_call_soon(lua_State *L)
+{
+    return call_soon(L, "call_soon");
+}
+
+/* The same: a loop object never leaves its thread. */
+static int loop_call_soon_threadsafe(lua_State *L)
+{
+    return call_soon(L, "call_soon_threadsafe");
 }
 
 /* loop:call_later(delay, fn, ...) -> TimerHandle */
@@ -444,7 +455,7 @@ void lc_open_loop(lua_State *L, struct lc_host *host)
     static const luaL_Reg methods[] = {
         {"time", loop_time},
         {"call_soon", loop_call_soon},
-        {"call_soon_threadsafe", loop_call_soon},
+        {"call_soon_threadsafe", loop_call_soon_threadsafe},
         {"call_later", loop_call_later},
         {"call_at", loop_call_at},
         {"create_task", loop_create_task},

@@ -76,7 +76,7 @@ static bool items_less(lua_State *L, struct queue *queue, int self, int a, int b
         lua_pop(L, 1);
         return less;
     }
-    return lc_items_less(L, a, b);
+    return lc_items_less(L, lc_host_of(L), a, b);
 }
 
 /* Entry i (from 1) of the heap: the item, and its sequence number. */

@@ -8,8 +8,10 @@
 
 #include <lua.h>
 
+struct lc_host;
+
 /* Whether the item at `a` comes before the one at `b`: by `<`, tables without an `__lt` of their own as
- * Python's tuples do. [-0, +0, e] */
-bool lc_items_less(lua_State *L, int a, int b);
+ * Python's tuples do; TypeError where they cannot be compared. [-0, +0, e] */
+bool lc_items_less(lua_State *L, struct lc_host *host, int a, int b);
 
 #endif

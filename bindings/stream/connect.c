@@ -284,31 +284,34 @@ static int duplicate(int fd, bool reads, const struct stat *info)
     return fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
-/* open(fd, "r" or "w", limit or factory, files?) -> reader, writer: a duplicate of a pipe, socket or terminal (IO2),
- * or with `files` of a regular file */
+/* open(name, position, fd, "r" or "w", limit or factory, files?) -> reader, writer: a duplicate of a
+ * pipe, socket or terminal (IO2), or with `files` of a regular file. The name and the position are those
+ * of the function that a script has called. */
 static int stream_open(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    lua_Integer fd = lc_check_integer(L, 1, "open", 1);
-    bool reads = luaL_checkstring(L, 2)[0] == 'r';
+    const char *what = luaL_checkstring(L, 1);
+    int position = (int)luaL_checkinteger(L, 2);
+    lua_Integer fd = lc_check_integer(L, 3, what, position);
+    bool reads = luaL_checkstring(L, 4)[0] == 'r';
     struct lc_descriptor *descriptor;
     struct lc_task *task;
     struct stat info;
 
     if (fd < 0 || fd > 1 << 24 || fstat((int)fd, &info) != 0)
-        lc_raise_value(L, host, "open", 1, "invalid file descriptor");
-    lc_permit_descriptor(L, host, (int)fd, reads, "open");
+        lc_raise_value(L, host, what, position, "invalid file descriptor");
+    lc_permit_descriptor(L, host, (int)fd, reads, what);
     if (!S_ISFIFO(info.st_mode) && !S_ISSOCK(info.st_mode) && !S_ISCHR(info.st_mode) &&
-        !(S_ISREG(info.st_mode) && lua_toboolean(L, 4)))
+        !(S_ISREG(info.st_mode) && lua_toboolean(L, 6)))
         lc_raise(L, host, LC_VALUE_ERROR, "Pipe transport is for pipes/sockets only.");
-    task = lc_wait_task(L, host, "open");
+    task = lc_wait_task(L, host, what);
     descriptor = lc_descriptor_new(L, host);
     if (fd == STDOUT_FILENO)
         fflush(stdout); /* what was printed before comes before */
     descriptor->owned = duplicate((int)fd, reads, &info);
     if (descriptor->owned < 0)
         lc_raise_errno(L, host, errno, NULL);
-    return begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE, 3, NULL);
+    return begin(L, task, descriptor, reads ? LC_STREAM_READ_PIPE : LC_STREAM_WRITE_PIPE, 5, NULL);
 }
 
 /* The functions of lucio.streams in C, as a table. [-0, +1, m] */

@@ -84,6 +84,10 @@ struct lc_tls_context *lc_tls_check_context(lua_State *L, int idx, const char *w
 {
     struct context_object *object = lc_to_object(L, idx, &context_type);
 
+    if (pos == 0 && object == NULL)
+        lc_raise(L, lc_host_of(L), LC_TYPE_ERROR,
+                 "calling '%s' on bad self (SSLContext expected, got %s)", what,
+                 lc_type_name(L, idx));
     if (object == NULL || object->context == NULL)
         lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, what, pos, "SSLContext", idx);
     return object->context;

@@ -53,16 +53,28 @@ static int context_get_ciphers(lua_State *L)
 
 /* ---- what it trusts ---- */
 
-/* context:load_default_certs(purpose?), context:set_default_verify_paths(): the system's authorities. */
-static int context_load_default_certs(lua_State *L)
+/* The system's authorities. */
+static int load_default_certs(lua_State *L, const char *what)
 {
-    struct lc_tls_context *context = lc_tls_check_context(L, 1, "load_default_certs", 0);
+    struct lc_tls_context *context = lc_tls_check_context(L, 1, what, 0);
 
     context->o->ERR_clear_error();
     if (context->o->SSL_CTX_set_default_verify_paths(context->ctx) != 1)
-        lc_tls_raise(L, context->o, "load_default_certs");
+        lc_tls_raise(L, context->o, what);
     lc_tls_sessions_clear(context);
     return 0;
+}
+
+/* context:load_default_certs(purpose?) */
+static int context_load_default_certs(lua_State *L)
+{
+    return load_default_certs(L, "load_default_certs");
+}
+
+/* context:set_default_verify_paths() */
+static int context_set_default_verify_paths(lua_State *L)
+{
+    return load_default_certs(L, "set_default_verify_paths");
 }
 
 static OPENSSL_STACK *trusted(struct lc_tls_context *context, int *n)
@@ -209,14 +221,15 @@ bool lc_tls_set_option(lua_State *L, struct lc_tls_context *context, const char 
     return true;
 }
 
-const luaL_Reg lc_tls_option_methods[] = {{"set_ciphers", context_set_ciphers},
-                                          {"get_ciphers", context_get_ciphers},
-                                          {"load_default_certs", context_load_default_certs},
-                                          {"set_default_verify_paths", context_load_default_certs},
-                                          {"cert_store_stats", context_store_stats},
-                                          {"get_ca_certs", context_get_ca_certs},
-                                          {"session_stats", context_session_stats},
-                                          {NULL, NULL}};
+const luaL_Reg lc_tls_option_methods[] = {
+    {"set_ciphers", context_set_ciphers},
+    {"get_ciphers", context_get_ciphers},
+    {"load_default_certs", context_load_default_certs},
+    {"set_default_verify_paths", context_set_default_verify_paths},
+    {"cert_store_stats", context_store_stats},
+    {"get_ca_certs", context_get_ca_certs},
+    {"session_stats", context_session_stats},
+    {NULL, NULL}};
 
 /* ---- functions of lucio.ssl ---- */
 

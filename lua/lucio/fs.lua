@@ -17,6 +17,9 @@ local raise, bad_argument, check_options =
 
 local function check_path(name, position, path)
   if type(path) ~= "string" then bad_argument(name, position, "path as string", path) end
+  if path:find("\0", 1, true) then
+    raise(lucio.ValueError, "bad argument #%d to '%s' (embedded null byte)", position, name)
+  end
 end
 
 local function join(directory, name)
@@ -62,10 +65,12 @@ end
 -- ---- paths ----
 
 function M.stat(path)
+  check_path("stat", 1, path)
   return native.stat(path, true)
 end
 
 function M.lstat(path)
+  check_path("lstat", 1, path)
   return native.stat(path, false)
 end
 
@@ -73,6 +78,7 @@ local ABSENT = {ENOENT = true, ENOTDIR = true, ELOOP = true}
 
 --- Whether there is something at the path; of a link, at its target. May wait.
 function M.exists(path)
+  check_path("exists", 1, path)
   local ok, e = lucio.pcall(native.stat, path, true)
   if ok then return true end
   if type(e) == "table" and ABSENT[e.code] then return false end
@@ -96,6 +102,7 @@ end
 
 --- The names in a directory, sorted by their bytes. May wait.
 function M.listdir(path)
+  if path ~= nil then check_path("listdir", 1, path) end
   local names = native.list(path or ".")
   table.sort(names)
   return names
@@ -112,6 +119,7 @@ end
 
 --- Iterates over what is in a directory: tables with name, path, type. May wait.
 function M.scandir(path)
+  if path ~= nil then check_path("scandir", 1, path) end
   path = path or "."
   local names, kind_of = list(path)
   local i = 0

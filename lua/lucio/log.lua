@@ -61,31 +61,45 @@ local function update(logger)
 end
 
 function Logger:init(name, parent, level)
-  self.name, self.parent, self.level = name, parent, level
+  check_string(name, "Logger", 1)
+  if parent ~= nil and (type(parent) ~= "table" or not parent.children) then
+    bad_type("Logger", 2, "Logger", parent)
+  end
+  self.name, self.parent = name, parent
+  self.level = level == nil and 0 or check_level(level, "Logger", 3)
   self.handlers, self.filters, self.children = {}, {}, {}
   self.propagate, self.disabled = true, false
   update(self)
 end
 
+local function check_logger(self, what) base.check_self(self, "children", what, "Logger") end
+
 function Logger:setLevel(level)
+  check_logger(self, "setLevel")
   self.level = check_level(level, "setLevel", 1)
   update(self)
 end
 
-function Logger:getEffectiveLevel() return self.effective end
+function Logger:getEffectiveLevel()
+  check_logger(self, "getEffectiveLevel")
+  return self.effective
+end
 
 function Logger:isEnabledFor(level)
+  check_logger(self, "isEnabledFor")
   return not self.disabled and check_level(level, "isEnabledFor", 1) >= self.threshold
 end
 
 --- The logger of that name below this one.
 function Logger:getChild(suffix)
+  check_logger(self, "getChild")
   check_string(suffix, "getChild", 1)
   return M.getLogger(self == root and suffix or self.name .. "." .. suffix)
 end
 
 --- A list of the loggers right below this one, by name.
 function Logger:getChildren()
+  check_logger(self, "getChildren")
   local list = {}
   for _, child in pairs(self.children) do list[#list + 1] = child end
   table.sort(list, function(a, b) return a.name < b.name end)
@@ -94,6 +108,7 @@ end
 
 --- Adds a handler; a function becomes a FunctionHandler, which is returned.
 function Logger:addHandler(handler)
+  check_logger(self, "addHandler")
   if type(handler) == "function" then handler = FunctionHandler(handler) end
   if type(handler) ~= "table" or not handler.handle then
     bad_type("addHandler", 1, "Handler", handler)
@@ -106,6 +121,7 @@ function Logger:addHandler(handler)
 end
 
 function Logger:removeHandler(handler)
+  check_logger(self, "removeHandler")
   for i, other in ipairs(self.handlers) do
     if other == handler or type(handler) == "function" and other.fn == handler then
       table.remove(self.handlers, i)
@@ -115,6 +131,7 @@ function Logger:removeHandler(handler)
 end
 
 function Logger:hasHandlers()
+  check_logger(self, "hasHandlers")
   local logger = self
   while logger do
     if #logger.handlers > 0 then return true end
@@ -124,6 +141,8 @@ function Logger:hasHandlers()
 end
 
 function Logger:callHandlers(record)
+  check_logger(self, "callHandlers")
+  base.check_record(record, "callHandlers")
   local logger, found = self, false
   while logger do
     local handlers = logger.handlers
@@ -140,6 +159,8 @@ end
 
 --- Gives a record to the handlers of this logger and those above it.
 function Logger:handle(record)
+  check_logger(self, "handle")
+  base.check_record(record, "handle")
   if self.disabled then return end
   if #self.filters > 0 then
     local ok, passes = lucio.pcall(self.filter, self, record)
@@ -164,40 +185,44 @@ local function is_list(message)
   return type(message) == "table" and message[1] ~= nil and getmetatable(message) == nil
 end
 
-local function check_list(list)
+local function check_list(what, list)
   for key in pairs(list) do
     if math.type(key) ~= "integer" and not CALL_OPTIONS[key] then
-      local text = format("bad argument #1 to 'log' (unknown option '%s')", tostring(key))
-      error(lucio.TypeError(text))
+      error(lucio.TypeError(format("bad argument #1 to '%s' (unknown option '%s')", what,
+        tostring(key))))
     end
   end
   local level = list.stacklevel
   if level ~= nil and (math.type(level) ~= "integer" or level < 1 or level > 10000) then
-    bad_value("log", 1, "stacklevel: integer in 1..10000 expected")
+    bad_value(what, 1, "stacklevel: integer in 1..10000 expected")
   end
   if list.extra ~= nil and type(list.extra) ~= "table" then
-    bad_type("log", 1, "extra: table", list.extra)
+    bad_type(what, 1, "extra: table", list.extra)
   end
-  return list[1], pack(unpack(list, 2, list.n or #list)), list
+  local n = list.n
+  if n ~= nil and (math.type(n) ~= "integer" or n < 1 or n > 1000) then
+    bad_value(what, 1, "n: integer in 1..1000 expected")
+  end
+  return list[1], pack(unpack(list, 2, n or #list)), list
 end
 
-local function set_options(record, options, depth)
+local function set_options(what, record, options, depth)
   local e = options.exc_info
   if type(e) ~= "boolean" then record.exc_info = e end
   if options.stack_info then record.stack_info = traceback(nil, depth + 1) end
   for key, value in pairs(options.extra or {}) do
     if FIELDS[key] then
-      bad_value("log", 1, "extra: attempt to overwrite '" .. key .. "'")
+      bad_value(what, 1, "extra: attempt to overwrite '" .. key .. "'")
     end
     record[key] = value
   end
 end
 
 -- The record of a call: that of the function which called the caller of this one.
-local function emit(logger, level, message, ...)
+local function emit(what, logger, level, message, ...)
   local args, options = NO_ARGS, nil
   if is_list(message) then
-    message, args, options = check_list(message)
+    message, args, options = check_list(what, message)
   elseif select("#", ...) > 0 then
     args = pack(...)
   end
@@ -208,7 +233,7 @@ local function emit(logger, level, message, ...)
     pathname = pathname or "?", lineno = lineno or 0, funcName = name or "?",
     message = nil, asctime = nil, levelname = nil, filename = nil, -- room for what is made later
   }, LogRecord)
-  if options then set_options(record, options, depth) end
+  if options then set_options(what, record, options, depth) end
   logger:handle(record)
 end
 
@@ -240,35 +265,37 @@ local LEVEL_METHODS = {
 
 for name, level in pairs(LEVEL_METHODS) do
   Logger[name] = function(self, message, ...)
-    if (self.threshold or bad_self(name)) <= level then emit(self, level, message, ...) end
+    local threshold = type(self) == "table" and self.threshold or bad_self(name)
+    if threshold <= level then emit(name, self, level, message, ...) end
   end
 
   M[name] = function(message, ...)
     if #root.handlers == 0 then M.basicConfig() end
-    if root.threshold <= level then emit(root, level, message, ...) end
+    if root.threshold <= level then emit(name, root, level, message, ...) end
   end
 end
 
 function Logger:log(level, message, ...)
   level = check_level(level, "log", 1)
-  if (self.threshold or bad_self "log") <= level then emit(self, level, message, ...) end
+  local threshold = type(self) == "table" and self.threshold or bad_self "log"
+  if threshold <= level then emit("log", self, level, message, ...) end
 end
 
 function M.log(level, message, ...)
   level = check_level(level, "log", 1)
   if #root.handlers == 0 then M.basicConfig() end
-  if root.threshold <= level then emit(root, level, message, ...) end
+  if root.threshold <= level then emit("log", root, level, message, ...) end
 end
 
 function Logger:exception(message, ...)
-  if (self.threshold or bad_self "exception") <= 40 then
-    emit(self, 40, exception_call(message, ...))
+  if (type(self) == "table" and self.threshold or bad_self "exception") <= 40 then
+    emit("exception", self, 40, exception_call(message, ...))
   end
 end
 
 function M.exception(message, ...)
   if #root.handlers == 0 then M.basicConfig() end
-  if root.threshold <= 40 then emit(root, 40, exception_call(message, ...)) end
+  if root.threshold <= 40 then emit("exception", root, 40, exception_call(message, ...)) end
 end
 
 -- ---- the module ----

@@ -1,6 +1,8 @@
 --- lucio.pretty: values as text for people, as the prompt shows them.
 -- What is shown is what is there: no metamethod is called but `__tostring`.
-local lucio = ...
+local lucio, _, part = ...
+
+local checks = part "common.options"
 
 local M = {}
 
@@ -60,6 +62,10 @@ end
 
 --- The string as a literal of Lua; of a longer one the first `limit` bytes and its length.
 function M.quote(text, limit)
+  if type(text) ~= "string" then checks.bad_argument("quote", 1, "string", text) end
+  if limit ~= nil and (math_type(limit) ~= "integer" or limit < 0) then
+    checks.bad_argument("quote", 2, "number of bytes", limit)
+  end
   limit = limit or DEFAULTS.length
   if #text <= limit then return '"' .. escape(text) .. '"' end
   local cut = utf8_offset(text, 0, limit + 1) - 1
@@ -211,18 +217,34 @@ function format_value(value, depth, width, state)
   return table_text(value, prefix, depth, width < 20 and 20 or width, state)
 end
 
+local KNOWN = {}
+for name in next, DEFAULTS do KNOWN[name] = "number" end
+
+local function check_options(what, position, options)
+  options = checks.check_options(what, position, options, KNOWN)
+  for name, value in next, options do
+    if value ~= value or value < 0 then
+      checks.raise(lucio.ValueError, "bad argument #%d to '%s' (%s must be 0 or more)", position,
+        what, name)
+    end
+  end
+  return options
+end
+
 --- The value as text. `options`: `width` in columns, `depth`, `items` of a table, `length` of a
 -- string, `total` number of values: limits, beyond which `...` stands.
 function M.format(value, options)
+  options = check_options("format", 2, options)
   local all = {}
   for name, default in next, DEFAULTS do
-    all[name] = options and options[name] or default
+    all[name] = options[name] or default
   end
   return format_value(value, 1, floor(all.width), {options = all, left = all.total, above = {}})
 end
 
 --- Several values, with tabs between them; where one takes several lines, each on lines of its own.
 function M.format_all(options, ...)
+  check_options("format_all", 1, options)
   local texts, separator = {}, "\t"
   for i = 1, select("#", ...) do
     texts[i] = M.format((select(i, ...)), options)

@@ -96,6 +96,10 @@ end
 
 --- What the options of a connection or a server say about TLS, checked.
 function M.settings(what, options, host, is_server)
+  if type(options) ~= "table" then
+    raise(lucio.TypeError, "bad argument #2 to 'settings' (table of options expected, got %s)",
+      type(options))
+  end
   local context = context_of(what, options, is_server)
   if is_server then return make_settings(what, context, options, true) end
   local name = name_of(what, options)

@@ -29,6 +29,9 @@ local function check_port(name, position, port)
   if type(port) ~= "string" and math_type(port) ~= "integer" then
     bad_argument(name, position, "port as integer", port)
   end
+  if math_type(port) and (port < 0 or port > 65535) then
+    raise(lucio.ValueError, "bad argument #%d to '%s' (port must be in 0..65535)", position, name)
+  end
 end
 
 -- The numeric addresses of a host, without repetitions.
@@ -374,13 +377,13 @@ end
 
 function M.connect_stdin(options)
   options = check_options("connect_stdin", 1, options, {limit = "integer"})
-  local reader = native.open(0, "r", options.limit or LIMIT, true)
+  local reader = native.open("connect_stdin", 1, 0, "r", options.limit or LIMIT, true)
   return reader
 end
 
 local function connect_output(name, fd, options)
   check_options(name, 1, options, {})
-  local _, writer = native.open(fd, "w", LIMIT, true)
+  local _, writer = native.open(name, 1, fd, "w", LIMIT, true)
   return writer
 end
 
@@ -418,12 +421,12 @@ end
 
 function M.connect_read_pipe(factory, fd)
   check_callback("connect_read_pipe", factory)
-  return native.open(fd, "r", factory)
+  return native.open("connect_read_pipe", 2, fd, "r", factory)
 end
 
 function M.connect_write_pipe(factory, fd)
   check_callback("connect_write_pipe", factory)
-  return native.open(fd, "w", factory)
+  return native.open("connect_write_pipe", 2, fd, "w", factory)
 end
 
 -- ---- datagrams ----

@@ -160,7 +160,10 @@ end
 --- Starts `/bin/sh -c command`.
 function M.create_subprocess_shell(command, options)
   local name = "create_subprocess_shell"
-  if type(command) ~= "string" then raise(lucio.ValueError, "cmd must be a string") end
+  if type(command) ~= "string" then
+    raise(lucio.TypeError, "bad argument #1 to '%s' (string expected, got %s)", name,
+      type_name(command))
+  end
   check_option_type(name, 2, "options", options, "table")
   local given, limit = check_options(name, 2, options or {})
   local shell = given.executable or "/bin/sh"

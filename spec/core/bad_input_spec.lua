@@ -51,6 +51,8 @@ describe("a bad argument", function()
     {"Semaphore", 1, "table", {{}}},
     {"Barrier", 1, "string", {"two"}},
     {"call_soon", 1, "number", {42}, fn = loop_call "call_soon"},
+    {"call_soon_threadsafe", 1, "nil", {nil, n = 1}, fn = loop_call "call_soon_threadsafe"},
+    {"BaseExceptionGroup", 2, "nil", {"text"}, expected = "list of errors"},
     {"call_later", 1, "string", {"soon", no_op}, fn = loop_call "call_later", expected = "number"},
     {"call_later", 2, "nil", {1, nil, n = 2}, fn = loop_call "call_later"},
     {"call_at", 2, "boolean", {1, true}, fn = loop_call "call_at"},

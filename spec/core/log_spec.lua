@@ -452,10 +452,14 @@ describe("bad arguments", function()
       "r"},
     {"TypeError", "calling 'error' on bad self (Logger expected); is it called with ':'?",
       logger.error, "x"},
-    {"TypeError", "bad argument #1 to 'log' (unknown option 'user')", logger.error, logger,
+    {"TypeError", "bad argument #1 to 'error' (unknown option 'user')", logger.error, logger,
       {"x", user = 1}},
-    {"ValueError", "bad argument #1 to 'log' (extra: attempt to overwrite 'message')", logger.error,
-      logger, {"x", extra = {message = 1}}},
+    {"ValueError", "bad argument #1 to 'error' (extra: attempt to overwrite 'message')",
+      logger.error, logger, {"x", extra = {message = 1}}},
+    {"ValueError", "bad argument #1 to 'error' (n: integer in 1..1000 expected)", logger.error,
+      logger, {"x", n = 1 << 53}},
+    {"TypeError", "calling 'warning' on bad self (Logger expected); is it called with ':'?",
+      logger.warning, 5},
   } do
     it("raise: " .. row[2], function()
       fails(lucio[row[1]], row[2], row[3], table.unpack(row, 4))

@@ -164,11 +164,20 @@ describe("lucio.Queue order", function()
     assert.are.same({1, 2, 3, 4, 5}, names)
   end)
 
-  case("QU3: an item that cannot be compared raises from put and is not added", function()
+  case("QU3: an item that cannot be compared raises from put and is not added", function(t)
     local queue = lucio.PriorityQueue()
     queue:put(1)
-    assert.is_false(pcall(queue.put, queue, "one"))
-    assert.is_false(pcall(queue.put_nowait, queue, "one"))
+    local text = "items of a PriorityQueue cannot be compared: %s with number"
+    for _, item in ipairs {"one", {"a list"}, lucio.Lock()} do
+      local e = t.raises(lucio.TypeError, queue.put, queue, item)
+      local name = type(item) == "userdata" and "lucio.Lock" or type(item)
+      assert.are.equal(text:format(name), e.message)
+      t.raises(lucio.TypeError, queue.put_nowait, queue, item)
+    end
+    local tuples = lucio.PriorityQueue()
+    tuples:put {1, "text"}
+    t.raises(lucio.TypeError, tuples.put, tuples, {1, {}})
+    assert.are.equal(1, tuples:qsize())
     assert.are.equal(1, queue:qsize())
     assert.are.equal(1, queue:get())
     queue:task_done()

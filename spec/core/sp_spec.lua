@@ -100,7 +100,7 @@ describe("create_subprocess_exec", function()
     local file = assert(io.tmpfile())
     file:close()
     t.raises("stdin: the file is closed", exec, "true", {stdin = file})
-    t.raises("cmd must be a string", shell, 5)
+    t.raises("bad argument #1 to 'create_subprocess_shell' (string expected, got number)", shell, 5)
     t.raises("shell must be True", shell, "true", {shell = false})
   end)
 

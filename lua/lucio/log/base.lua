@@ -25,6 +25,22 @@ function M.check_string(value, what, position)
   return value
 end
 
+-- A record: what has the method `getMessage`.
+function M.check_record(record, what)
+  if type(record) ~= "table" or not record.getMessage then
+    M.bad_type(what, 1, "LogRecord", record)
+  end
+  return record
+end
+
+-- The object of a method; `field` is what all objects of the class have.
+function M.check_self(self, field, what, class)
+  if type(self) ~= "table" or not rawget(self, field) then
+    error(lucio.TypeError(format("calling '%s' on bad self (%s expected, got %s)", what, class,
+      type_name(self))))
+  end
+end
+
 -- The options of the table, whose fields are named in the set `known`.
 function M.check_options(options, known, what, position)
   if options == nil then return {} end

@@ -4,6 +4,7 @@ local lucio, native, base = ...
 local format, unpack = string.format, table.unpack
 local floor = math.floor
 local bad_type, bad_value, check_string = base.bad_type, base.bad_value, base.check_string
+local check_self, check_record = base.check_self, base.check_record
 
 local M = {}
 
@@ -131,10 +132,14 @@ function Formatter:init(fmt, datefmt, options)
   self.uses_time = fmt:find("%(asctime)", 1, true) ~= nil
 end
 
-function Formatter:usesTime() return self.uses_time end
+function Formatter:usesTime()
+  check_self(self, "template", "usesTime", "Formatter")
+  return self.uses_time
+end
 
 --- The time of a record, to the second by `datefmt` (as os.date), else with milliseconds.
 function Formatter:formatTime(record, datefmt)
+  check_record(record, "formatTime")
   local second = floor(record.created)
   if self.second ~= second or self.second_format ~= datefmt then
     self.second, self.second_format = second, datefmt
@@ -153,6 +158,8 @@ function Formatter:formatStack(text) return text end -- luacheck: ignore self
 
 --- The record's line; `record.message` is there by now.
 function Formatter:formatMessage(record)
+  check_self(self, "template", "formatMessage", "Formatter")
+  check_record(record, "formatMessage")
   local values, fields = {}, self.fields
   for i = 1, #fields do
     local field = fields[i]
@@ -172,6 +179,8 @@ end
 
 --- All of what a record becomes: its line, then the error, then the stack.
 function Formatter:format(record)
+  check_self(self, "template", "format", "Formatter")
+  check_record(record, "format")
   record.message = record:getMessage()
   if self.uses_time then record.asctime = self:formatTime(record, self.datefmt) end
   local text = self:formatMessage(record)

@@ -17,6 +17,8 @@ function Filter:init(name)
 end
 
 function Filter:filter(record)
+  base.check_self(self, "name", "filter", "Filter")
+  base.check_record(record, "filter")
   local name, length = self.name, #self.name
   return length == 0 or record.name == name or record.name:sub(1, length + 1) == name .. "."
 end
@@ -26,6 +28,7 @@ local Filterer = base.class "Filterer"
 M.Filterer = Filterer
 
 function Filterer:addFilter(filter)
+  base.check_self(self, "filters", "addFilter", "Logger or Handler")
   if type(filter) ~= "function" and (type(filter) ~= "table" or not filter.filter) then
     bad_type("addFilter", 1, "function or Filter", filter)
   end
@@ -34,12 +37,14 @@ function Filterer:addFilter(filter)
 end
 
 function Filterer:removeFilter(filter)
+  base.check_self(self, "filters", "removeFilter", "Logger or Handler")
   for i, other in ipairs(self.filters) do
     if other == filter then return table.remove(self.filters, i) and nil end
   end
 end
 
 function Filterer:filter(record)
+  base.check_self(self, "filters", "filter", "Logger or Handler")
   for _, filter in ipairs(self.filters) do
     local passes
     if type(filter) == "function" then
@@ -65,16 +70,25 @@ function Handler:init(level)
   all_handlers[self] = true
 end
 
-function Handler:setLevel(level) self.level = check_level(level, "setLevel", 1) end
+local function check_handler(self, what) base.check_self(self, "filters", what, "Handler") end
+
+function Handler:setLevel(level)
+  check_handler(self, "setLevel")
+  self.level = check_level(level, "setLevel", 1)
+end
 
 function Handler:setFormatter(formatter)
+  check_handler(self, "setFormatter")
   if formatter ~= nil and (type(formatter) ~= "table" or not formatter.format) then
     bad_type("setFormatter", 1, "Formatter", formatter)
   end
   self.formatter = formatter
 end
 
-function Handler:format(record) return (self.formatter or default_formatter):format(record) end
+function Handler:format(record)
+  check_handler(self, "format")
+  return (self.formatter or default_formatter):format(record)
+end
 
 --- What a handler does with a record: a program's own handler has a function of its own here.
 function Handler:emit() -- luacheck: ignore self
@@ -116,6 +130,8 @@ end
 
 --- Emits the record unless a filter keeps it. An error of theirs is shown, and goes no further.
 function Handler:handle(record)
+  check_handler(self, "handle")
+  base.check_record(record, "handle")
   local ok, passes = true, true
   if #self.filters > 0 then ok, passes = lucio.pcall(self.filter, self, record) end
   if ok then
@@ -131,12 +147,19 @@ function Handler:handleError(record, e) M.show_error(record, e) end -- luacheck:
 
 function Handler:flush() end -- luacheck: ignore self
 
-function Handler:close() all_handlers[self] = nil end
+function Handler:close()
+  check_handler(self, "close")
+  all_handlers[self] = nil
+end
 
 -- What the text of a handler says beside its class.
-function Handler:describe() return self.name end
+function Handler:describe()
+  check_handler(self, "describe")
+  return self.name
+end
 
 function Handler.__tostring(self)
+  check_handler(self, "__tostring")
   local what = self:describe()
   return format("<%s %s(%s)>", self.class_name, what and what .. " " or "",
     base.getLevelName(self.level))
