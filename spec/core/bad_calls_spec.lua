@@ -1,6 +1,6 @@
--- Every function of the modules, and every method of lucio.log's classes, called with what it is not
--- made for: the answer is an error object that names the function, and never an error out of the
--- inside of lucio.
+-- Every function of the modules, and every method of lucio.log's classes, called with what it is
+-- not made for: the answer is an error object that names the function, and never an error out of
+-- the inside of lucio.
 local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
@@ -66,7 +66,9 @@ end
 
 describe("a bad argument of", function()
   for _, module in ipairs(MODULES) do
-    case("a function of lucio" .. (module ~= "" and "." .. module or "") .. " is told of", function(t)
+    local name = "lucio" .. (module ~= "" and "." .. module or "")
+
+    case("a function of " .. name .. " is told of", function(t)
       local faults = {}
       for _, entry in ipairs(functions_of(module)) do
         check(faults, entry[1], entry[2])
