@@ -343,6 +343,16 @@ bool lc_pool_is_closed(const struct lc_pool *pool)
     return pool->closed;
 }
 
+bool lc_pool_is_done(struct lc_pool *pool)
+{
+    bool done;
+
+    pthread_mutex_lock(&pool->mutex);
+    done = pool->closed && lc_list_empty(&pool->queue);
+    pthread_mutex_unlock(&pool->mutex);
+    return done;
+}
+
 int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job)
 {
     bool start, alone;

@@ -73,6 +73,9 @@ bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job);
 /* Takes back the first job of the queue, or NULL. */
 struct lc_pool_job *lc_pool_pop(struct lc_pool *pool);
 
+/* Whether it is closed and its queue empty. Any thread. */
+bool lc_pool_is_done(struct lc_pool *pool);
+
 /* A job that a thread has is wanted no more. */
 void lc_pool_nudge(struct lc_pool *pool);
 

@@ -22,6 +22,9 @@
 
 /* Events taken at once. */
 #define EVENTS 32
+/* How long an initializer may go on that no job waits for, seconds. */
+#define LEAVE_TIME 1.0
+#define LEAVE_LOOK 0.25
 /* How many processes a job is sent to when they end before they have taken it. */
 #define TRIES 3
 
@@ -79,6 +82,7 @@ static void settle(struct courier *courier, struct lc_station *station, int code
     station->job = NULL;
     if (job == NULL)
         return;
+    job->loss_early = !station->ready && courier->settings->initializer.values > 0;
     if (station->verdict != LC_LOSS_NONE)
         lose(job, station->verdict, station->pid, code);
     else if (station->ready && (!station->untaken || station->cleared))
@@ -255,10 +259,25 @@ static void look_at_cancel(struct courier *courier, struct lc_station *station, 
     }
 }
 
+/* Its initializer runs, and nobody waits for it any more: once the pool is closed it has a while. Returns when
+ * to look again. */
+static double look_at_leaving(struct courier *courier, struct lc_station *station, double now)
+{
+    if (station->state != LC_STATION_BUSY || station->ready ||
+        station->deadline <= now + LEAVE_TIME || !atomic_load(&station->job->cancelled))
+        return INFINITY;
+    if (!lc_pool_is_done(courier->pool))
+        return now + LEAVE_LOOK;
+    station->deadline = now + LEAVE_TIME;
+    station->charge = LC_LOSS_KILLED;
+    return INFINITY;
+}
+
 /* Looks at every process; returns when to look again. */
 static double look(struct courier *courier)
 {
     double now = lc_monotonic_time(), next = INFINITY, ending = atomic_load(&courier->ending);
+    double again;
     int signal = atomic_exchange(&courier->signal, 0);
     struct lc_link *link;
 
@@ -268,6 +287,9 @@ static double look(struct courier *courier)
         if (signal != 0 && station->state <= LC_STATION_LEAVING)
             lc_station_kill(station, signal, LC_LOSS_KILLED);
         look_at_cancel(courier, station, now);
+        again = look_at_leaving(courier, station, now);
+        if (again < next)
+            next = again;
         if (station->state > LC_STATION_LEAVING)
             continue;
         if (station->deadline <= now)

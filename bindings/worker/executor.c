@@ -303,7 +303,18 @@ static int executor_shutdown(lua_State *L)
     return wait ? wait_end(L, host, executor, "shutdown") : 0;
 }
 
-/* Leaving the block waits for all jobs. With Ctrl-C on its way no process is waited for. May suspend. */
+/* With Ctrl-C on its way no process is waited for, and no initializer. */
+static void hurry(lua_State *L, struct lc_host *host, const struct executor *executor)
+{
+    if (!executor->is_processes) {
+        lc_threads_end_initializers(executor->pool);
+        return;
+    }
+    lc_executor_cancel_jobs(L, host, executor->pool);
+    lc_courier_signal(executor->pool, SIGKILL);
+}
+
+/* Leaving the block waits for all jobs. May suspend. */
 static int executor_close(lua_State *L)
 {
     struct executor *executor = check_executor(L, "__close");
@@ -311,11 +322,9 @@ static int executor_close(lua_State *L)
 
     lua_settop(L, 2);
     lc_pool_close(executor->pool);
-    if (executor->is_processes && host->interrupted && lc_error_kind(L, 2) != LC_KIND_VALUE &&
-        lc_error_kind(L, 2) != LC_KIND_ORDINARY) {
-        lc_executor_cancel_jobs(L, host, executor->pool);
-        lc_courier_signal(executor->pool, SIGKILL);
-    }
+    if (host->interrupted && lc_error_kind(L, 2) != LC_KIND_VALUE &&
+        lc_error_kind(L, 2) != LC_KIND_ORDINARY)
+        hurry(L, host, executor);
     lua_settop(L, 1);
     return wait_end(L, host, executor, "__close");
 }

@@ -55,6 +55,7 @@ struct lc_job {
     unsigned tries;        /* processes that ended before they had it */
     bool failed;
     enum lc_job_loss loss; /* of one that failed */
+    bool loss_early;       /* the process had not returned from its initializer */
     int loss_pid;          /* of the process that had it */
     int loss_code;         /* its exit status, the negative number of a signal, or an errno */
     bool lends;            /* the future keeps strings of the call */

@@ -49,11 +49,13 @@ void lc_job_push_loss(lua_State *L, struct lc_host *host, const struct lc_job *j
         return;
     case LC_LOSS_TIMEOUT:
         lc_error_push(L, host, LC_TIMEOUT_ERROR,
-                      "the job took too long: worker process %d was killed", job->loss_pid);
+                      "the %s took too long: worker process %d was killed",
+                      job->loss_early ? "initializer" : "job", job->loss_pid);
         break;
     case LC_LOSS_KILLED:
         lc_error_push(L, host, LC_BROKEN_PROCESS_POOL,
-                      "worker process %d was killed while it ran the job", job->loss_pid);
+                      "worker process %d was killed while it ran the %s", job->loss_pid,
+                      job->loss_early ? "initializer" : "job");
         break;
     case LC_LOSS_UNTAKEN:
         push_end(L, job);

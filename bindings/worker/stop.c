@@ -16,7 +16,8 @@ static void push_error(lua_State *L, struct lc_host *host)
 {
     switch ((enum lc_stop_reason)atomic_load(&host->stop->reason)) {
     case LC_STOP_TIMEOUT:
-        lc_error_push(L, host, LC_TIMEOUT_ERROR, "the job took too long and was stopped");
+        lc_error_push(L, host, LC_TIMEOUT_ERROR, "the %s took too long and was stopped",
+                      host->stop->job != NULL ? "job" : "initializer");
         break;
     case LC_STOP_SHUTDOWN:
         lc_error_push(L, host, LC_CANCELLED_ERROR, "the executor was shut down");

@@ -32,8 +32,8 @@ struct lc_stop {
     struct lc_entry entry; /* ends the loop that the job runs */
     /* the warden's */
     struct lc_link link;
-    const struct lc_job *job;
-    double deadline; /* when it is asked to end; infinite: never */
+    const struct lc_job *job; /* NULL: it is the initializer that runs */
+    double deadline;          /* when it is asked to end; infinite: never */
     enum lc_stop_reason verdict;
 };
 

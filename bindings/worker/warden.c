@@ -5,10 +5,15 @@
 #include <time.h>
 
 #include "job.h"
+#include "pool.h"
 #include "stop.h"
 
 /* How long what catches the error may go on, until the next one; seconds. */
 #define GRACE 1.0
+
+/* How long an initializer may go on that no job waits for, and how often that is looked at; seconds. */
+#define LEAVE_TIME 1.0
+#define LEAVE_LOOK 0.25
 
 /* A wait is never longer; seconds. */
 #define WAIT_MAX 3600.0
@@ -42,18 +47,41 @@ static void ask(struct lc_stop *stop, double now)
     lc_stop_send(stop);
 }
 
+/* An initializer whose pool is closed: whether somebody still waits for it is looked at again and again. */
+static void look_at_leaving(struct lc_warden *warden, struct lc_stop *stop, double now)
+{
+    if (stop->job != NULL || !isfinite(warden->leaving) || warden->leaving > now ||
+        atomic_load(&stop->reason) != LC_STOP_NONE)
+        return;
+    if (lc_pool_is_done(warden->pool))
+        set_deadline(stop, now, LC_STOP_SHUTDOWN);
+}
+
+/* When an initializer has to be looked at. */
+static double next_look(const struct lc_warden *warden, const struct lc_stop *stop, double now)
+{
+    if (stop->job != NULL || !isfinite(warden->leaving) ||
+        atomic_load(&stop->reason) != LC_STOP_NONE)
+        return INFINITY;
+    return warden->leaving > now ? warden->leaving : now + LEAVE_LOOK;
+}
+
 /* Asks all that are due; returns when the next one is. */
 static double ask_due(struct lc_warden *warden)
 {
-    double now = now_seconds(), next = INFINITY;
+    double now = now_seconds(), next = INFINITY, look;
 
     for (struct lc_link *link = warden->stops.next; link != &warden->stops; link = link->next) {
         struct lc_stop *stop = lc_container_of(link, struct lc_stop, link);
 
+        look_at_leaving(warden, stop, now);
         if (stop->deadline <= now)
             ask(stop, now);
         if (stop->deadline < next)
             next = stop->deadline;
+        look = next_look(warden, stop, now);
+        if (look < next)
+            next = look;
     }
     return next;
 }
@@ -83,19 +111,28 @@ static void *watch(void *arg)
     return NULL;
 }
 
-int lc_warden_start(struct lc_warden *warden)
+/* Under the mutex. 0 or an errno. */
+static int start(struct lc_warden *warden)
 {
     sigset_t all, before;
-    int error = 0;
+    int error;
+
+    if (warden->started)
+        return 0;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&warden->thread, NULL, watch, warden);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    warden->started = error == 0;
+    return error;
+}
+
+int lc_warden_start(struct lc_warden *warden)
+{
+    int error;
 
     pthread_mutex_lock(&warden->mutex);
-    if (!warden->started) {
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        error = pthread_create(&warden->thread, NULL, watch, warden);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        warden->started = error == 0;
-    }
+    error = start(warden);
     pthread_mutex_unlock(&warden->mutex);
     return error;
 }
@@ -112,7 +149,8 @@ void lc_warden_init(struct lc_warden *warden, double job_timeout, double cancel_
     warden->started = warden->quit = false;
     warden->job_timeout = job_timeout;
     warden->cancel_timeout = cancel_timeout;
-    warden->ending = INFINITY;
+    warden->ending = warden->leaving = INFINITY;
+    warden->pool = NULL;
     lc_list_init(&warden->stops);
 }
 
@@ -135,12 +173,14 @@ void lc_warden_begin(struct lc_warden *warden, struct lc_stop *stop, const struc
     pthread_mutex_lock(&warden->mutex);
     stop->job = job;
     stop->deadline = INFINITY;
+    if (job == NULL && isfinite(warden->leaving))
+        start(warden);
     if (warden->started) {
         set_deadline(stop, now_seconds() + warden->job_timeout, LC_STOP_TIMEOUT);
         set_deadline(stop, warden->ending, LC_STOP_SHUTDOWN);
-        if (atomic_load(&job->cancelled))
+        if (job != NULL && atomic_load(&job->cancelled))
             set_deadline(stop, now_seconds() + warden->cancel_timeout, LC_STOP_CANCELLED);
-        if (isfinite(stop->deadline))
+        if (isfinite(stop->deadline) || isfinite(warden->leaving))
             pthread_cond_signal(&warden->changed);
     }
     lc_list_append(&warden->stops, &stop->link);
@@ -172,8 +212,36 @@ void lc_warden_look(struct lc_warden *warden)
     for (struct lc_link *link = warden->stops.next; link != &warden->stops; link = link->next) {
         struct lc_stop *stop = lc_container_of(link, struct lc_stop, link);
 
-        if (atomic_load(&stop->job->cancelled))
+        if (stop->job != NULL && atomic_load(&stop->job->cancelled))
             set_deadline(stop, when, LC_STOP_CANCELLED);
+    }
+    pthread_cond_signal(&warden->changed);
+    pthread_mutex_unlock(&warden->mutex);
+}
+
+void lc_warden_leave(struct lc_warden *warden, struct lc_pool *pool)
+{
+    pthread_mutex_lock(&warden->mutex);
+    if (!isfinite(warden->leaving)) {
+        warden->pool = pool;
+        warden->leaving = now_seconds() + LEAVE_TIME;
+        for (struct lc_link *link = warden->stops.next; link != &warden->stops; link = link->next) {
+            if (lc_container_of(link, struct lc_stop, link)->job == NULL)
+                start(warden);
+        }
+        pthread_cond_signal(&warden->changed);
+    }
+    pthread_mutex_unlock(&warden->mutex);
+}
+
+void lc_warden_end_initializers(struct lc_warden *warden)
+{
+    pthread_mutex_lock(&warden->mutex);
+    for (struct lc_link *link = warden->stops.next; link != &warden->stops; link = link->next) {
+        struct lc_stop *stop = lc_container_of(link, struct lc_stop, link);
+
+        if (stop->job == NULL && start(warden) == 0)
+            set_deadline(stop, now_seconds(), LC_STOP_SHUTDOWN);
     }
     pthread_cond_signal(&warden->changed);
     pthread_mutex_unlock(&warden->mutex);

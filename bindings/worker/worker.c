@@ -40,6 +40,9 @@ static void open_worker(struct lc_worker *worker)
     thread->place.is_thread = true;
     lc_workplace_open(&thread->place);
     lc_stop_open(&thread->stop, thread->place.L != NULL ? thread->place.host : NULL);
+    lc_warden_begin(&threads->warden, &thread->stop, NULL);
+    lc_workplace_initialize(&thread->place);
+    lc_warden_end(&threads->warden, &thread->stop);
 }
 
 static void run(struct lc_worker *worker, struct lc_pool_job *queued)
@@ -69,12 +72,14 @@ static void close_worker(struct lc_worker *worker)
     free(thread);
 }
 
-/* Something is cancelled, maybe. */
+/* Something is cancelled, maybe, or the pool is closed. */
 static void wake(struct lc_pool *pool)
 {
     struct threads *threads = lc_pool_data(pool);
 
     lc_warden_look(&threads->warden);
+    if (lc_pool_is_closed(pool))
+        lc_warden_leave(&threads->warden, pool);
 }
 
 static void free_threads(void *data)
@@ -115,6 +120,13 @@ void lc_threads_limit(lua_State *L, struct lc_host *host, struct lc_pool *pool, 
 
     if (error != 0)
         lc_raise(L, host, LC_RUNTIME_ERROR, "cannot start a thread: %s", strerror(error));
+}
+
+void lc_threads_end_initializers(struct lc_pool *pool)
+{
+    struct threads *threads = lc_pool_data(pool);
+
+    lc_warden_end_initializers(&threads->warden);
 }
 
 /* NULL: there is no memory, or no signal. */

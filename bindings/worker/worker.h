@@ -24,6 +24,9 @@ struct lc_threads_limits {
 struct lc_pool *lc_threads_new(lua_State *L, struct lc_host *host, const char *name,
                                const struct lc_threads_limits *limits, int initializer);
 
+/* Initializers that run are stopped. */
+void lc_threads_end_initializers(struct lc_pool *pool);
+
 /* Jobs that run in so many seconds, or begin later, are stopped. [-0, +0, v] */
 void lc_threads_limit(lua_State *L, struct lc_host *host, struct lc_pool *pool, double seconds);
 

@@ -200,6 +200,7 @@ int main(int argc, char **argv)
     worker->place.look = look;
     worker->place.report = report;
     lc_workplace_open(&worker->place);
+    lc_workplace_initialize(&worker->place);
     served = serve(worker);
     lc_workplace_close(&worker->place);
     lc_channel_finish(&worker->channel);

@@ -149,13 +149,25 @@ static int open_state(lua_State *L)
         luaL_error(L, "not enough memory");
     luaL_requiref(L, "lucio", luaopen_lucio, settings->global);
     set_worker(L, place);
-    lua_settop(L, 1);
-    if (settings->initializer.values > 0) {
-        lc_unpack(L, place->host, &settings->initializer);
-        if (lua_type(L, 2) == LUA_TSTRING)
-            resolve_name(L, place->host);
-        lua_call(L, 0, 0);
-    }
+    return 0;
+}
+
+static void begin_step(struct lc_host *host)
+{
+    if (host->budget != NULL)
+        lc_budget_begin(host, NULL, false);
+}
+
+/* (place) */
+static int initialize(lua_State *L)
+{
+    struct lc_workplace *place = lua_touserdata(L, 1);
+
+    begin_step(place->host);
+    lc_unpack(L, place->host, &place->settings->initializer);
+    if (lua_type(L, 2) == LUA_TSTRING)
+        resolve_name(L, place->host);
+    lua_call(L, 0, 0);
     return 0;
 }
 
@@ -214,17 +226,12 @@ static void set_context(lua_State *L, struct lc_host *host, const struct lc_job 
 static void raise_broken(lua_State *L, struct lc_workplace *place)
 {
     lc_error_push(L, place->host, LC_RUNTIME_ERROR, "the initializer of the worker failed");
-    lc_unpack(L, place->host, &place->failure);
+    if (lc_unpack(L, place->host, &place->failure) == 0)
+        lua_error(L);
     lua_pop(L, 1);
     lc_error_wrap(L, place->host);
     lua_setfield(L, -2, "cause");
     lua_error(L);
-}
-
-static void begin_step(struct lc_host *host)
-{
-    if (host->budget != NULL)
-        lc_budget_begin(host, NULL, false);
 }
 
 /* (place): runs the job and packs what it returns. */
@@ -236,7 +243,7 @@ static int run_job(lua_State *L)
     int n;
 
     begin_step(place->host);
-    if (place->failure.values > 0)
+    if (place->failed)
         raise_broken(L, place);
     if (!lc_job_begin_reading(job))
         lc_raise(L, place->host, LC_CANCELLED_ERROR, "the loop of the job has closed");
@@ -298,12 +305,27 @@ void lc_workplace_open(struct lc_workplace *place)
     lua_pushlightuserdata(place->L, place);
     if (lua_pcall(place->L, 1, 0, 0) == LUA_OK)
         return;
+    place->failed = true;
     if (place->host != NULL)
         take_failure(place, &place->failure);
     if (place->failure.values == 0) {
         lua_close(place->L);
         place->L = NULL;
     }
+}
+
+void lc_workplace_initialize(struct lc_workplace *place)
+{
+    lua_State *L = place->L;
+
+    if (L == NULL || place->failed || place->settings->initializer.values == 0)
+        return;
+    lua_pushcfunction(L, initialize);
+    lua_pushlightuserdata(L, place);
+    if (lc_call(L, place->host, 1, 0) == LUA_OK)
+        return;
+    place->failed = true;
+    take_failure(place, &place->failure);
 }
 
 void lc_workplace_close(struct lc_workplace *place)

@@ -28,11 +28,15 @@ struct lc_workplace {
     /* Sends it. False: no memory. NULL in a thread. */
     bool (*report)(struct lc_workplace *place, const struct lc_parcel *parcel);
     struct lc_job *job;       /* that runs now, or NULL */
-    struct lc_parcel failure; /* of the initializer; no values: it did not fail */
+    bool failed;              /* the state or its initializer */
+    struct lc_parcel failure; /* with what; no values: there was no memory for it */
 };
 
-/* Makes the state and calls the initializer. What fails there fails the jobs. */
+/* Makes the state. What fails there fails the jobs. */
 void lc_workplace_open(struct lc_workplace *place);
+
+/* Calls the initializer. What fails there fails the jobs, too. */
+void lc_workplace_initialize(struct lc_workplace *place);
 
 /* Runs the job. True: the result is what it returned; false: its error and the traceback of that, or
  * nothing if there was no memory. */

@@ -120,6 +120,28 @@ describe("worker processes", function()
     assert_gone(r.stdout)
   end)
 
+  it("are killed by Ctrl-C in an initializer that never returns; threads are stopped", function()
+    local r = run_leader [[
+      local started = flag()
+      local function stuck()
+        if lucio.worker.pid then print("worker " .. lucio.worker.pid) end
+        started.value = true
+        while true do local _ = {} end
+      end
+      local processes <close> = lucio.ProcessPoolExecutor{max_workers = 1, initializer = stuck}
+      local job = processes:submit(print, "never")
+      await_flag(started)
+      started.value = false
+      local threads <close> = lucio.ThreadPoolExecutor{max_workers = 1, initializer = stuck}
+      threads:submit(print, "never")
+      await_flag(started)
+      interrupt()
+      job:await()]]
+    assert.are.equal(130, r.status)
+    assert.is_nil(r.stdout:find("never"))
+    assert_gone(r.stdout)
+  end)
+
   it("leave Ctrl-C to the children of jobs", function()
     local r = run_leader [[
       local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}
