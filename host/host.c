@@ -101,6 +101,17 @@ int lc_call(lua_State *L, struct lc_host *host, int nargs, int nresults)
     return status;
 }
 
+bool lc_host_has_space(struct lc_host *host)
+{
+    char *block;
+
+    if (host->space != NULL)
+        return true;
+    block = lc_realloc(host, NULL, 0, LC_SPACE_HEAD + LC_SPACE_SIZE);
+    host->space = block != NULL ? block + LC_SPACE_HEAD : NULL;
+    return block != NULL;
+}
+
 void lc_host_log(struct lc_host *host, const char *text)
 {
     if (host->log != NULL) {
@@ -137,7 +148,7 @@ static int host_gc(lua_State *L)
     host->quota = NULL;
     lc_permits_free(host);
     if (host->space != NULL)
-        lc_realloc(host, host->space, LC_SPACE_SIZE, 0);
+        lc_realloc(host, host->space - LC_SPACE_HEAD, LC_SPACE_HEAD + LC_SPACE_SIZE, 0);
     lc_loops_free(host);
     lc_threads_close(host);
     lc_places_close(host);

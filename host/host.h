@@ -25,6 +25,8 @@
 
 /* Size of lc_host.space: at most so much is read for one readiness (SEMANTICS TR4). */
 #define LC_SPACE_SIZE ((size_t)256 * 1024)
+/* Before it is room for what a filter makes of it, from the beginning of a TLS record that it had already. */
+#define LC_SPACE_HEAD ((size_t)2 * 16384)
 
 struct lc_budget;
 struct lc_loop;
@@ -206,7 +208,7 @@ struct lc_host {
     struct lc_supervised *supervised; /* NULL: no supervisor started this process */
     struct lc_quota *quota;           /* NULL: the state's memory has no limit */
     unsigned libraries;        /* LUCIO_LIB_...: those that the state had when this was made */
-    char *space;               /* where descriptors are read to; NULL until something is... */
+    char *space;               /* where descriptors are read to; NULL until one is there... */
     size_t space_used;         /* ...and how much was, where it is handed on */
     struct lc_link pools;      /* worker threads, see pool.h */
     bool interrupted;          /* Ctrl-C ends what runs, or has ended it */
@@ -297,6 +299,9 @@ void lc_set_functions(lua_State *L, struct lc_host *host, const luaL_Reg *functi
 
 /* Memory from the state's own allocator. NULL when there is none; size 0 frees. */
 void *lc_realloc(struct lc_host *host, void *block, size_t old_size, size_t new_size);
+
+/* Makes host->space where it is not made yet. False: no memory. */
+bool lc_host_has_space(struct lc_host *host);
 
 /* Prints a text that is meant for stderr, or hands it to the embedding program. */
 void lc_host_log(struct lc_host *host, const char *text);

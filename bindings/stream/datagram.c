@@ -187,9 +187,7 @@ struct lc_datagram *lc_datagram_new(lua_State *L, struct lc_host *host, const st
     lc_list_init(&datagram->drainers);
     lc_list_init(&datagram->closers);
     datagram->anchor = lc_anchor_reserve(L, host);
-    if (host->space == NULL)
-        host->space = lc_realloc(host, NULL, 0, LC_SPACE_SIZE);
-    if (host->space == NULL)
+    if (!lc_host_has_space(host))
         luaL_error(L, "not enough memory");
     return datagram;
 }

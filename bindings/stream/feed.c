@@ -43,7 +43,7 @@ static bool takes_string(const struct lc_reader *reader, size_t size)
     return size >= DIRECT_MIN && reader->want.any && reader->want.size >= DIRECT_MIN &&
            !lc_list_empty(&reader->waiters) &&
            lc_waiter_is_pending(lc_waiter_of(reader->waiters.next)) &&
-           lc_reader_size(reader) == 0 && reader->stream != NULL && reader->stream->filter == NULL;
+           lc_reader_size(reader) == 0 && reader->stream != NULL;
 }
 
 enum lc_fed lc_reader_feed(struct lc_reader *reader, const char *data, size_t size)

@@ -473,9 +473,7 @@ struct lc_stream *lc_stream_new(struct lc_loop *loop, int fd, enum lc_stream_kin
     struct lc_stream *stream;
     struct stat info;
 
-    if (host->space == NULL)
-        host->space = lc_realloc(host, NULL, 0, LC_SPACE_SIZE);
-    stream = host->space != NULL ? lc_realloc(host, NULL, 0, sizeof *stream) : NULL;
+    stream = lc_host_has_space(host) ? lc_realloc(host, NULL, 0, sizeof *stream) : NULL;
     if (stream == NULL)
         return NULL;
     memset(stream, 0, sizeof *stream);

@@ -158,16 +158,17 @@ static void peer_closed(lua_State *L, struct lc_tls *tls)
     lc_stream_close(stream);
 }
 
-/* Decrypts all that is on the wire, which is in one piece for the user. */
+/* Decrypts all that is on the wire, which is in one piece for the user. It may be in the host's space: what comes
+ * out is not longer than what OpenSSL has taken, now and of the record that was begun before. */
 static void decrypt(lua_State *L, struct lc_tls *tls)
 {
     struct lc_stream *stream = tls->stream;
-    char *space = tls->wire->space;
-    size_t got = 0;
+    char *space = stream->loop->host->space - LC_SPACE_HEAD;
+    size_t room = LC_SPACE_HEAD + LC_SPACE_SIZE, got = 0;
     int size, error;
 
     tls->o->ERR_clear_error();
-    while ((size = tls->o->SSL_read(tls->ssl, space + got, (int)(LC_TLS_SPACE - got))) > 0)
+    while ((size = tls->o->SSL_read(tls->ssl, space + got, (int)(room - got))) > 0)
         got += (size_t)size;
     error = tls->o->SSL_get_error(tls->ssl, size);
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_ZERO_RETURN)

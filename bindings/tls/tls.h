@@ -26,18 +26,13 @@
 struct lc_host;
 struct lc_stream;
 
-/* Room for what one receive can bring, with the record that was begun before. */
-#define LC_TLS_SPACE (LC_SPACE_SIZE + (size_t)2 * 16384)
-
 /* What all connections of a host read and write through. */
 struct lc_tls_wire {
     const struct lc_openssl *o;
-    struct lc_host *host;
     BIO *reader;
     BIO *writer;
     BUF_MEM in; /* the bytes to read, of whoever received them */
     BUF_MEM *out;
-    char *space; /* for what has been decrypted */
 };
 
 /* Sessions that a context keeps, for the hosts that it connected to last. */
@@ -99,7 +94,7 @@ struct lc_tls {
     struct lc_tls_wire *wire;
     lua_State *L; /* in the handshake: for the sni_callback */
     SSL *ssl;
-    struct lc_buffer early; /* what was received before it can be taken */
+    struct lc_buffer early; /* received before it can be taken; nothing more is meanwhile */
     struct lc_timer timer;  /* of the handshake, then of the end */
     double handshake_limit;
     double shutdown_limit;

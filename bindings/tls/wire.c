@@ -43,10 +43,6 @@ bool lc_tls_wire_join(struct lc_tls_wire *wire, SSL *ssl)
 {
     const struct lc_openssl *o = wire->o;
 
-    if (wire->space == NULL)
-        wire->space = lc_realloc(wire->host, NULL, 0, LC_TLS_SPACE);
-    if (wire->space == NULL)
-        return false;
     o->BIO_up_ref(wire->reader);
     o->BIO_up_ref(wire->writer);
     o->SSL_set_bio(ssl, wire->reader, wire->writer);
@@ -62,8 +58,6 @@ static int wire_gc(lua_State *L)
     wire->o->BIO_free(wire->reader);
     wire->o->BIO_free(wire->writer);
     wire->o->BUF_MEM_free(wire->out);
-    if (wire->space != NULL)
-        lc_realloc(wire->host, wire->space, LC_TLS_SPACE, 0);
     wire->o = NULL;
     return 0;
 }
@@ -85,7 +79,6 @@ struct lc_tls_wire *lc_tls_wire_get(lua_State *L, struct lc_host *host, const st
     lua_pushcfunction(L, wire_gc);
     lua_setfield(L, -2, "__gc");
     lua_setmetatable(L, -2);
-    wire->host = host;
     wire->o = o;
     wire->reader = o->BIO_new(o->BIO_s_mem());
     wire->writer = o->BIO_new(o->BIO_s_mem());

@@ -4,23 +4,12 @@ local assert = require "luassert"
 local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
-local testing = require "lucio.testing"
 local tls = require "spec.support.tls"
 
 if tls.left_out() then return end
 
 local server_context, client_context, serving = tls.server_context, tls.client_context, tls.serving
-local connect, close, echo = tls.connect, tls.close, tls.echo
-
--- A connection between a client and a server over a pair of streams, both with TLS.
-local function secure_pair()
-  local one, other = testing.stream_pair()
-  local server = lucio.create_task(other.writer.start_tls, other.writer, server_context(),
-    {server_side = true})
-  one.writer:start_tls(client_context(), {server_hostname = "localhost"})
-  server:await()
-  return one, other
-end
+local connect, close = tls.connect, tls.close
 
 -- A relay between a client and a TLS server on `port`, which passes on what pass(data, up, writer)
 -- gives. Returns the relay's server.
@@ -51,10 +40,9 @@ end
 
 -- Runs body(port) with a relay before an echo server.
 local function relayed(pass, body)
-  serving(function(reader, writer) lucio.pcall(echo, reader, writer) end, {ssl = server_context()},
-    function(port)
-      tls.during(relay(port, pass), body)
-    end)
+  serving(tls.try_echo, {ssl = server_context()}, function(port)
+    tls.during(relay(port, pass), body)
+  end)
 end
 
 describe("A TLS handshake", function()
@@ -144,48 +132,46 @@ describe("A TLS handshake", function()
   end)
 
   case("may be cancelled at each of its steps, and leaves nothing", function()
-    serving(function(reader, writer) lucio.pcall(echo, reader, writer) end,
-      {ssl = server_context()}, function(port)
-        local context = client_context()
-        local cancelled, done = 0, 0
-        for ticks = 0, 30 do
-          local task = lucio.create_task(connect, port, {ssl = context})
-          for _ = 1, ticks do lucio.sleep(0) end
-          task:cancel()
-          local ok, reader, writer = pcall(task.await, task)
-          if ok then
-            done = done + 1
-            assert.is_not_nil(reader)
-            close(writer)
-          else
-            cancelled = cancelled + 1
-          end
+    serving(tls.try_echo, {ssl = server_context()}, function(port)
+      local context = client_context()
+      local cancelled, done = 0, 0
+      for ticks = 0, 30 do
+        local task = lucio.create_task(connect, port, {ssl = context})
+        for _ = 1, ticks do lucio.sleep(0) end
+        task:cancel()
+        local ok, reader, writer = pcall(task.await, task)
+        if ok then
+          done = done + 1
+          assert.is_not_nil(reader)
+          close(writer)
+        else
+          cancelled = cancelled + 1
         end
-        assert.is_true(cancelled > 0 and cancelled + done == 31)
-      end)
+      end
+      assert.is_true(cancelled > 0 and cancelled + done == 31)
+    end)
   end)
 
   case("refuses names by the rules of wildcards", function()
-    serving(function(reader, writer) lucio.pcall(echo, reader, writer) end,
-      {ssl = server_context "wild.pem"}, function(port)
-        local function try(name)
-          return lucio.pcall(function()
-            local _, writer = connect(port, {server_hostname = name})
-            close(writer)
-          end)
-        end
-        for _, name in ipairs {"a.wild.example", "B.Wild.Example", "xn--nxasmq6b.wild.example"} do
-          assert.is_true(try(name), name)
-        end
-        for _, name in ipairs {"wild.example", "a.b.wild.example", "awild.example", "part1.example",
-          "partial.example", "127.0.0.1"} do
-          local ok, e = try(name)
-          assert.is_false(ok, name)
-          assert.is_true(lucio.isinstance(e, lucio.SSLCertVerificationError), name)
-          assert.matches("mismatch, certificate is not valid for '" .. name .. "'", e.message, 1,
-            true)
-        end
-      end)
+    serving(tls.try_echo, {ssl = server_context "wild.pem"}, function(port)
+      local function try(name)
+        return lucio.pcall(function()
+          local _, writer = connect(port, {server_hostname = name})
+          close(writer)
+        end)
+      end
+      for _, name in ipairs {"a.wild.example", "B.Wild.Example", "xn--nxasmq6b.wild.example"} do
+        assert.is_true(try(name), name)
+      end
+      for _, name in ipairs {"wild.example", "a.b.wild.example", "awild.example", "part1.example",
+        "partial.example", "127.0.0.1"} do
+        local ok, e = try(name)
+        assert.is_false(ok, name)
+        assert.is_true(lucio.isinstance(e, lucio.SSLCertVerificationError), name)
+        assert.matches("mismatch, certificate is not valid for '" .. name .. "'", e.message, 1,
+          true)
+      end
+    end)
   end)
 end)
 
@@ -287,7 +273,7 @@ describe("A TLS connection", function()
   end)
 
   case("with a reader that does not read stops its writer, with small memory", function()
-    local one, other = secure_pair()
+    local one, other = tls.secure_pair()
     local written = 0
     local sender = lucio.create_task(function()
       for _ = 1, 64 do
@@ -341,20 +327,19 @@ describe("A TLS connection", function()
   end)
 
   case("of ten at once that are dropped without a word leaves nothing", function(t)
-    serving(function(reader, writer) lucio.pcall(echo, reader, writer) end,
-      {ssl = server_context()}, function(port)
-        local context = client_context()
-        local list = {}
-        for i = 1, 10 do
-          list[i] = function()
-            local reader, writer = connect(port, {ssl = context})
-            writer:write("x\n")
-            assert(reader:readline() == "x\n")
-            writer:abort()
-          end
+    serving(tls.try_echo, {ssl = server_context()}, function(port)
+      local context = client_context()
+      local list = {}
+      for i = 1, 10 do
+        list[i] = function()
+          local reader, writer = connect(port, {ssl = context})
+          writer:write("x\n")
+          assert(reader:readline() == "x\n")
+          writer:abort()
         end
-        lucio.gather(list)
-      end)
+      end
+      lucio.gather(list)
+    end)
     assert.are.equal(0, #t.reports)
   end)
 end)

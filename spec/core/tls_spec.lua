@@ -4,6 +4,7 @@ local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
 local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
+local many_bytes = require "spec.support.many_bytes"
 local testing = require "lucio.testing"
 local tls = require "spec.support.tls"
 
@@ -123,6 +124,10 @@ describe("TLS", function()
     server:close()
     server:wait_closed()
   end)
+end)
+
+describe("a read of many bytes over TLS", function()
+  many_bytes.cases(tls.secure_pair, function(writer) writer:close() end)
 end)
 
 describe("TLS verification", function()
@@ -490,12 +495,8 @@ describe("TLS ends", function()
   end)
 
   case("ST20: who waits for the other's word waits for 30 seconds", function(t)
-    local one, other = testing.stream_pair {limit = 100}
+    local one, other = tls.secure_pair {limit = 100}
     local reader, writer = one.reader, one.writer
-    local server = lucio.create_task(other.writer.start_tls, other.writer, server_context(),
-      {server_side = true})
-    writer:start_tls(client_context(), {server_hostname = "localhost"})
-    server:await()
     -- the other end has more than it wants and reads no further
     writer:write(("x"):rep(1000))
     lucio.sleep(0)

@@ -2,6 +2,7 @@
 local busted = require "busted"
 local certificates = require "spec.support.certificates"
 local lucio = require "lucio"
+local testing = require "lucio.testing"
 
 local M = {}
 
@@ -77,6 +78,19 @@ function M.echo(reader, writer)
     writer:drain()
   end
   M.close(writer)
+end
+
+--- The same of clients that may end in any way.
+function M.try_echo(reader, writer) lucio.pcall(M.echo, reader, writer) end
+
+--- What testing.stream_pair gives with those options, both ends with TLS.
+function M.secure_pair(options)
+  local one, other = testing.stream_pair(options)
+  local server = lucio.create_task(other.writer.start_tls, other.writer, M.server_context(),
+    {server_side = true})
+  one.writer:start_tls(M.client_context(), {server_hostname = "localhost"})
+  server:await()
+  return one, other
 end
 
 --- A callback that waits until the client has gone.
