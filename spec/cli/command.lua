@@ -1,11 +1,11 @@
 --- Runs the lucio command for the specs of this directory.
 --
 -- The path of the command is taken from the environment variable LUCIO, else it is build/lucio.
+local limit = require "spec.support.limit"
+
 local M = {}
 
 M.path = os.getenv("LUCIO") or "build/lucio"
-
-local SECONDS = 20
 
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
@@ -64,7 +64,7 @@ function M.run(argv)
 
   local out, err = temporary "", temporary ""
   local stdin = argv.stdin and quote(temporary(argv.stdin)) or "/dev/null"
-  local command = string.format("timeout -k 2 %d %s %s %s", SECONDS,
+  local command = string.format("timeout -k 2 %d %s %s %s", limit,
     table.concat(env, " "), quote(M.path), table.concat(words, " "))
   if argv.output then
     -- the status is the command's, not that of what reads it

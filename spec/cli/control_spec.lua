@@ -2,6 +2,7 @@
 -- The clock is the real one; a case waits for output, never for an amount of time.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 local system = require "spec.support.system"
 
 local quote = command.quote
@@ -13,13 +14,10 @@ start() {
   rm -f "$D/out"
   env --default-signal=INT,QUIT,USR1,URG "$LUCIO" "$@" >"$D/out" 2>"$D/err" </dev/null &
   P=$!
-  for _ in $(seq 500); do grep -qs up "$D/out" && return; sleep 0.01; done
+  until grep -qs up "$D/out"; do sleep 0.01; done
 }
 ask() { "$LUCIO" "$@" 2>&1; echo "status $?"; }
-until_err() {
-  for _ in $(seq 500); do grep -q "$1" "$D/err" && return; sleep 0.01; done
-  echo "no $1 on stderr"
-}
+until_err() { until grep -q "$1" "$D/err"; do sleep 0.01; done; }
 stop() { kill -KILL $P; wait $P 2>/dev/null; }
 ]]
 
@@ -53,7 +51,7 @@ local function session(script, lines)
     quote(command.path), quote(dir), quote(dir .. "/script.lua"), quote(dir), PRELUDE, lines)
   pipe = assert(io.popen("exec 2>&1; export LUCIO XDG_RUNTIME_DIR; unset LUCIO_CONTROL"
     .. " LUCIO_CLOCK LUCIO_DEBUG LUCIO_BACKEND LUA_INIT;"
-    .. " timeout -k 2 30 bash -c " .. quote("export XDG_RUNTIME_DIR; " .. text)))
+    .. " timeout -k 2 " .. limit .. " bash -c " .. quote("export XDG_RUNTIME_DIR; " .. text)))
   local out = pipe:read("a")
   pipe:close()
   local err = io.open(dir .. "/err", "rb")
@@ -176,7 +174,7 @@ describe("lucio cancel", function()
   it("cancels a task by its name", function()
     local out = session(WAITS, [[start "$S"
       ask cancel $P parent
-      for _ in $(seq 500); do grep -q ended "$D/out" && break; sleep 0.01; done
+      until grep -q ended "$D/out"; do sleep 0.01; done
       cat "$D/out"
       ask ps $P
       stop]])
@@ -222,7 +220,7 @@ describe("asking a process", function()
       cp "$LUCIO" "$D/lucio-copy"; chmod 755 "$D" "$D/lucio-copy"
       setpriv --reuid=65534 --regid=65534 --clear-groups "$D/lucio-copy" -e \
         'print("up") io.stdout:flush() require("lucio").sleep(600)' >"$D/out" & P=$!
-      for _ in $(seq 500); do grep -qs up "$D/out" && break; sleep 0.01; done
+      until grep -qs up "$D/out"; do sleep 0.01; done
       ask ps $P; stop]])
     assert.truthy(out:find("lucio: process %d+ belongs to another user\nstatus 1\n"))
   end)
@@ -272,7 +270,7 @@ describe("asking a process", function()
   it("opens a socket that only the user may write to", function()
     local out = session(WAITS, [[start "$S"; kill -STOP $P
       "$LUCIO" ps $P >/dev/null 2>&1 & asker=$!
-      for _ in $(seq 100); do [ -S "$D/lucio/$asker.sock" ] && break; sleep 0.01; done
+      until [ -S "$D/lucio/$asker.sock" ]; do sleep 0.01; done
       stat -c %a "$D/lucio/$asker.sock"
       kill -INT $asker; wait $asker; echo $?
       ls "$D/lucio"
@@ -317,7 +315,7 @@ describe("SIGQUIT and SIGUSR1", function()
       print("seen")
       lucio.sleep(600)]], [[start "$S"
       kill -USR1 $P
-      for _ in $(seq 500); do grep -q seen "$D/out" && break; sleep 0.01; done
+      until grep -q seen "$D/out"; do sleep 0.01; done
       cat "$D/err"
       kill -USR1 $P; until_err Task-1; stop]])
     assert.are.equal("", out)

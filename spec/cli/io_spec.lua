@@ -94,7 +94,7 @@ describe("loop:add_reader", function()
         loop:remove_reader(0)
         done:set_result(io.read("l"))
       end)
-      local ok, e = pcall(lucio.wait_for, done, 10)
+      local ok, e = pcall(lucio.wait_for, done, 60)
       print(ok, e)]]}
     assert.are.same({"true\ttext\n", "", 0}, {r.out, r.err, r.status})
   end)

@@ -2,6 +2,7 @@
 -- that was logged is lost when the process ends.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 local screen = require "spec.cli.screen"
 
 local function temporary()
@@ -91,7 +92,7 @@ describe("a log to a pipe that nobody reads", function()
   it("ends with the process after some seconds without progress", function()
     local r = command.run{script = [[
       local log = require "lucio.log"
-      local stuck = io.popen("exec sleep 12", "w")
+      local stuck = io.popen("exec sleep 100", "w")
       log.root:addHandler(log.StreamHandler(stuck))
       for _ = 1, 3 do log.error(("x"):rep(50000)) end
       print("logged")
@@ -121,7 +122,7 @@ describe("a log to a terminal that takes no more", function()
     assert(os.execute("mkfifo " .. gate))
     -- nobody reads what is shown while a shell command runs
     local r = screen.run {home = home, words = {script, gate, done}, screen.see "ready\n",
-      screen.shell(("echo >%s; i=0; until [ -s %s ] || [ $i = 100 ]; do sleep 0.05; i=$((i + 1)); "
+      screen.shell(("echo >%s; i=0; until [ -s %s ] || [ $i = 1000 ]; do sleep 0.05; i=$((i + 1)); "
         .. "done; cp %s %s"):format(gate, done, done, seen)),
       screen.see "line 5000 "}
     local text = command.read_file(seen)
@@ -148,8 +149,9 @@ describe("a log that cannot be written", function()
   it("does not end the process when its reader has gone", function()
     local r = command.run{script = [[
       local log = require "lucio.log"
-      local gone = io.popen("exec true", "w")
-      os.execute("sleep 0.1")
+      local name = os.tmpname()
+      local gone = io.popen("exec <&-; echo gone >" .. name, "w")
+      os.execute("until [ -s " .. name .. " ]; do sleep 0.01; done; rm " .. name)
       log.root:addHandler(log.StreamHandler(gone))
       for _ = 1, 100 do log.error("x") end
       log.root.handlers[1]:flush()
@@ -194,7 +196,7 @@ describe("what was logged", function()
 
   -- a build with a sanitizer makes no module that stock Lua could load
   local module = command.path:match("^(.*)/[^/]*$") .. "/bindings/lucio.so"
-  local stock = ("LUA_CPATH=%s timeout 20 lua5.4 "):format(command.quote(module))
+  local stock = ("LUA_CPATH=%s timeout %d lua5.4 "):format(command.quote(module), limit)
   local loads = os.execute(stock .. "-l lucio -e '' 2>/dev/null")
   for _, row in ipairs(not loads and {} or {
     {"the end of the script", "", 0},
@@ -383,7 +385,7 @@ describe("a log file", function()
         local handler = log.FileHandler(arg[1])
         handler:handle(log.makeLogRecord{msg = "x"})
       end
-      for _ = 1, 100 do -- their threads end some time
+      for _ = 1, 1000 do -- their threads end some time
         collectgarbage()
         if descriptors() < before + 25 then break end
         os.execute("sleep 0.05")

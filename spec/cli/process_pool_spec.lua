@@ -2,6 +2,7 @@
 -- options holds in them. On the real clock.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 local process = require "spec.support.process"
 
 local PRELUDE = [[
@@ -27,7 +28,7 @@ local function run_leader(text)
   local file <close> = assert(io.open(path, "w"))
   file:write(PRELUDE, text)
   file:close()
-  local r = process.run({"setsid", "-w", command.path, path}, {timeout = 60,
+  local r = process.run({"setsid", "-w", command.path, path}, {
     env = {LUCIO_CLOCK = "", LUCIO_DEBUG = ""}})
   os.remove(path)
   return r
@@ -47,7 +48,7 @@ local function assert_gone(text)
   assert.is_nil(text:find("survived"))
   for pid in text:gmatch("worker (%d+)") do
     count = count + 1
-    for _ = 1, 1000 do
+    for _ = 1, 50 * limit do
       if not is_worker(pid) then break end
       os.execute("sleep 0.02")
     end

@@ -1,6 +1,7 @@
 -- SP3, SP9, and what the process itself brings along: child processes in the command.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 
 local run = command.run
 
@@ -71,7 +72,7 @@ describe("a child process", function()
         stdin = PIPE, stdout = PIPE, stderr = PIPE})
       print(p:communicate("in "))]]
     file:close()
-    local pipe = assert(io.popen(("timeout 20 %s %s 0<&- 2>&-"):format(command.path, path)))
+    local pipe = assert(io.popen(("timeout %d %s %s 0<&- 2>&-"):format(limit, command.path, path)))
     assert.are.equal("in \terr\n\n", pipe:read("a"))
     pipe:close()
     os.remove(path)

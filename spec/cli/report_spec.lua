@@ -1,6 +1,7 @@
 -- SEMANTICS EX: what the default exception handler and debug mode print.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local retried = require "spec.support.retried"
 
 local run, script = command.run, command.script
 
@@ -109,14 +110,14 @@ describe("debug mode", function()
     lucio.sleep(0.01)
     print("end")]]
 
-  it("EX5: tells of tasks and callbacks that took long", function()
+  retried("EX5: tells of tasks and callbacks that took long", function()
     local r = run{script = SLOW, "--debug", "SCRIPT"}
     assert.are.same({"end\n", 0}, {r.out, r.status})
     assert.matches("the slow one[^\n]* took 0%.%d+ seconds", r.err)
     assert.are.equal(2, select(2, r.err:gsub(" took ", "")))
   end)
 
-  it("EX5: tells the line at which a step holds the loop", function()
+  retried("EX5: tells the line at which a step holds the loop", function()
     local slower = SLOW:gsub("0%.2", "0.1"):gsub("0%.3", "0.6")
     local r = run{script = slower, "--debug", "SCRIPT"}
     assert.are.equal(0, r.status)

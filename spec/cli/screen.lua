@@ -1,12 +1,12 @@
 --- Runs the lucio command on a pseudo-terminal for the specs of the prompt.
 -- A session is a list of steps, made by the functions here. They go by what is on the screen.
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 
 local M = {}
 
 M.pty = os.getenv("LUCIO_PTY") or command.path:gsub("[^/]*$", "spec/support/pty")
 
-local SECONDS = 20 * (tonumber(os.getenv("SLOW")) or 1)
 local quote = command.quote
 
 --- Waits until the text appears behind what was seen before.
@@ -91,7 +91,7 @@ function M.run(options)
     file:write(table.concat(parts))
   end
   local pipe = assert(io.popen(("env --default-signal=INT,QUIT %s %s %s %d %d %s <%s 2>%s; echo $?")
-    :format(table.concat(unset, " "), table.concat(set, " "), quote(M.pty), SECONDS,
+    :format(table.concat(unset, " "), table.concat(set, " "), quote(M.pty), limit,
       options.columns or 80, program, quote(input), quote(err))))
   local shown, status = pipe:read("a"):match("^(.*)%f[%d](%d+)%s*$")
   pipe:close()

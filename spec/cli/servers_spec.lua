@@ -29,7 +29,7 @@ local PRELUDE = [[
   end
   -- waits for a condition, and not for ever
   local function wait_until(what)
-    for _ = 1, 1000 do
+    for _ = 1, 6000 do
       if what() then return end
       lucio.sleep(0.01)
     end
@@ -56,7 +56,7 @@ describe("a process without descriptors", function()
       writer:close()
       print(other:readline())
       other_writer:close()
-      print(server:drain(10), server:is_serving(), #files > 0)
+      print(server:drain(60), server:is_serving(), #files > 0)
     ]]
     assert.are.same({"", 0}, {r.err, r.status})
     assert.are.equal("hello\n\n1\tsocket.accept() out of system resource, EMFILE\nhello\n\n" ..
@@ -72,7 +72,7 @@ describe("a process without descriptors", function()
       for _, file in ipairs(files) do file:close() end
       print(reader:readline())
       writer:close()
-      print(server:drain(10), #reports)
+      print(server:drain(60), #reports)
     ]]
     assert.are.same({"hello\n\ntrue\t1\n", "", 0}, {r.out, r.err, r.status})
   end)
@@ -102,12 +102,12 @@ describe("a process without descriptors", function()
       end
       local began = loop:time()
       do
-        local _ <close> = lucio.timeout(15)
+        local _ <close> = lucio.timeout(50)
         lucio.gather(tasks)
       end
       -- one report a second at most
       print(served, #reports <= loop:time() - began + 2)
-      print(server:drain(10))
+      print(server:drain(60))
     ]]
     assert.are.same({"20\ttrue\ntrue\n", "", 0}, {r.out, r.err, r.status})
   end)

@@ -11,15 +11,17 @@ end
 
 describe("connect_stdin", function()
   it("reads a pipe, also after collections, while tasks go on", function()
+    local mark = os.tmpname()
     local r = run{
-      input = "echo one; sleep 0.2; echo two; printf rest",
-      script = [[
+      input = "echo one; until [ -s " .. mark .. " ]; do sleep 0.01; done; echo two; printf rest",
+      "SCRIPT", mark, script = [[
         local lucio = require "lucio"
         local ticks = 0
         local ticker = lucio.create_task(function()
           while true do
             lucio.sleep(0.01)
             ticks = ticks + 1
+            if ticks == 4 then io.open(arg[1], "w"):write("four"):close() end
           end
         end)
         local reader = lucio.connect_stdin()
@@ -30,6 +32,7 @@ describe("connect_stdin", function()
         print(ticks > 3, reader:at_eof())
         ticker:cancel()
       ]]}
+    os.remove(mark)
     assert.are.equal("one\ntwo\nrest\ntrue\ttrue\n", r.out)
   end)
 
@@ -122,13 +125,16 @@ end)
 
 describe("connect_stdout", function()
   it("lets tasks go on while a slow pipe takes nothing, and loses nothing", function()
-    local r = run{output = "(sleep 0.3; wc -c)", script = [[
+    local mark = os.tmpname()
+    local r = run{output = "(until [ -s " .. mark .. " ]; do sleep 0.01; done; wc -c)",
+      "SCRIPT", mark, script = [[
       local lucio = require "lucio"
       local ticks = 0
       local ticker = lucio.create_task(function()
         while true do
           lucio.sleep(0.01)
           ticks = ticks + 1
+          if ticks == 4 then io.open(arg[1], "w"):write("four"):close() end
         end
       end)
       print "first" -- what was printed goes out before
@@ -145,6 +151,7 @@ describe("connect_stdout", function()
         if flags then assert(tonumber(flags, 8) & 2048 == 0) end
       end
     ]]}
+    os.remove(mark)
     assert.are.equal("1000006", r.out:match("%d+"))
   end)
 
@@ -169,7 +176,7 @@ describe("connect_stdout", function()
       local lucio = require "lucio"
       local writer = lucio.connect_stdout()
       local ok, e
-      for _ = 1, 1000 do
+      while true do
         writer:write(("x"):rep(1000))
         ok, e = pcall(writer.drain, writer)
         if not ok then break end

@@ -2,11 +2,9 @@
 -- its own.
 local lucio = require "lucio"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 
 local M = {}
-
--- Far more than anything takes, for machines with a lot to do.
-local SECONDS = 30
 
 -- What scripts begin with: `say` tells the worker's number, its process and more on a line.
 local PRELUDE = [[
@@ -119,7 +117,7 @@ function M.run(options, fn)
   end
   if not placed then words[#words + 1] = path end
   lucio.run(function()
-    local _ <close> = lucio.timeout(SECONDS)
+    local _ <close> = lucio.timeout(limit)
     local PIPE = lucio.subprocess.PIPE
     words[#words + 1] = {stdout = PIPE, stderr = PIPE}
     local process = lucio.create_subprocess_exec(command.path, table.unpack(words))

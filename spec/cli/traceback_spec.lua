@@ -1,6 +1,7 @@
 -- What the command prints of an error that nobody caught: causes, tracebacks, groups, colours.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local limit = require "spec.support.limit"
 
 local run, script = command.run, command.script
 
@@ -256,8 +257,8 @@ describe("colours", function()
     local file <close> = assert(io.open(path, "w"))
     file:write(text)
     file:flush()
-    local line = string.format("env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s timeout 20 %s %s",
-      env, quote(command.path), quote(path))
+    local line = string.format("env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s timeout %d %s %s",
+      env, limit, quote(command.path), quote(path))
     local pipe = assert(io.popen("script -qec " .. quote(line) .. " /dev/null </dev/null"))
     local out = pipe:read("a"):gsub("\r\n", "\n")
     pipe:close()

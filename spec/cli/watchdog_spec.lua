@@ -2,6 +2,7 @@
 -- every wait is bounded by the command's own limit.
 local assert = require "luassert"
 local command = require "spec.cli.command"
+local retried = require "spec.support.retried"
 
 local function has(text, part)
   assert.matches(part, text, 1, true)
@@ -16,7 +17,7 @@ local function watched(text, ...)
 end
 
 describe("--watchdog", function()
-  it("prints the stack of a step while it holds the loop", function()
+  retried("prints the stack of a step while it holds the loop", function()
     local r = watched([[
       local lucio = require "lucio"
       local loop = lucio.get_running_loop()
@@ -49,7 +50,7 @@ describe("--watchdog", function()
     has(r.err, r.script .. ":7: in main chunk")
   end)
 
-  it("says nothing of a loop that waits, or of many short steps", function()
+  retried("says nothing of a loop that waits, or of many short steps", function()
     local r = watched([[
       local lucio = require "lucio"
       local loop = lucio.get_running_loop()
@@ -104,7 +105,7 @@ describe("--watchdog-kill", function()
     assert.matches(r.script .. ":[23]: in main chunk", r.err)
   end)
 
-  it("raises an error that can be caught once", function()
+  retried("raises an error that can be caught once", function()
     local r = watched([[
       local lucio = require "lucio"
       local ok, e = pcall(function() while true do end end)
@@ -113,7 +114,7 @@ describe("--watchdog-kill", function()
     assert.are.same({"false\tRuntimeError\ttrue\ngoes on\n", 0}, {r.out, r.status})
   end)
 
-  it("ends a step that catches it again and again", function()
+  retried("ends a step that catches it again and again", function()
     local r = watched([[
       local lucio = require "lucio"
       local task = lucio.create_task(function()
@@ -127,7 +128,7 @@ describe("--watchdog-kill", function()
     assert.are.equal(1, count(r.err, "has held the loop"))
   end)
 
-  it("ends a coroutine, a callback, a comparator", function()
+  retried("ends a coroutine, a callback, a comparator", function()
     local r = watched([[
       local lucio = require "lucio"
       local loop = lucio.get_running_loop()
@@ -144,7 +145,7 @@ describe("--watchdog-kill", function()
 end)
 
 describe("lucio.watchdog", function()
-  it("sets, changes and ends it", function()
+  retried("sets, changes and ends it", function()
     local r = command.run{script = [[
       local lucio = require "lucio"
       local loop = lucio.get_running_loop()
@@ -165,7 +166,7 @@ describe("lucio.watchdog", function()
     assert.are.equal(1, count(r.err, "has held the loop"))
   end)
 
-  it("can be set again, and does not disturb child processes", function()
+  retried("can be set again, and does not disturb child processes", function()
     local r = command.run{script = [[
       local lucio = require "lucio"
       lucio.watchdog(0.1)

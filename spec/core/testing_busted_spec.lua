@@ -22,7 +22,7 @@ local function run(spec, options)
   for _, word in ipairs(options or {"--helper=lucio.testing"}) do words[#words + 1] = word end
   for i, word in ipairs(words) do words[i] = ("%q"):format(word) end
   local r = child.run(("arg = {[0] = 'busted', %s}\nrequire 'busted.runner'({standalone = false})")
-    :format(table.concat(words, ", ")), {clock = "real", timeout = 20})
+    :format(table.concat(words, ", ")), {clock = "real"})
   os.remove(path)
   os.remove(name)
   r.stdout = r.stdout:gsub(path:gsub("%p", "%%%0"), "x_spec.lua")

@@ -376,7 +376,7 @@ describe("the end of a process pool", function()
         pool:submit(function() started.value = true os.execute("sleep 0.1") print "last" end)
         while not started.value do lucio.sleep(0.001) end
       end)
-      print "end"]], {clock = "real", timeout = 60})
+      print "end"]], {clock = "real"})
     assert.are.equal("2\nend\nlast\n", r.stdout)
     assert.are.equal(0, r.status)
   end)

@@ -2,7 +2,7 @@
 --
 --     local r = child.run([[print(1)]], {clock = "real"})
 --
--- `options`: `clock` ("virtual" or "real"), `env`, `timeout` in seconds; the result is that of
+-- `options`: `clock` ("virtual" or "real"), `env`; the result is that of
 -- spec.support.process.run: `status`, `stdout`, `stderr`, `timed_out`.
 local process = require "spec.support.process"
 
@@ -25,8 +25,7 @@ function M.run(source, options)
   file:close()
   local env = {LUCIO_CLOCK = options.clock == "real" and "" or "virtual", LUCIO_DEBUG = ""}
   for name, value in pairs(options.env or {}) do env[name] = value end
-  local result = process.run({this_interpreter(), path},
-    {env = env, timeout = options.timeout or 10})
+  local result = process.run({this_interpreter(), path}, {env = env})
   os.remove(path)
   return result
 end

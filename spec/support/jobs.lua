@@ -2,12 +2,10 @@
 --
 -- Jobs take real time, also under the virtual clock. A wait here is bounded, and the loop goes on.
 local eventually = require "spec.support.eventually"
+local limit = require "spec.support.limit"
 local lucio = require "lucio"
 
 local M = {}
-
--- For how long a job goes on at most: far longer than a machine stops anything.
-local SECONDS = 60 * (tonumber(os.getenv "SLOW") or 1)
 
 --- A flag that jobs set or wait for.
 function M.flag()
@@ -19,16 +17,16 @@ function M.no_op() end
 
 --- A job that goes on until the flag is set, but not for ever.
 function M.hold(flag)
-  local limit = os.time() + SECONDS
-  while not flag.value and os.time() < limit do end -- luacheck: ignore 542
+  local last = os.time() + limit
+  while not flag.value and os.time() < last do end -- luacheck: ignore 542
   return "held"
 end
 
 --- A job that sets the first flag and goes on until the second is set, but not for ever.
 function M.announce_and_hold(started, flag)
   started.value = true
-  local limit = os.time() + SECONDS
-  while not flag.value and os.time() < limit do end -- luacheck: ignore 542
+  local last = os.time() + limit
+  while not flag.value and os.time() < last do end -- luacheck: ignore 542
   return "held"
 end
 

@@ -1,8 +1,7 @@
 --- Runs a program to its end and gives what it printed.
-local M = {}
+local limit = require "spec.support.limit"
 
--- How much slower than usual the build under test is.
-local SLOW = tonumber(os.getenv "SLOW") or 1
+local M = {}
 
 local function quote(word)
   return "'" .. tostring(word):gsub("'", "'\\''") .. "'"
@@ -26,11 +25,10 @@ function M.lines(command)
   return list
 end
 
---- Runs `argv`; `options`: `env` (table), `cwd`, `stdin` (a path), `timeout` (seconds, of a usual
--- build).
+--- Runs `argv`; `options`: `env` (table), `cwd`, `stdin` (a path), `timeout` (seconds).
 -- Returns a table with `status` (exit status, 128 + signal), `timed_out`, `stdout`, `stderr`.
 function M.run(argv, options)
-  local seconds = (options.timeout or 30) * SLOW
+  local seconds = options.timeout or limit
   local words = {}
   local function add(...)
     for _, word in ipairs {...} do words[#words + 1] = quote(word) end
