@@ -342,12 +342,11 @@ static bool has_walked(const struct lc_permits *permits, enum lc_permission kind
     return false;
 }
 
-static bool has_path(const struct lc_permits *permits, enum lc_permission kind, const char *path,
-                     bool follow)
+static bool has_path(const struct lc_permits *permits, enum lc_permission kind, const char *path)
 {
     char real[PATH_MAX];
 
-    return lc_real_path(path, follow, real) && has_walked(permits, kind, real);
+    return lc_real_path(path, true, real) && has_walked(permits, kind, real);
 }
 
 bool lc_permits_has_walked(const struct lc_host *host, enum lc_permission kind, const char *real)
@@ -377,7 +376,7 @@ bool lc_permits_has(const struct lc_host *host, enum lc_permission kind, const c
     if (kind == LC_PERMIT_LOAD && (strchr(target, '/') == NULL || strchr(target, '$') != NULL))
         return false;
     if (is_path_kind(kind) || (kind == LC_PERMIT_RUN && strchr(target, '/') != NULL))
-        return has_path(permits, kind, target, true);
+        return has_path(permits, kind, target);
     return has_name(permits, kind, target);
 }
 
@@ -403,12 +402,6 @@ void lc_permit_target(lua_State *L, struct lc_host *host, enum lc_permission kin
 {
     if (!lc_permits_has(host, kind, target))
         lc_permit_refuse(L, host, kind, target);
-}
-
-void lc_permit_link(lua_State *L, struct lc_host *host, enum lc_permission kind, const char *path)
-{
-    if (!(host->permits->all & 1u << kind) && !has_path(host->permits, kind, path, false))
-        lc_permit_refuse(L, host, kind, path);
 }
 
 static int refuse_net(lua_State *L, struct lc_host *host, const char *name, const char *port)

@@ -65,7 +65,6 @@ bool lc_permits_has_walked(const struct lc_host *host, enum lc_permission kind, 
 /* What lc_permit and the like do for a host that has permissions. [-0, +0, v] */
 void lc_permit_target(lua_State *L, struct lc_host *host, enum lc_permission kind,
                       const char *target);
-void lc_permit_link(lua_State *L, struct lc_host *host, enum lc_permission kind, const char *path);
 void lc_permit_socket(lua_State *L, struct lc_host *host, const struct sockaddr *address,
                       size_t size);
 void lc_permit_lookup(lua_State *L, struct lc_host *host, const char *name, const char *service);
@@ -93,15 +92,6 @@ void lc_permit_outside(lua_State *L, struct lc_host *host, const char *what);
 /* For a descriptor by its number, which no list of paths or hosts names: with permissions only the standard
  * ones, or where all files may be read or written. [-0, +0, v] */
 void lc_permit_descriptor(lua_State *L, struct lc_host *host, int fd, bool reads, const char *what);
-
-/* As lc_permit for a path whose last name is meant itself, though it may be a link: to remove, to rename,
- * to make. [-0, +0, v] */
-static inline void lc_permit_entry(lua_State *L, struct lc_host *host, enum lc_permission kind,
-                                   const char *path)
-{
-    if (host->permits != NULL)
-        lc_permit_link(L, host, kind, path);
-}
 
 /* Raises unless the host may connect to the address, send to it or listen there; a unix socket's path
  * needs reading and writing. [-0, +0, v] */

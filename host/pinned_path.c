@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,4 +75,14 @@ int lc_pinned_open(const char *real, int flags)
     if (fd >= 0 || (errno != ENOSYS && errno != EPERM && errno != EINVAL && errno != E2BIG))
         return (int)fd;
     return lc_pinned_walk(real, flags);
+}
+
+int lc_pinned_parent(const char *real, const char **name)
+{
+    const char *slash = strrchr(real, '/');
+    char parent[PATH_MAX];
+
+    snprintf(parent, sizeof parent, "%.*s", slash > real ? (int)(slash - real) : 1, real);
+    *name = slash[1] != '\0' ? slash + 1 : ".";
+    return lc_pinned_open(parent, O_PATH | O_DIRECTORY);
 }

@@ -10,6 +10,10 @@
 /* A descriptor of the absolute path without links, or -1 and errno. `flags` as open(2), without O_CREAT. */
 int lc_pinned_open(const char *real, int flags);
 
+/* A descriptor (O_PATH) of the directory of the path's last name, or -1 and errno. *name is that name in the
+ * path; of the root it is ".". */
+int lc_pinned_parent(const char *real, const char **name);
+
 /* The walk. */
 int lc_pinned_walk(const char *real, int flags);
 

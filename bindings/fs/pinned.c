@@ -35,16 +35,14 @@ static int pin_file(struct pin *pin, const char *real)
 
 static int pin_entry(struct pin *pin, const char *real)
 {
-    const char *slash = strrchr(real, '/');
-    char parent[PATH_MAX];
+    const char *name;
 
-    snprintf(parent, sizeof parent, "%.*s", slash > real ? (int)(slash - real) : 1, real);
-    pin->fd = lc_pinned_open(parent, O_PATH | O_DIRECTORY);
+    pin->fd = lc_pinned_parent(real, &name);
     if (pin->fd < 0)
         return errno;
     pin->length = (size_t)snprintf(pin->path, sizeof pin->path, "/proc/self/fd/%d", pin->fd);
-    if (snprintf(pin->path + pin->length, sizeof pin->path - pin->length, "/%s",
-                 slash[1] != '\0' ? slash + 1 : ".") >= (int)(sizeof pin->path - pin->length))
+    if (snprintf(pin->path + pin->length, sizeof pin->path - pin->length, "/%s", name) >=
+        (int)(sizeof pin->path - pin->length))
         return ENAMETOOLONG;
     return 0;
 }

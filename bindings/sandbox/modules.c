@@ -12,19 +12,24 @@
 #include "permit.h"
 #include "sandbox.h"
 #include "waiter.h"
+#include "way.h"
 
 /* Upvalues of a searcher, after the host. */
 enum { UP_PACKAGE = 2, UP_LOADLIB };
 
-static bool may_load(const struct lc_host *host, enum lc_permission kind, const char *path)
+/* Whether a file may be loaded; then *way leads to it. */
+static bool may_load(const struct lc_host *host, enum lc_permission kind, const char *path,
+                     struct lc_way *way)
 {
-    return lc_permits_has(host, kind, path) ||
-           (kind == LC_PERMIT_READ && lc_permits_has(host, LC_PERMIT_MODULES, path));
+    lc_way_init(way, path);
+    if (kind != LC_PERMIT_READ)
+        return lc_permits_has(host, kind, path);
+    return lc_way_has(way, host, kind, true) || lc_way_has(way, host, LC_PERMIT_MODULES, true);
 }
 
-static bool is_readable(const char *path)
+static bool is_readable(const struct lc_way *way)
 {
-    FILE *file = fopen(path, "re");
+    FILE *file = lc_way_open(way, "r");
 
     if (file != NULL)
         fclose(file);
@@ -42,6 +47,7 @@ static bool push_file(lua_State *L, struct lc_host *host, enum lc_permission kin
     while (*path != '\0') {
         size_t length = strcspn(path, LUA_PATH_SEP);
         const char *why = "no file '%s'", *file;
+        struct lc_way way;
 
         lua_pushlstring(L, path, length);
         path += length + (path[length] != '\0');
@@ -51,10 +57,10 @@ static bool push_file(lua_State *L, struct lc_host *host, enum lc_permission kin
         }
         file = luaL_gsub(L, lua_tostring(L, -1), LUA_PATH_MARK, name);
         lua_remove(L, -2);
-        if (!may_load(host, kind, file)) {
+        if (!may_load(host, kind, file, &way)) {
             why = kind == LC_PERMIT_READ ? "no permission to read '%s'"
                                          : "no permission to load '%s'";
-        } else if (is_readable(file)) {
+        } else if (is_readable(&way)) {
             lua_replace(L, tried);
             return true;
         }
@@ -64,6 +70,10 @@ static bool push_file(lua_State *L, struct lc_host *host, enum lc_permission kin
         lua_concat(L, 3);
         lua_replace(L, tried);
         lua_settop(L, tried);
+    }
+    if (lua_rawlen(L, tried) == 0) {
+        lua_pushliteral(L, "no file ''");
+        lua_replace(L, tried);
     }
     return false;
 }
@@ -114,6 +124,7 @@ static int search_lua(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
     const char *name = luaL_checkstring(L, 1), *file;
+    struct lc_way way;
     int top;
 
     if (!find(L, LC_PERMIT_READ, "path", name))
@@ -122,7 +133,10 @@ static int search_lua(lua_State *L)
     top = lua_gettop(L);
     lua_pushliteral(L, "bt");
     lc_permit_mode(L, host, top + 1);
-    if (luaL_loadfilex(L, file, lua_tostring(L, top + 1)) != LUA_OK)
+    /* where it leads may have changed since */
+    if (!may_load(host, LC_PERMIT_READ, file, &way))
+        return raise_load(L, name, file, "no permission to read it");
+    if (lc_way_load(L, &way, lua_tostring(L, top + 1)) != LUA_OK)
         return raise_load(L, name, file, lua_tostring(L, -1));
     lua_pushvalue(L, top);
     return 2;
@@ -210,11 +224,27 @@ static int loadlib(lua_State *L)
 static int load_file(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
+    const char *path = luaL_optstring(L, 1, NULL);
+    bool has_environment = !lua_isnone(L, 3);
+    struct lc_way way;
 
-    if (!lua_isnoneornil(L, 1))
-        lc_permit(L, host, LC_PERMIT_READ, luaL_checkstring(L, 1));
     lc_permit_mode(L, host, 2);
-    return lua_tocfunction(L, lua_upvalueindex(2))(L);
+    lc_way_init(&way, path);
+    if (path != NULL)
+        lc_way_permit(L, &way, LC_PERMIT_READ, true);
+    if (!way.walked)
+        return lua_tocfunction(L, lua_upvalueindex(2))(L);
+    if (lc_way_load(L, &way, luaL_optstring(L, 2, NULL)) != LUA_OK) {
+        lua_pushnil(L);
+        lua_insert(L, -2);
+        return 2;
+    }
+    if (has_environment) {
+        lua_pushvalue(L, 3);
+        if (lua_setupvalue(L, -2, 1) == NULL)
+            lua_pop(L, 1);
+    }
+    return 1;
 }
 
 static int did_file_k(lua_State *L, int status, lua_KContext ctx)
@@ -228,14 +258,17 @@ static int did_file_k(lua_State *L, int status, lua_KContext ctx)
 static int do_file(lua_State *L)
 {
     struct lc_host *host = lc_host_of(L);
-    const char *path = luaL_optstring(L, 1, NULL);
+    const char *path = luaL_optstring(L, 1, NULL), *mode;
+    struct lc_way way;
 
     lua_settop(L, 1);
+    lc_way_init(&way, path);
     if (path != NULL)
-        lc_permit(L, host, LC_PERMIT_READ, path);
+        lc_way_permit(L, &way, LC_PERMIT_READ, true);
     lua_pushliteral(L, "bt");
     lc_permit_mode(L, host, 2);
-    if (luaL_loadfilex(L, path, lua_tostring(L, 2)) != LUA_OK)
+    mode = lua_tostring(L, 2);
+    if ((path != NULL ? lc_way_load(L, &way, mode) : luaL_loadfilex(L, NULL, mode)) != LUA_OK)
         return lua_error(L);
     lua_remove(L, 2);
     lua_callk(L, 0, LUA_MULTRET, 0, did_file_k);

@@ -57,6 +57,50 @@ end
 print("done")
 ]]
 
+-- The same by Lua's own functions, one at a time.
+local USE_LUA = [[
+local D = arg[1]
+local spot = D .. "/in/spot"
+package.path = spot .. "/?.lua"
+package.cpath = ""
+local function try(f, ...)
+  local ok, value = pcall(f, ...)
+  return ok and value
+end
+local function check(name, value)
+  if value == "outside" then print(name) end
+end
+local function read_all(file)
+  local text = file and file:read("a")
+  if file then file:close() end
+  return text
+end
+for round = 1, 1500 do
+  check("open", read_all(try(io.open, spot .. "/file")))
+  check("open r+", read_all(try(io.open, spot .. "/file", "r+")))
+  for _, mode in ipairs{"w", "a", "w+", "a+"} do
+    local file = try(io.open, spot .. "/made", mode)
+    if file then file:close() end
+  end
+  local lines = try(io.lines, spot .. "/file", "a")
+  if lines then check("lines", lines()) end
+  if try(io.input, spot .. "/file") then check("input", read_all(io.input())) end
+  local output = try(io.output, spot .. "/output")
+  if output then output:close() end
+  io.output(io.stdout)
+  local chunk = try(loadfile, spot .. "/module.lua")
+  if chunk then check("loadfile", chunk()) end
+  check("dofile", try(dofile, spot .. "/module.lua"))
+  check("require", try(require, "module"))
+  package.loaded.module = nil
+  try(os.remove, spot .. "/victim")
+  try(os.rename, D .. "/in/file", spot .. "/renamed")
+  try(os.rename, spot .. "/renamed", D .. "/in/file")
+  try(os.rename, spot .. "/victim", D .. "/in/victim")
+end
+print("done")
+]]
+
 local function shell(format, ...)
   local words = {...}
   for i, word in ipairs(words) do words[i] = command.quote(word) end
@@ -68,7 +112,7 @@ local function write(path, text)
   file:write(text)
 end
 
-describe("permissions of lucio.fs", function()
+describe("permissions", function()
   local D
 
   before_each(function()
@@ -80,6 +124,8 @@ describe("permissions of lucio.fs", function()
     write(D .. "/in/directory/file", "inside")
     write(D .. "/out/file", "outside")
     write(D .. "/out/victim", "outside")
+    write(D .. "/in/directory/module.lua", "return 'inside'")
+    write(D .. "/out/module.lua", "return 'outside'")
     write(D .. "/swap.lua", SWAP)
   end)
 
@@ -88,12 +134,14 @@ describe("permissions of lucio.fs", function()
     shell("rm -rf %s", D)
   end)
 
-  it("hold for where a path led when it was permitted, whatever is swapped since", function()
+  -- Runs the script while the swapping goes on: nothing outside is seen, nothing there is changed.
+  local function holds_for(script)
     local swap = io.popen(("%s %s %s"):format(command.quote(command.path),
       command.quote(D .. "/swap.lua"), command.quote(D)))
     assert.are.equal("begun", swap:read("l"))
+    write(D .. "/in/use.lua", script) -- the directory of the script is where require may read
     local result = command.run {"--allow-read=" .. D .. "/in", "--allow-write=" .. D .. "/in",
-      "SCRIPT", D, script = USE}
+      D .. "/in/use.lua", D}
     write(D .. "/stop", "")
     swap:close()
     assert.are.equal("", result.err)
@@ -102,7 +150,12 @@ describe("permissions of lucio.fs", function()
       "/out && find . | sort && cat file && stat -c %a file")
     local umask <close> = io.popen("umask")
     local mode = tonumber("666", 8) & ~tonumber(umask:read("l"), 8)
-    assert.are.equal(".\n./file\n./tree\n./tree/below\n./victim\noutside"
+    assert.are.equal(".\n./file\n./module.lua\n./tree\n./tree/below\n./victim\noutside"
       .. ("%o\n"):format(mode), pipe:read("a"))
-  end)
+  end
+
+  it("of lucio.fs hold for where a path led when it was permitted, whatever is swapped since",
+    function() holds_for(USE) end)
+
+  it("of Lua's own functions do so too", function() holds_for(USE_LUA) end)
 end)
