@@ -170,7 +170,6 @@ static int handled(lua_State *L)
 
     luaL_checkstack(L, 20, NULL);
     lc_anchor_push(L, loop->host, stream->handler);
-    lc_anchor_drop(L, loop->host, &stream->handler);
     future = lc_to_future(L, 2);
     if (future->state == LC_FAILED) {
         lc_push_stream_name(L, stream, true);
@@ -179,6 +178,8 @@ static int handled(lua_State *L)
             lc_future_wrap_error(L, loop->host, 2);
         report(L, loop, "Unhandled exception in client_connected_cb", "peername");
     }
+    /* until here the collector may meet its writer, which nobody has closed yet */
+    lc_anchor_drop(L, loop->host, &stream->handler);
     lc_stream_close(stream);
     return 0;
 }

@@ -26,4 +26,27 @@ describe("a connection's writer", function()
     ]])
     assert.are.same({"0\n0\n0\n", "", 0}, {r.stdout, r.stderr, r.status})
   end)
+
+  it("SV1: so it is where the error of its handler is reported", function()
+    local r = child.run([[
+      local lucio = require "lucio"
+      lucio.run(function()
+        lucio.get_running_loop():set_exception_handler(function(_, context)
+          for _ = 1, 3 do collectgarbage() end
+          print(context.exception.message, context.peername.host)
+        end)
+        local server = lucio.start_server(function(reader)
+          reader:read(1)
+          error(lucio.ValueError "asked for")
+        end, "127.0.0.1", 0)
+        local reader, writer = lucio.open_connection("127.0.0.1",
+          server.sockets[1]:getsockname().port)
+        writer:write("x")
+        print(#reader:read())
+        writer:close()
+        server:drain()
+      end)
+    ]])
+    assert.are.same({"asked for\t127.0.0.1\n0\n", "", 0}, {r.stdout, r.stderr, r.status})
+  end)
 end)
