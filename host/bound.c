@@ -31,7 +31,7 @@ static void set_options(int fd, int family, uint32_t flags)
         set_option(fd, SOL_SOCKET, SO_REUSEADDR);
     if (flags & LC_BIND_REUSE_PORT)
         set_option(fd, SOL_SOCKET, SO_REUSEPORT);
-    if (family == AF_INET6)
+    if (family == AF_INET6 && !(flags & LC_BIND_DATAGRAM))
         set_option(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 }
 
@@ -50,8 +50,8 @@ static void note_file(const struct sockaddr *address, struct lc_bound_file *file
 int lc_bind_socket(const struct sockaddr *address, socklen_t size, uint32_t flags, int *fd,
                    struct lc_bound_file *file)
 {
-    int family = address->sa_family;
-    int new = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int family = address->sa_family, type = flags & LC_BIND_DATAGRAM ? SOCK_DGRAM : SOCK_STREAM;
+    int new = socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     memset(file, 0, sizeof *file);
     *fd = -1;

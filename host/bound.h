@@ -1,5 +1,6 @@
 /*
- * bound: sockets bound to an address, which are to accept connections, and the files of unix sockets.
+ * bound: sockets bound to an address, which are to accept connections or to receive datagrams, and the files
+ * of unix sockets.
  */
 #ifndef LC_BOUND_H
 #define LC_BOUND_H
@@ -13,6 +14,7 @@ enum lc_bind_flag {
     LC_BIND_REUSE_ADDRESS = 1,
     LC_BIND_REUSE_PORT = 2,
     LC_BIND_KEEP_PATH = 4, /* the file of a unix socket is not to be removed with it */
+    LC_BIND_DATAGRAM = 8,
 };
 
 /* The file of a unix socket, which another one may have taken the place of. */

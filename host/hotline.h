@@ -12,7 +12,7 @@
 
 enum lc_message_kind {
     LC_SAY_LOADED, /* the worker's script has no syntax error */
-    LC_SAY_READY,  /* the worker accepts connections */
+    LC_SAY_READY,  /* the worker accepts connections or receives datagrams */
     LC_ASK_SOCKET, /* the worker wants a socket bound to `address`; answered by the same kind */
     LC_SAY_CLOSED, /* the worker has closed its copy of socket `id` */
 };

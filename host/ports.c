@@ -85,7 +85,7 @@ static in_port_t *number_of(struct sockaddr_storage *address)
 static bool is_same(const struct port *a, const struct port *b)
 {
     return a->size == b->size && a->ordinal == b->ordinal &&
-           ((a->flags ^ b->flags) & LC_BIND_REUSE_PORT) == 0 &&
+           ((a->flags ^ b->flags) & (LC_BIND_REUSE_PORT | LC_BIND_DATAGRAM)) == 0 &&
            memcmp(&a->address, &b->address, a->size) == 0;
 }
 

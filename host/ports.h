@@ -1,5 +1,5 @@
 /*
- * ports: the listening sockets that a supervisor keeps for its workers. Each is bound when a worker asks for
+ * ports: the bound sockets that a supervisor keeps for its workers. Each is bound when a worker asks for
  * its address the first time, and all workers get copies of that one; with LC_BIND_REUSE_PORT each worker's
  * seat has one of its own. What waits in the queue of a socket stays there, whichever workers come and go.
  * Port 0 is chosen by the system once: the nth socket that one worker has open at port 0 of an address is the

@@ -1,7 +1,7 @@
 /*
  * supervised: what a worker of `lucio --workers` knows of its supervisor, and asks of it.
- * Listening sockets are the supervisor's: it binds them once, keeps them, and gives each worker a copy. So no
- * connection is lost when a worker goes and another comes.
+ * Sockets that listen, or receive datagrams at a known address, are the supervisor's: it binds them once, keeps
+ * them, and gives each worker a copy. So nothing in their queues is lost when a worker goes and another comes.
  * Owner:   the command's main function; the host of the script has its pointer.
  * Context: the loop's thread.
  */
@@ -20,7 +20,7 @@ struct lc_supervised {
     bool ready;
 };
 
-/* Gets a copy of the socket that is bound to the address, not yet listening; waits for the supervisor. Returns 0
+/* Gets a copy of the socket that is bound to the address, not yet listening if it is to listen; waits for the supervisor. Returns 0
  * or an errno. `flags`: see bound.h; `*id` is the number for lc_supervised_closed. */
 int lc_supervised_socket(struct lc_supervised *supervised, const struct sockaddr *address,
                          socklen_t size, uint32_t flags, int *fd, int *id);
@@ -28,7 +28,8 @@ int lc_supervised_socket(struct lc_supervised *supervised, const struct sockaddr
 /* The copy was closed. */
 void lc_supervised_closed(struct lc_supervised *supervised, int id);
 
-/* The script was read without an error; it has begun to accept connections. */
+/* The script was read without an error; it has begun to accept connections, or
+ * may receive datagrams. */
 void lc_supervised_loaded(struct lc_supervised *supervised);
 void lc_supervised_ready(struct lc_supervised *supervised);
 

@@ -8,6 +8,7 @@
 
 #include "core.h"
 #include "streams.h"
+#include "supervised.h"
 
 /* The default marks of the output, as those of streams. */
 #define HIGH_WATER (64 * 1024)
@@ -246,8 +247,11 @@ void lc_datagram_detach(struct lc_datagram *datagram)
         lc_list_unlink(&datagram->link);
         lc_buffer_free(datagram->host, &datagram->output);
     }
-    if (datagram->fd >= 0)
+    if (datagram->fd >= 0) {
         close(datagram->fd);
+        if (datagram->shared != 0)
+            lc_supervised_closed(datagram->host->supervised, datagram->shared);
+    }
     datagram->fd = -1;
     datagram->closing = true;
     datagram->lost = true;

@@ -64,7 +64,8 @@ struct lc_datagram {
     struct lc_socket_address remote; /* where everything goes; size 0: where each call says */
     int anchor;                      /* a slot for itself, empty while nothing is to do */
     int fd;
-    int error; /* of an endpoint: what the next call raises */
+    int shared; /* the supervisor's number for the socket, which other workers read too; or 0 */
+    int error;  /* of an endpoint: what the next call raises */
     bool connected;
     bool is_unix;
     bool started;

@@ -10,11 +10,13 @@
 
 #include <lauxlib.h>
 
+#include "bound.h"
 #include "core.h"
 #include "datagram.h"
 #include "listener.h"
 #include "pair.h"
 #include "permit.h"
+#include "supervised.h"
 
 static const struct lc_wait_type begin_wait = {"a datagram endpoint", NULL};
 
@@ -114,6 +116,42 @@ static int connect_socket(struct lc_datagram *datagram)
                    datagram->remote.size);
 }
 
+/* Whether the supervisor has the socket, for all workers: where others send to knows nothing of them. What is sent
+ * to a port that the system chose is an answer for this one. */
+static bool is_shared(struct lc_datagram *datagram, const struct lc_socket_address *local)
+{
+    if (datagram->host->supervised == NULL || datagram->remote.size > 0)
+        return false;
+    switch (local->size > 0 ? local->storage.ss_family : AF_UNSPEC) {
+    case AF_INET:
+        return ((const struct sockaddr_in *)&local->storage)->sin_port != 0;
+    case AF_INET6:
+        return ((const struct sockaddr_in6 *)&local->storage)->sin6_port != 0;
+    default:
+        return local->size > sizeof local->storage.ss_family;
+    }
+}
+
+/* The socket with the options of the frame of lc_stream_datagram. [-0, +0, v] */
+static void open_shared(lua_State *L, struct lc_host *host, struct lc_datagram *datagram,
+                        const struct lc_socket_address *local)
+{
+    uint32_t flags = LC_BIND_DATAGRAM | LC_BIND_KEEP_PATH;
+    int error;
+
+    if (lua_toboolean(L, 3) && !datagram->is_unix)
+        flags |= LC_BIND_REUSE_PORT;
+    error = lc_supervised_socket(host->supervised, (const struct sockaddr *)&local->storage,
+                                 local->size, flags, &datagram->fd, &datagram->shared);
+    if (error != 0)
+        lc_raise_bind(L, host, error, local);
+    if (set_option(L, 4, datagram->fd, SO_BROADCAST))
+        return;
+    error = errno;
+    lc_datagram_detach(datagram);
+    lc_raise_errno(L, host, error, NULL);
+}
+
 /* Makes its socket; the text of an error that is raised names the address it is about. Frame: see
  * lc_stream_datagram. [-0, +0, v] */
 static void make_socket(lua_State *L, struct lc_host *host, struct lc_datagram *datagram,
@@ -122,6 +160,10 @@ static void make_socket(lua_State *L, struct lc_host *host, struct lc_datagram *
     int family = family_of(L, 2), error = 0;
 
     datagram->is_unix = family == AF_UNIX;
+    if (is_shared(datagram, local)) {
+        open_shared(L, host, datagram, local);
+        return;
+    }
     datagram->fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (datagram->fd < 0 || !set_option(L, 3, datagram->fd, SO_REUSEPORT) ||
         !set_option(L, 4, datagram->fd, SO_BROADCAST)) {
@@ -221,6 +263,8 @@ int lc_stream_datagram(lua_State *L)
         lua_setiuservalue(L, 7, 3);
     }
     lc_datagram_begin(L, datagram, 7, host->loop);
+    if (datagram->shared != 0)
+        lc_supervised_ready(host->supervised);
     lc_list_append(&datagram->drainers, &task->waiter.link);
     lc_wait_begin(L, task, &begin_wait, 7);
     return lc_wait_yield(L, task, 0, begin_k);

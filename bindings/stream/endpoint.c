@@ -3,7 +3,10 @@
  * Who receives waits in turn, and the socket is read only while somebody waits: the kernel's buffer is the
  * queue, and drops what does not fit into it. One readiness may bring a few packets more than there are
  * receivers; they stay in `input` for the next ones, so a cancelled receiver loses nothing.
- * Invariant: no more receivers are woken than there are packets in `input` and an error, until it closes;
+ * A socket that other workers read too is read by the receiver itself, when it runs again: what the process
+ * has read when it is told to end would be lost.
+ * Invariant: of a socket of its own no more receivers are woken than there are packets in `input` and an error,
+ *            until it closes;
  *            who comes later waits behind those who are linked.
  */
 #include <errno.h>
@@ -64,11 +67,30 @@ static void read_packets(struct lc_datagram *datagram)
              lc_buffer_size(&datagram->input) < BYTES_MAX);
 }
 
+/* Its receiver runs again: another worker may have been faster. */
+static void read_shared(struct lc_datagram *datagram)
+{
+    struct lc_incoming incoming;
+    int n;
+
+    if (datagram->received > 0 || datagram->error != 0 || datagram->closing)
+        return;
+    n = lc_datagram_read(datagram, &incoming, 1);
+    if (n > 0)
+        keep_packet(datagram, &incoming);
+    else if (n < 0)
+        datagram->error = -n;
+}
+
 static void endpoint_readable(lua_State *L, struct lc_datagram *datagram)
 {
     unsigned waiting = 0;
 
     (void)L;
+    if (datagram->shared != 0) {
+        lc_waiters_wake_one(&datagram->receivers);
+        return;
+    }
     for (struct lc_link *link = datagram->receivers.next; link != &datagram->receivers;
          link = link->next)
         waiting++;
@@ -177,6 +199,8 @@ static int receive_k(lua_State *L, int status, lua_KContext ctx)
     (void)status;
     lc_list_unlink(&task->waiter.link);
     failed = lc_wait_end(L, task);
+    if (!failed && datagram->shared != 0)
+        read_shared(datagram);
     if (!failed && datagram->received == 0 && datagram->error == 0 && !datagram->closing) {
         /* it has the first turn again */
         lc_list_append(datagram->receivers.next, &task->waiter.link);
