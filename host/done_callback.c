@@ -49,6 +49,42 @@ static int callback_gc(lua_State *L)
     return 0;
 }
 
+/* What a script sees of it is the handle in a report, when it ran. */
+
+static struct done_callback *check_callback(lua_State *L, const char *what)
+{
+    return lc_check_self(L, &done_callback_type, what);
+}
+
+/* handle:cancel(): there is nothing left to do. */
+static int callback_cancel(lua_State *L)
+{
+    check_callback(L, "cancel");
+    return 0;
+}
+
+static int callback_cancelled(lua_State *L)
+{
+    check_callback(L, "cancelled");
+    lua_pushboolean(L, 0);
+    return 1;
+}
+
+static int callback_tostring(lua_State *L)
+{
+    check_callback(L, "tostring");
+    lua_settop(L, 1);
+    if (lua_getiuservalue(L, 1, 1) == LUA_TFUNCTION) {
+        lua_Debug ar;
+
+        lua_getinfo(L, ">S", &ar);
+        lua_pushfstring(L, "<Handle function at %s:%d>", ar.short_src, ar.linedefined);
+    } else {
+        lua_pushliteral(L, "<Handle>");
+    }
+    return 1;
+}
+
 static void done_callback_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct done_callback *callback = lc_container_of(entry, struct done_callback, entry);
@@ -67,7 +103,7 @@ static void done_callback_run(struct lc_loop *loop, struct lc_entry *entry)
     lua_getiuservalue(L, top + 3, 1);
     lua_pushvalue(L, top + 1);
     if (lc_call(L, host, 1, 0) != LUA_OK)
-        lc_report_callback(L, loop, top + 1, "future");
+        lc_report_callback(L, loop, top + 3);
     lc_callback_call_end(L, host);
     lua_settop(L, top);
 }
@@ -217,7 +253,10 @@ void lc_future_push_callbacks_text(lua_State *L, int idx, struct lc_future *futu
 
 void lc_done_callbacks_open(lua_State *L, struct lc_host *host)
 {
-    static const luaL_Reg metamethods[] = {{"__gc", callback_gc}, {NULL, NULL}};
+    static const luaL_Reg methods[] = {
+        {"cancel", callback_cancel}, {"cancelled", callback_cancelled}, {NULL, NULL}};
+    static const luaL_Reg metamethods[] = {
+        {"__gc", callback_gc}, {"__tostring", callback_tostring}, {NULL, NULL}};
 
-    lc_new_type(L, host, LC_REF_CALLBACK, "lucio.callback", NULL, metamethods);
+    lc_new_type(L, host, LC_REF_CALLBACK, "lucio.Handle", methods, metamethods);
 }

@@ -191,33 +191,33 @@ void lc_reports_close(lua_State *L, struct lc_loop *loop)
         lua_pop(L, 1);
 }
 
-void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const char *key)
+void lc_report_callback(lua_State *L, struct lc_loop *loop, int handle)
 {
+    int context;
+
     if (lc_error_kind(L, -1) == LC_KIND_EXIT) {
         lc_loop_raise(L, loop);
         return;
     }
     luaL_checkstack(L, 8, NULL);
     lc_error_wrap(L, loop->host);
-    lua_createtable(L, 0, 4);
+    lua_createtable(L, 0, 5);
     lua_insert(L, -2);
     lua_setfield(L, -2, "exception");
-    if (source != 0 && loop->debug && lc_to_future(L, source) == NULL) {
-        /* a handle keeps where it was made as its last user value */
-        lua_getiuservalue(L, source, 3);
-        lua_setfield(L, -2, "source_traceback");
+    context = lua_gettop(L);
+    lua_pushliteral(L, "Exception in callback");
+    if (handle != 0) {
+        /* its third user value: where it was made, or the future whose done callback it is */
+        if (lua_getiuservalue(L, handle, 3) != LUA_TNONE)
+            lua_setfield(L, context, lc_to_future(L, -1) != NULL ? "future" : "source_traceback");
+        lua_settop(L, context + 1);
+        lua_pushliteral(L, " ");
+        lc_push_text(L, handle);
+        lua_concat(L, 3);
+        lua_pushvalue(L, handle);
+        lua_setfield(L, context, "handle");
     }
-    if (source != 0) {
-        lc_push_text(L, source);
-        lua_pushfstring(L, "Exception in callback %s", lua_tostring(L, -1));
-        lua_setfield(L, -3, "message");
-        lua_pop(L, 1);
-        lua_pushvalue(L, source);
-        lua_setfield(L, -2, key);
-    } else {
-        lua_pushliteral(L, "Exception in callback");
-        lua_setfield(L, -2, "message");
-    }
+    lua_setfield(L, context, "message");
     lc_report_call_handler(L, loop);
 }
 

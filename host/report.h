@@ -27,9 +27,9 @@ void lc_report_settle(struct lc_future *future);
  * (TA13). Without memory some may be lost. [-0, +0, -] */
 void lc_reports_close(lua_State *L, struct lc_loop *loop);
 
-/* The error of a callback is on top; the object at `source` goes under `key`. KeyboardInterrupt and
+/* The error of a callback is on top, its handle at `handle` (0: none). KeyboardInterrupt and
  * SystemExit leave the run call instead. [-1, +0, -] */
-void lc_report_callback(lua_State *L, struct lc_loop *loop, int source, const char *key);
+void lc_report_callback(lua_State *L, struct lc_loop *loop, int handle);
 
 /* Calls the exception handler with the context table on top. [-1, +0, -] */
 void lc_report_call_handler(lua_State *L, struct lc_loop *loop);

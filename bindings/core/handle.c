@@ -35,7 +35,7 @@ void lc_handle_call(struct lc_loop *loop, struct lc_handle *handle)
     for (int i = 0; i < handle->nargs; i++)
         lua_getiuservalue(L, top + 1, 4 + i);
     if (lc_call(L, host, handle->nargs, 0) != LUA_OK)
-        lc_report_callback(L, loop, top + 1, "handle");
+        lc_report_callback(L, loop, top + 1);
     lc_callback_call_end(L, host);
     lua_settop(L, top);
 }

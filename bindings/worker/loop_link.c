@@ -127,7 +127,7 @@ static void call_run(struct lc_loop *loop, struct lc_entry *entry)
     lua_pushlightuserdata(L, loop);
     lua_pushlightuserdata(L, &call->parcel);
     if (lc_call(L, loop->host, 2, 0) != LUA_OK)
-        lc_report_callback(L, loop, 0, NULL);
+        lc_report_callback(L, loop, 0);
     call_free(call);
 }
 

@@ -65,7 +65,7 @@ static void report_run(struct lc_loop *loop, struct lc_entry *entry)
         lua_pushvalue(L, top + 2);
         lua_pushlightuserdata(L, &report->parcel);
         if (lc_call(L, loop->host, 3, 0) != LUA_OK)
-            lc_report_callback(L, loop, 0, NULL);
+            lc_report_callback(L, loop, 0);
     }
     lua_settop(L, top);
     report_free(report);

@@ -93,6 +93,25 @@ describe("the exception handler", function()
     assert.are.equal("loser", (context.future or context.task):get_name())
   end)
 
+  case("EX1: an error of a done callback comes with a handle and the future", function(t)
+    local boom, future = ValueError("boom"), lucio.Future()
+    future:add_done_callback(function() error(boom) end)
+    future:add_done_callback(setmetatable({}, {__call = function() error(boom) end}))
+    future:set_result(1)
+    pass(1)
+    assert.are.equal(2, #t.reports)
+    for i, text in ipairs{"^<Handle function at .*ex_spec%.lua:%d+>$", "^<Handle>$"} do
+      local context = t.reports[i]
+      assert.is_true(rawequal(boom, context.exception))
+      assert.is_true(rawequal(future, context.future))
+      assert.matches(text, tostring(context.handle))
+      assert.are.equal("Exception in callback " .. tostring(context.handle), context.message)
+      assert.is_false(context.handle:cancelled())
+      assert.is_nil(context.handle:cancel())
+      t.raises(TypeError, context.handle.cancel, future)
+    end
+  end)
+
   case("EX1: a failed future comes with its error and itself", function(t)
     local boom = ValueError("boom")
     local function fail() lucio.Future():set_exception(boom) end
