@@ -273,6 +273,15 @@ int lc_wait_future(lua_State *L, struct lc_task *task, struct lc_future *future,
     return lc_wait_yield(L, task, ctx, k);
 }
 
+const char *lc_push_waiters_text(lua_State *L, const struct lc_link *waiters)
+{
+    lua_Integer n = 0;
+
+    for (const struct lc_link *link = waiters->next; link != waiters; link = link->next)
+        n++;
+    return n > 0 ? lua_pushfstring(L, ", waiters:%I", (LUAI_UACINT)n) : lua_pushliteral(L, "");
+}
+
 void lc_waiter_wake(struct lc_waiter *waiter)
 {
     if (waiter->state != LC_WAIT_PENDING)

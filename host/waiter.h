@@ -108,6 +108,10 @@ static inline bool lc_waiter_is_pending(const struct lc_waiter *waiter)
 /* Queues the waiting task's step if the waiter is pending. */
 void lc_waiter_wake(struct lc_waiter *waiter);
 
+/* Pushes what the text form of something says of the waiters in its list: ", waiters:2", or "".
+ * [-0, +1, m] */
+const char *lc_push_waiters_text(lua_State *L, const struct lc_link *waiters);
+
 /* The first waiter of a list. */
 static inline struct lc_waiter *lc_waiter_of(struct lc_link *link)
 {

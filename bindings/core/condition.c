@@ -208,7 +208,8 @@ static int condition_tostring(lua_State *L)
 {
     struct condition *condition = lc_check_self(L, &lc_core_condition_type, "tostring");
 
-    lua_pushfstring(L, "<Condition [%s]>", condition->lock->locked ? "locked" : "unlocked");
+    lua_pushfstring(L, "<Condition [%s%s]>", condition->lock->locked ? "locked" : "unlocked",
+                    lc_push_waiters_text(L, &condition->waiters));
     return 1;
 }
 

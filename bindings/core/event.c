@@ -82,7 +82,8 @@ static int event_tostring(lua_State *L)
 {
     struct event *event = lc_check_self(L, &lc_core_event_type, "tostring");
 
-    lua_pushfstring(L, "<Event [%s]>", event->is_set ? "set" : "unset");
+    lua_pushfstring(L, "<Event [%s%s]>", event->is_set ? "set" : "unset",
+                    lc_push_waiters_text(L, &event->waiters));
     return 1;
 }
 

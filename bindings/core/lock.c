@@ -129,7 +129,8 @@ static int lock_tostring(lua_State *L)
 {
     struct lc_lock *lock = lc_check_self(L, &lc_lock_type, "tostring");
 
-    lua_pushfstring(L, "<Lock [%s]>", lock->locked ? "locked" : "unlocked");
+    lua_pushfstring(L, "<Lock [%s%s]>", lock->locked ? "locked" : "unlocked",
+                    lc_push_waiters_text(L, &lock->waiters));
     return 1;
 }
 

@@ -102,11 +102,13 @@ static int semaphore_tostring(lua_State *L)
 {
     struct semaphore *semaphore = lc_check_self(L, &lc_core_semaphore_type, "tostring");
     const char *name = semaphore->bound >= 0 ? "BoundedSemaphore" : "Semaphore";
+    const char *waiters = lc_push_waiters_text(L, &semaphore->waiters);
 
     if (semaphore_is_locked(semaphore))
-        lua_pushfstring(L, "<%s [locked]>", name);
+        lua_pushfstring(L, "<%s [locked%s]>", name, waiters);
     else
-        lua_pushfstring(L, "<%s [unlocked, value:%I]>", name, (LUAI_UACINT)semaphore->value);
+        lua_pushfstring(L, "<%s [unlocked, value:%I%s]>", name, (LUAI_UACINT)semaphore->value,
+                        waiters);
     return 1;
 }
 

@@ -267,3 +267,44 @@ describe("lucio.Lock", function()
     end)
   end)
 end)
+
+describe("the text of a primitive", function()
+  case("has its state and how many wait for it, as in asyncio", function(t)
+    local lock, semaphore = lucio.Lock(), lucio.Semaphore(1)
+    local event, condition = lucio.Event(), lucio.Condition()
+    local function show() t.log(lock, semaphore, event, condition) end
+    show()
+    lock:acquire()
+    semaphore:acquire()
+    for _ = 1, 2 do
+      lucio.create_task(lock.acquire, lock)
+      lucio.create_task(semaphore.acquire, semaphore)
+      lucio.create_task(event.wait, event)
+      lucio.create_task(function()
+        local _ <close> = condition:acquire()
+        condition:wait()
+      end)
+    end
+    lucio.sleep(0)
+    show()
+    lock:release()
+    semaphore:release()
+    event:set()
+    show()
+    lucio.sleep(0)
+    show()
+    t.same_lines {
+      "<Lock [unlocked]> <Semaphore [unlocked, value:1]> <Event [unset]> <Condition [unlocked]>",
+      "<Lock [locked, waiters:2]> <Semaphore [locked, waiters:2]> <Event [unset, waiters:2]> " ..
+        "<Condition [unlocked, waiters:2]>",
+      "<Lock [unlocked, waiters:2]> <Semaphore [locked, waiters:2]> <Event [set, waiters:2]> " ..
+        "<Condition [unlocked, waiters:2]>",
+      "<Lock [locked, waiters:1]> <Semaphore [locked, waiters:1]> <Event [set]> " ..
+        "<Condition [unlocked, waiters:2]>",
+    }
+    local _ <close> = condition:acquire()
+    condition:notify_all()
+    lock:release()
+    semaphore:release()
+  end)
+end)
