@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "cancel_batch.h"
 #include "error.h"
 #include "host.h"
 #include "loop.h"
@@ -49,8 +50,7 @@ void lc_task_push_cancelled(lua_State *L, struct lc_task *task)
 /* What a task waits for whose wait was withdrawn: the CancelledError to come. */
 static const struct lc_wait_type withdrawn_wait = {"cancellation", NULL};
 
-/* The task that the waiter's task waits for directly, or NULL. */
-static struct lc_task *awaited_task(const struct lc_task *task)
+struct lc_task *lc_cancel_next(const struct lc_task *task)
 {
     struct lc_future *future;
 
@@ -73,18 +73,73 @@ static void cancel_wait(lua_State *L, struct lc_task *task, int msg)
     lc_loop_ready(task->future.loop, &task->waiter.entry);
 }
 
-static void count_request(struct lc_task *task)
+void lc_cancel_count(struct lc_task *task, uint32_t count)
 {
-    if (task->cancelling < UINT16_MAX)
-        task->cancelling++;
+    uint32_t room = (uint32_t)(UINT16_MAX - task->cancelling);
+
+    task->cancelling = (uint16_t)(task->cancelling + (count < room ? count : room));
     task->requested = true;
+}
+
+bool lc_cancel_is_barred(const struct lc_host *host, const struct lc_task *task)
+{
+    return task->in_cancel || host->cancel_depth > CANCEL_DEPTH_MAX;
+}
+
+void lc_cancel_deliver(lua_State *L, struct lc_host *host, struct lc_task *task, int msg)
+{
+    bool passed;
+
+    if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
+        lc_waiter_is_pending(&task->waiter))
+        store_message(L, task, msg);
+    host->cancel_depth++;
+    passed = task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg);
+    host->cancel_depth--;
+    if (passed)
+        return;
+    task->must_cancel = true;
+    /* a wait that is cancelled already keeps its message: the first one wins (CA8) */
+    if (task->waiter.state != LC_WAIT_CANCELLED)
+        store_message(L, task, msg);
+}
+
+void lc_cancel_mark(struct lc_task *first, struct lc_task *last, bool marked)
+{
+    for (; first != last; first = lc_waiter_object(&first->waiter))
+        first->in_cancel = marked;
+    last->in_cancel = marked;
+}
+
+/* Each task passes the request to the task that it awaits (CA3). */
+static void pass_down(lua_State *L, struct lc_host *host, struct lc_task *first, int msg)
+{
+    struct lc_task *task = first, *next;
+
+    lc_cancel_count(task, 1);
+    if (lc_cancel_is_barred(host, task)) {
+        if (lc_waiter_is_pending(&task->waiter))
+            cancel_wait(L, task, msg);
+        else
+            task->must_cancel = true;
+        return;
+    }
+    task->in_cancel = true;
+    while ((next = lc_cancel_next(task)) != NULL && !next->in_cancel) {
+        task = next;
+        lc_cancel_count(task, 1);
+        task->in_cancel = true;
+    }
+    if (next != NULL)
+        cancel_wait(L, task, msg);
+    else
+        lc_cancel_deliver(L, host, task, msg);
+    lc_cancel_mark(first, task, false);
 }
 
 bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
 {
     struct lc_host *host = task->future.loop->host;
-    struct lc_task *first = task, *next;
-    bool passed;
 
     if (lc_future_is_done(&task->future)) {
         lc_future_mark_retrieved(&task->future);
@@ -93,41 +148,8 @@ bool lc_task_cancel(lua_State *L, struct lc_task *task, int msg)
     if (lc_future_loop(&task->future) == NULL)
         return false;
     luaL_checkstack(L, 10, NULL);
-    /* each task passes the request to the task that it awaits (CA3) */
-    count_request(task);
-    if (task->in_cancel || host->cancel_depth > CANCEL_DEPTH_MAX) {
-        if (lc_waiter_is_pending(&task->waiter))
-            cancel_wait(L, task, msg);
-        else
-            task->must_cancel = true;
-        return true;
-    }
-    task->in_cancel = true;
-    while ((next = awaited_task(task)) != NULL && !next->in_cancel) {
-        task = next;
-        count_request(task);
-        task->in_cancel = true;
-    }
-    if (next != NULL) {
-        cancel_wait(L, task, msg);
-        passed = true;
-    } else {
-        if (task->waiter.type != NULL && task->waiter.type->cancel == NULL &&
-            lc_waiter_is_pending(&task->waiter))
-            store_message(L, task, msg);
-        host->cancel_depth++;
-        passed = task->waiter.type != NULL && lc_waiter_cancel(L, &task->waiter, msg);
-        host->cancel_depth--;
-    }
-    for (next = first; next != task; next = lc_waiter_object(&next->waiter))
-        next->in_cancel = false;
-    task->in_cancel = false;
-    if (passed)
-        return true;
-    task->must_cancel = true;
-    /* a wait that is cancelled already keeps its message: the first one wins (CA8) */
-    if (task->waiter.state != LC_WAIT_CANCELLED)
-        store_message(L, task, msg);
+    if (!lc_cancel_batched(L, host, task, msg))
+        pass_down(L, host, task, msg);
     return true;
 }
 

@@ -29,6 +29,7 @@
 #define LC_SPACE_HEAD ((size_t)2 * 16384)
 
 struct lc_budget;
+struct lc_cancel_batch;
 struct lc_loop;
 struct lc_permits;
 struct lc_quota;
@@ -186,8 +187,9 @@ struct lc_host {
     int base_context;      /* anchor of the context outside of any loop */
     int traceback;         /* anchor of the traceback of the last bare value raised */
     unsigned cancel_depth; /* how many gathers a request is being passed through */
-    unsigned task_names;   /* how many default task names were given */
-    uint32_t task_ids;     /* how many tasks were made */
+    struct lc_cancel_batch *cancel_batch; /* of lc_tasks_cancel while it runs, or NULL */
+    unsigned task_names;                  /* how many default task names were given */
+    uint32_t task_ids;                    /* how many tasks were made */
     size_t open_loops;
     size_t tasks;
     size_t watchers; /* readers, writers, signal handlers */

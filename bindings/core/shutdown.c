@@ -12,6 +12,7 @@
 
 #include <lauxlib.h>
 
+#include "cancel_batch.h"
 #include "core.h"
 #include "debug.h"
 #include "default_executor.h"
@@ -132,9 +133,9 @@ static void doom_tasks(struct lc_loop *loop)
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
         lua_rawgeti(L, list, i);
         report_doomed(L, loop, list + 1);
-        lc_task_cancel(L, lc_to_task(L, list + 1), 0);
         lua_pop(L, 1);
     }
+    lc_tasks_cancel(L, loop->host, list);
     lua_pop(L, 1);
 }
 
@@ -190,11 +191,7 @@ static enum lc_run cancel_all(lua_State *L, struct lc_loop *loop, int rounds)
             lua_pop(L, 1);
             break;
         }
-        for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
-            lua_rawgeti(L, list, i);
-            lc_task_cancel(L, lc_to_task(L, -1), 0);
-            lua_pop(L, 1);
-        }
+        lc_tasks_cancel(L, loop->host, list);
         how = run_list(L, loop);
         if (how != LC_RUN_STOPPED) {
             lua_remove(L, list);

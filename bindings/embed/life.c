@@ -9,6 +9,7 @@
 
 #include <lauxlib.h>
 
+#include "cancel_batch.h"
 #include "embed.h"
 #include "guest.h"
 #include "loop_object.h"
@@ -373,11 +374,7 @@ int lucio_open(lucio **out, const struct lucio_config *config)
 static void shut_down_guest(lua_State *L, struct lc_loop *loop)
 {
     lc_tasks_push(L, loop);
-    for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, -1); i++) {
-        lua_rawgeti(L, -1, i);
-        lc_task_cancel(L, lc_to_task(L, -1), 0);
-        lua_pop(L, 1);
-    }
+    lc_tasks_cancel(L, loop->host, -1);
     lua_pop(L, 1);
     for (int turns = 0; turns < GUEST_TURNS_MAX && loop->host->tasks > 0; turns++) {
         if (lc_loop_timeout(loop) != 0)
