@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "large.h"
+
 struct lc_quota {
     atomic_size_t used;
     size_t limit;
@@ -70,7 +72,7 @@ void *lc_quota_realloc(void *data, void *block, size_t old_size, size_t new_size
         free(block);
         return NULL;
     }
-    fresh = realloc(block, new_size);
+    fresh = block == NULL ? lc_alloc(new_size) : realloc(block, new_size);
     if (fresh == NULL)
         lc_quota_change(data, new_size, old);
     return fresh;

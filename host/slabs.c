@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "large.h"
 #include "list.h"
 
 /* Sizes are multiples of GRAIN; what is larger than SMALL_MAX is malloc's. */
@@ -226,7 +227,7 @@ static inline void block_give(struct lc_slabs *slabs, void *block)
 
 static inline void *memory_take(struct lc_slabs *slabs, size_t size)
 {
-    return size <= SMALL_MAX ? block_take(slabs, size) : malloc(size);
+    return size <= SMALL_MAX ? block_take(slabs, size) : lc_alloc(size);
 }
 
 static inline void memory_give(struct lc_slabs *slabs, void *block, size_t size)

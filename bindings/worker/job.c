@@ -8,6 +8,7 @@
 
 #include "context.h"
 #include "core.h"
+#include "loan.h"
 #include "traceback.h"
 
 void lc_job_free(struct lc_job *job)
@@ -74,7 +75,9 @@ static int complete(lua_State *L)
         lc_future_set_error(L, 1);
         return 0;
     }
+    lc_loan_read(job);
     n = lc_unpack(L, host, &job->result);
+    lc_loan_end(job);
     if (!job->failed) {
         lc_future_set_result(L, 1, n);
         return 0;
@@ -95,6 +98,13 @@ static int complete_failed(lua_State *L)
     return 0;
 }
 
+/* The host is done with a job that was posted. */
+static void leave(struct lc_job *job)
+{
+    lc_loan_end(job);
+    lc_pool_forget(job->pool);
+}
+
 static void job_run(struct lc_loop *loop, struct lc_entry *entry)
 {
     struct lc_job *job = lc_container_of(entry, struct lc_job, errand.entry);
@@ -102,7 +112,6 @@ static void job_run(struct lc_loop *loop, struct lc_entry *entry)
     int top = lua_gettop(L);
 
     lc_list_unlink(&job->watch.link);
-    lc_pool_forget(job->pool);
     lc_errand_push_future(L, loop, &job->errand);
     if (job->lends) {
         lua_pushnil(L);
@@ -117,6 +126,7 @@ static void job_run(struct lc_loop *loop, struct lc_entry *entry)
         lua_pcall(L, 2, 0, 0);
     }
     lua_settop(L, top);
+    leave(job);
     lc_job_free(job);
 }
 
@@ -125,7 +135,7 @@ static void job_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entr
     struct lc_job *job = lc_container_of(entry, struct lc_job, errand.entry);
 
     lc_list_unlink(&job->watch.link);
-    lc_pool_forget(job->pool);
+    leave(job);
     lc_anchor_drop(L, loop->host, &job->errand.future);
     lc_job_free(job);
 }
@@ -246,11 +256,11 @@ static int prepare(lua_State *L)
     if (strcmp(names.what, "run_in_executor") == 0)
         names.first = 2;
     if (!lc_pool_is_served(job->pool)) {
-        lua_newtable(L);
+        lua_pushnil(L);
         lent = names.lent = lua_gettop(L);
     }
     lc_pack(L, loop->host, &job->call, 4, n, &names);
-    job->lends = lent != 0 && lua_rawlen(L, lent) > 0;
+    job->lends = lent != 0 && !lua_isnil(L, lent);
     if (job->options & LC_JOB_CONTEXT)
         pack_context(L, loop->host, job);
     future = lc_future_new(L, loop);

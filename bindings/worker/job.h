@@ -18,6 +18,8 @@
 #include "pool.h"
 
 struct lc_host;
+struct lc_loan;
+struct lc_loans;
 struct lc_loop;
 
 /* Why a job has no result, not even an error of its own. */
@@ -67,6 +69,8 @@ struct lc_job {
         struct lc_job_variable *next;
         struct lc_parcel parcel; /* a context variable and its value */
     } * variables;
+    struct lc_loans *loans;  /* NULL: the result never lent anything, or the loop has it */
+    struct lc_loan *loan;    /* under their mutex; NULL: it does not any more */
     struct lc_parcel result; /* or the error and its traceback; empty: there was no memory */
 };
 

@@ -20,6 +20,8 @@
 
 /* From this size on, a string is a block of its own. */
 #define BLOCK_SIZE 65536
+/* From this size on, that of a result is lent: waking the loop takes as long as copying less. */
+#define RESULT_SIZE ((size_t)256 * 1024)
 /* More classes below each other are a circle. */
 #define CLASS_DEPTH 200
 
@@ -79,20 +81,34 @@ static void put_number(struct packer *packer, int idx)
         put_bytes(packer, &number, sizeof number);
 }
 
+/* Adds the string at `idx` to the list of those that are lent. */
+static void keep_lent(struct packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+    int lent = packer->names->lent;
+
+    idx = lua_absindex(L, idx);
+    if (lua_isnil(L, lent)) {
+        lua_newtable(L);
+        lua_replace(L, lent);
+    }
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, lent, (lua_Integer)lua_rawlen(L, lent) + 1);
+}
+
 static void put_string(struct packer *packer, int idx)
 {
     size_t size;
     const char *text = lua_tolstring(packer->L, idx, &size);
 
     if (size >= BLOCK_SIZE) {
-        int lent = packer->names->lent;
+        bool lend =
+            packer->names->lent != 0 && (packer->names->what != NULL || size >= RESULT_SIZE);
 
-        if (lent != 0) {
-            lua_pushvalue(packer->L, idx);
-            lua_rawseti(packer->L, lent, (lua_Integer)lua_rawlen(packer->L, lent) + 1);
-        }
+        if (lend)
+            keep_lent(packer, idx);
         put_numbered(packer, LC_TAG_BLOCK,
-                     lc_parcel_add_block(packer->L, packer->parcel, text, size, lent != 0));
+                     lc_parcel_add_block(packer->L, packer->parcel, text, size, lend));
     } else {
         put_tag(packer, LC_TAG_STRING);
         put_text(packer, text, size);

@@ -69,6 +69,35 @@ size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_sh
     return parcel->shared_count++;
 }
 
+size_t lc_parcel_lent(const struct lc_parcel *parcel)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < parcel->block_count; i++) {
+        if (parcel->blocks[i].lent)
+            size += parcel->blocks[i].size;
+    }
+    return size;
+}
+
+bool lc_parcel_own(struct lc_parcel *parcel)
+{
+    for (size_t i = 0; i < parcel->block_count; i++) {
+        struct lc_block *block = &parcel->blocks[i];
+        char *data;
+
+        if (!block->lent)
+            continue;
+        data = lc_quota_realloc(parcel->quota, NULL, 0, block->size);
+        if (data == NULL)
+            return false;
+        memcpy(data, block->data, block->size);
+        block->data = data;
+        block->lent = false;
+    }
+    return true;
+}
+
 void lc_parcel_clear(struct lc_parcel *parcel)
 {
     struct lc_quota *quota = parcel->quota;

@@ -64,7 +64,7 @@ struct lc_pack_names {
     const char *what; /* the function that got it as an argument; NULL: it is a job's result */
     int first;        /* position of the first value */
     bool lenient;     /* no errors: what cannot cross is replaced by its text */
-    int lent; /* index of a table: long strings are appended to it and not copied; 0: they are copied */
+    int lent; /* where on the stack the list is made of long strings that are not copied; 0: all are */
 };
 
 /* Packs the n values from `first` on into an empty parcel. Raises TypeError for what cannot cross. The
@@ -81,6 +81,12 @@ void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, si
 size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size,
                            bool lend);
 size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_shared *shared);
+
+/* How many bytes of the parcel are lent. */
+size_t lc_parcel_lent(const struct lc_parcel *parcel);
+
+/* Copies what is lent. False: no memory, and some is lent still. */
+bool lc_parcel_own(struct lc_parcel *parcel);
 
 /* Gives back what the parcel holds; it is empty then. */
 void lc_parcel_clear(struct lc_parcel *parcel);

@@ -9,6 +9,7 @@
 
 #include "core.h"
 #include "job.h"
+#include "loan.h"
 #include "settings.h"
 #include "stop.h"
 #include "warden.h"
@@ -18,6 +19,7 @@
 struct threads {
     struct lc_settings *settings;
     struct lc_warden warden;
+    struct lc_loans loans;
 };
 
 /* A thread's own. */
@@ -45,6 +47,21 @@ static void open_worker(struct lc_worker *worker)
     lc_warden_end(&threads->warden, &thread->stop);
 }
 
+/* Sends back a job whose result lends strings of the worker's state. */
+static void post_lending(struct threads *threads, struct lc_workplace *place, struct lc_job *job)
+{
+    struct lc_loan loan;
+
+    lc_loan_begin(&loan, &threads->loans, job);
+    if (lc_errand_post(&job->errand)) {
+        lc_loan_wait(&loan, job);
+    } else {
+        lc_loan_drop(job);
+        lc_job_free(job);
+    }
+    lc_workplace_end_loan(place);
+}
+
 static void run(struct lc_worker *worker, struct lc_pool_job *queued)
 {
     struct lc_job *job = lc_container_of(queued, struct lc_job, queued);
@@ -57,7 +74,9 @@ static void run(struct lc_worker *worker, struct lc_pool_job *queued)
         job->failed = !lc_workplace_run(&thread->place, job);
         lc_warden_end(&threads->warden, &thread->stop);
     }
-    if (!lc_errand_post(&job->errand))
+    if (thread != NULL && thread->place.lends)
+        post_lending(threads, &thread->place, job);
+    else if (!lc_errand_post(&job->errand))
         lc_job_free(job);
 }
 
@@ -87,6 +106,7 @@ static void free_threads(void *data)
     struct threads *threads = data;
 
     lc_warden_finish(&threads->warden);
+    lc_loans_finish(&threads->loans);
     lc_stop_remove();
     lc_settings_free(threads->settings);
     free(threads);
@@ -141,6 +161,7 @@ static struct threads *threads_new(struct lc_settings *settings,
         return NULL;
     }
     threads->settings = settings;
+    lc_loans_init(&threads->loans);
     lc_warden_init(&threads->warden, limits->job, limits->cancel);
     if ((isfinite(limits->job) || isfinite(limits->cancel)) &&
         lc_warden_start(&threads->warden) != 0) {

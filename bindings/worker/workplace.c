@@ -234,10 +234,28 @@ static void raise_broken(lua_State *L, struct lc_workplace *place)
     lua_error(L);
 }
 
+/* Packs all above the place at 1. Long strings are lent to another thread; the state keeps them. */
+static void pack_result(lua_State *L, struct lc_workplace *place)
+{
+    struct lc_pack_names names = {NULL, 1, false, 0};
+    int n = lua_gettop(L) - 1;
+
+    if (place->is_thread) {
+        lua_pushnil(L);
+        lua_insert(L, 2);
+        names.lent = 2;
+    }
+    lc_pack(L, place->host, &place->job->result, lua_gettop(L) - n + 1, n, &names);
+    if (names.lent != 0 && !lua_isnil(L, names.lent)) {
+        lua_pushvalue(L, names.lent);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, place);
+        place->lends = true;
+    }
+}
+
 /* (place): runs the job and packs what it returns. */
 static int run_job(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, false, 0};
     struct lc_workplace *place = lua_touserdata(L, 1);
     struct lc_job *job = place->job;
     int n;
@@ -265,7 +283,7 @@ static int run_job(lua_State *L)
     } else {
         lua_call(L, n - 1, LUA_MULTRET);
     }
-    lc_pack(L, place->host, &job->result, 2, lua_gettop(L) - 1, &names);
+    pack_result(L, place);
     return 0;
 }
 
@@ -277,22 +295,38 @@ bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job)
     if (L == NULL)
         return false;
     place->job = job;
+    place->lends = false;
     lua_pushcfunction(L, run_job);
     lua_pushlightuserdata(L, place);
     ok = lc_call(L, place->host, 1, 0) == LUA_OK;
     lc_job_end_reading(job); /* had it failed there */
-    if (!ok)
+    if (!ok) {
+        place->lends = false;
         take_failure(place, &job->result);
+    }
     place->job = NULL;
     lc_context_clear(L, place->host);
     return ok;
 }
 
+void lc_workplace_end_loan(struct lc_workplace *place)
+{
+    /* the field is there: nothing is allocated */
+    lua_pushnil(place->L);
+    lua_rawsetp(place->L, LUA_REGISTRYINDEX, place);
+    place->lends = false;
+}
+
 /* A new state, with no more memory than the host whose executor it is has left. */
 static lua_State *new_state(const struct lc_settings *settings)
 {
-    if (settings->limits.quota == NULL)
-        return luaL_newstate();
+    if (settings->limits.quota == NULL) {
+        lua_State *L = luaL_newstate();
+
+        if (L != NULL)
+            lua_setallocf(L, lc_quota_realloc, NULL); /* malloc's, too */
+        return L;
+    }
     return lua_newstate(lc_quota_realloc, settings->limits.quota);
 }
 

@@ -28,6 +28,7 @@ struct lc_workplace {
     /* Sends it. False: no memory. NULL in a thread. */
     bool (*report)(struct lc_workplace *place, const struct lc_parcel *parcel);
     struct lc_job *job;       /* that runs now, or NULL */
+    bool lends;               /* the result of the last job lends strings of the state */
     bool failed;              /* the state or its initializer */
     struct lc_parcel failure; /* with what; no values: there was no memory for it */
 };
@@ -41,6 +42,9 @@ void lc_workplace_initialize(struct lc_workplace *place);
 /* Runs the job. True: the result is what it returned; false: its error and the traceback of that, or
  * nothing if there was no memory. */
 bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job);
+
+/* Nobody reads what the last job's result lends any more. */
+void lc_workplace_end_loan(struct lc_workplace *place);
 
 void lc_workplace_close(struct lc_workplace *place);
 

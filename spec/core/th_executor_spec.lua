@@ -436,6 +436,77 @@ describe("map", function()
   end)
 end)
 
+describe("long results", function()
+  local SIZE = 1 << 20
+
+  -- A job whose result has long strings, one of them twice.
+  local function long(size)
+    local text = ("0123456789abcdef"):rep(size // 16)
+    return text, {text, "short", ("x"):rep(size + 1), y = ("y"):rep(size // 10)}
+  end
+
+  local function check(text, list)
+    assert.is_true(text == ("0123456789abcdef"):rep(SIZE // 16) and text == list[1])
+    assert.is_true(list[3] == ("x"):rep(SIZE + 1) and list.y == ("y"):rep(SIZE // 10))
+  end
+
+  -- Holds the thread of the loop until the flag is set and the worker has had time to give up.
+  local function hold_loop(value)
+    hold(value)
+    local limit = os.clock() + 0.02
+    while os.clock() < limit do end -- luacheck: ignore 542
+  end
+
+  -- A job that sets the flag at its end.
+  local function announce_long(job, done, size)
+    local text, list = job(size)
+    done.value = true
+    return text, list
+  end
+
+  case("cross whole", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 2}
+    local futures = {}
+    for i = 1, 8 do futures[i] = pool:submit(long, SIZE) end
+    for i = 1, 8 do check(futures[i]:await()) end
+    for _, text in pool:map(long, {SIZE, SIZE, SIZE}, {chunksize = 2}) do
+      assert.are.equal(SIZE, #text)
+    end
+  end)
+
+  case("cross whole when the loop is late", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1}
+    local done = flag()
+    local future = pool:submit(announce_long, long, done, SIZE)
+    local after = pool:submit(no_op)
+    hold_loop(done)
+    check(future:await())
+    after:await()
+  end)
+
+  case("are thrown away when nobody wants them", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1}
+    local done = flag()
+    local future = pool:submit(announce_long, long, done, SIZE)
+    future:cancel()
+    pool:submit(announce_long, long, done, SIZE)
+    await_flag(done)
+    pool:submit(no_op):await()
+  end)
+
+  for _, late in ipairs{false, true} do
+    own_loop("are thrown away by a loop that closes" .. (late and " late" or ""), function(loop)
+      local pool = lucio.ThreadPoolExecutor{max_workers = 1}
+      local done = flag()
+      loop:run_in_executor(pool, announce_long, long, done, SIZE)
+      hold(done)
+      if late then hold_loop(done) end
+      loop:close()
+      lucio.run(function() pool:shutdown() end)
+    end)
+  end
+end)
+
 describe("cpu_count", function()
   it("is at least one", function()
     assert.is_true(lucio.cpu_count() >= 1)
