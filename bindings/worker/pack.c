@@ -3,7 +3,7 @@
  * seen, what it contains follows in turn; so depth is limited by memory alone. What cannot cross stops the
  * packing, which is done again with notes of the way to each object, for the error.
  */
-#include "parcel.h"
+#include "packer.h"
 
 #include <string.h>
 
@@ -22,67 +22,24 @@
 #define BLOCK_SIZE 65536
 /* From this size on, that of a result is lent: waking the loop takes as long as copying less. */
 #define RESULT_SIZE ((size_t)256 * 1024)
-/* More classes below each other are a circle. */
-#define CLASS_DEPTH 200
-
-struct packer {
-    lua_State *L;
-    struct lc_host *host;
-    struct lc_parcel *parcel;
-    const struct lc_pack_names *names;
-    int objects;   /* index of the table: number -> object, object or upvalue's id -> number */
-    int paths;     /* index of the table number -> text, or 0 */
-    int count;     /* of objects */
-    int parent;    /* object whose contents are being packed; 0: none */
-    int root;      /* position of the value that is being packed, or came from */
-    char step[80]; /* from the parent to the value that is being packed; with notes only */
-};
 
 /* ---- bytes ---- */
 
-static void put_bytes(struct packer *packer, const void *bytes, size_t size)
-{
-    lc_parcel_put(packer->L, packer->parcel, bytes, size);
-}
-
-static void put_tag(struct packer *packer, enum lc_parcel_tag tag)
-{
-    char byte = (char)tag;
-
-    put_bytes(packer, &byte, 1);
-}
-
-static void put_size(struct packer *packer, size_t size)
-{
-    put_bytes(packer, &size, sizeof size);
-}
-
-static void put_text(struct packer *packer, const char *text, size_t size)
-{
-    put_size(packer, size);
-    put_bytes(packer, text, size);
-}
-
-static void put_numbered(struct packer *packer, enum lc_parcel_tag tag, size_t number)
-{
-    put_tag(packer, tag);
-    put_size(packer, number);
-}
-
-static void put_number(struct packer *packer, int idx)
+static void put_number(struct lc_packer *packer, int idx)
 {
     lua_Integer integer = lua_tointeger(packer->L, idx);
     lua_Number number = lua_tonumber(packer->L, idx);
 
-    put_tag(packer, lua_isinteger(packer->L, idx) ? LC_TAG_INTEGER : LC_TAG_FLOAT);
+    _Static_assert(sizeof integer == 8 && sizeof number == 8,
+                   "numbers of Lua as parcels have them");
     if (lua_isinteger(packer->L, idx))
-        put_bytes(packer, &integer, sizeof integer);
+        lc_put_tagged(packer, LC_TAG_INTEGER, &integer);
     else
-        put_bytes(packer, &number, sizeof number);
+        lc_put_tagged(packer, LC_TAG_FLOAT, &number);
 }
 
 /* Adds the string at `idx` to the list of those that are lent. */
-static void keep_lent(struct packer *packer, int idx)
+static void keep_lent(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
     int lent = packer->names->lent;
@@ -96,7 +53,7 @@ static void keep_lent(struct packer *packer, int idx)
     lua_rawseti(L, lent, (lua_Integer)lua_rawlen(L, lent) + 1);
 }
 
-static void put_string(struct packer *packer, int idx)
+void lc_put_string(struct lc_packer *packer, int idx)
 {
     size_t size;
     const char *text = lua_tolstring(packer->L, idx, &size);
@@ -107,18 +64,21 @@ static void put_string(struct packer *packer, int idx)
 
         if (lend)
             keep_lent(packer, idx);
-        put_numbered(packer, LC_TAG_BLOCK,
-                     lc_parcel_add_block(packer->L, packer->parcel, text, size, lend));
+        lc_put_numbered(packer, LC_TAG_BLOCK,
+                        lc_parcel_add_block(packer->L, packer->parcel, text, size, lend));
     } else {
-        put_tag(packer, LC_TAG_STRING);
-        put_text(packer, text, size);
+        char *at = lc_parcel_room(packer->L, packer->parcel, 1 + sizeof size + size);
+
+        at[0] = LC_TAG_STRING;
+        memcpy(at + 1, &size, sizeof size);
+        memcpy(at + 1 + sizeof size, text, size);
     }
 }
 
 /* ---- what cannot cross ---- */
 
 /* Pushes the way to the value that is being packed. */
-static void push_path(struct packer *packer)
+static void push_path(struct lc_packer *packer)
 {
     lua_State *L = packer->L;
 
@@ -142,7 +102,7 @@ static const char *kind_name(lua_State *L, int idx)
 }
 
 /* The value at `idx` cannot cross. False: the packing has to be done again. */
-static bool refuse(struct packer *packer, int idx)
+static bool refuse(struct lc_packer *packer, int idx)
 {
     const char *what = packer->names->what;
     lua_State *L = packer->L;
@@ -150,7 +110,7 @@ static bool refuse(struct packer *packer, int idx)
     idx = lua_absindex(L, idx);
     if (packer->names->lenient) {
         lc_push_text(L, idx);
-        put_string(packer, -1);
+        lc_put_string(packer, -1);
         lua_pop(L, 1);
         return true;
     }
@@ -167,14 +127,14 @@ static bool refuse(struct packer *packer, int idx)
              packer->names->first + packer->root, lua_tostring(L, -1), kind_name(L, idx));
 }
 
-static void set_step(struct packer *packer)
+static void set_step(struct lc_packer *packer)
 {
     strncpy(packer->step, lua_tostring(packer->L, -1), sizeof packer->step - 1);
     lua_pop(packer->L, 1);
 }
 
 /* With notes: what is packed next is the parent's field with the key at `idx`. */
-static void note_field(struct packer *packer, int idx)
+static void note_field(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
@@ -190,7 +150,7 @@ static void note_field(struct packer *packer, int idx)
     lua_pop(L, 1);
 }
 
-static void note_upvalue(struct packer *packer, const char *name)
+static void note_upvalue(struct lc_packer *packer, const char *name)
 {
     if (packer->paths == 0)
         return;
@@ -198,111 +158,9 @@ static void note_upvalue(struct packer *packer, const char *name)
     set_step(packer);
 }
 
-/* ---- values that are found again ---- */
+static bool put_value(struct lc_packer *packer, int idx);
 
-/* If the object at `idx` is the value of a loaded module: packs its name. */
-static bool put_module(struct packer *packer, int idx)
-{
-    lua_State *L = packer->L;
-    int top = lua_gettop(L);
-    bool found = false;
-
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_pushnil(L);
-    while (!found && lua_next(L, top + 1)) {
-        found = lua_rawequal(L, -1, idx) && lua_type(L, -2) == LUA_TSTRING;
-        lua_pop(L, 1);
-    }
-    if (found) {
-        put_tag(packer, LC_TAG_MODULE);
-        put_string(packer, -1);
-    }
-    lua_settop(L, top);
-    return found;
-}
-
-/* Whether the table on top has the function at `idx`: leaves its key. [-0, +(0|1), m] */
-static bool find_field(lua_State *L, int idx)
-{
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        bool found = lua_rawequal(L, -1, idx) && lua_type(L, -2) == LUA_TSTRING;
-
-        lua_pop(L, 1);
-        if (found)
-            return true;
-    }
-    return false;
-}
-
-/* If the C function at `idx` is a field of a loaded module: packs both names. */
-static bool put_c_function(struct packer *packer, int idx)
-{
-    lua_State *L = packer->L;
-    int top = lua_gettop(L);
-    bool found = false;
-
-    luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
-    lua_pushnil(L);
-    while (!found && lua_next(L, -2)) {
-        if (lua_type(L, -1) == LUA_TTABLE && lua_type(L, -2) == LUA_TSTRING && find_field(L, idx)) {
-            put_tag(packer, LC_TAG_FIELD);
-            put_string(packer, -3);
-            put_string(packer, -1);
-            found = true;
-        } else {
-            lua_pop(L, 1);
-        }
-    }
-    lua_settop(L, top);
-    return found;
-}
-
-/* Replaces the class on top by its parent; one that a script has spoilt raises. [-1, +1, v] */
-static void push_parent(struct packer *packer, size_t depth)
-{
-    lua_State *L = packer->L;
-
-    lua_pushliteral(L, "parent");
-    lua_rawget(L, -2);
-    lua_replace(L, -2);
-    if (!lc_is_class(L, -1) || depth > CLASS_DEPTH)
-        lc_raise(L, packer->host, LC_TYPE_ERROR,
-                 "a class of errors that is below none of lucio's cannot be passed to a worker");
-}
-
-/* A class: how many of its line are no class of lucio's, each with key and name; then one that is. */
-static void put_class(struct packer *packer, int idx)
-{
-    lua_State *L = packer->L;
-    int top = lua_gettop(L), class;
-    size_t depth = 0;
-
-    luaL_checkstack(L, 8, NULL);
-    put_tag(packer, LC_TAG_CLASS);
-    lua_pushvalue(L, idx);
-    for (; (class = lc_class_number(L, packer->host, -1)) == 0; depth++)
-        push_parent(packer, depth);
-    put_size(packer, (size_t) class);
-    put_size(packer, depth);
-    lua_pushvalue(L, idx);
-    for (; depth > 0; depth--) {
-        lc_crossing_push_key(L, packer->host, -1);
-        put_string(packer, -1);
-        lua_pop(L, 1);
-        lua_pushliteral(L, "name");
-        lua_rawget(L, -2);
-        lc_push_text(L, -1);
-        put_string(packer, -1);
-        lua_pop(L, 2);
-        push_parent(packer, 0);
-    }
-    lua_settop(L, top);
-}
-
-static bool put_value(struct packer *packer, int idx);
-
-static bool put_userdata(struct packer *packer, int idx)
+static bool put_userdata(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
     bool is_lock, has_default;
@@ -310,13 +168,13 @@ static bool put_userdata(struct packer *packer, int idx)
     struct lc_loop *loop;
 
     if (shared != NULL) {
-        put_numbered(packer, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED,
-                     lc_parcel_add_shared(L, packer->parcel, shared));
+        lc_put_numbered(packer, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED,
+                        lc_parcel_add_shared(L, packer->parcel, shared));
         return true;
     }
     if (lc_is_loop(L, idx, &loop)) {
         shared = lc_loop_link_push(L, packer->host, loop);
-        put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
+        lc_put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
         lua_pop(L, 1);
         return true;
     }
@@ -326,11 +184,11 @@ static bool put_userdata(struct packer *packer, int idx)
     if (lua_type(L, -1) == LUA_TUSERDATA)
         return refuse(packer, lua_gettop(L));
     /* above: name, default */
-    put_tag(packer, LC_TAG_VARIABLE);
+    lc_put_tag(packer, LC_TAG_VARIABLE);
     lc_crossing_push_key(L, packer->host, idx);
-    put_string(packer, -1);
-    put_string(packer, -3);
-    put_tag(packer, has_default ? LC_TAG_TRUE : LC_TAG_FALSE);
+    lc_put_string(packer, -1);
+    lc_put_string(packer, -3);
+    lc_put_tag(packer, has_default ? LC_TAG_TRUE : LC_TAG_FALSE);
     lua_pop(L, 1);
     if (has_default && !put_value(packer, lua_gettop(L)))
         return false;
@@ -343,12 +201,12 @@ static bool put_userdata(struct packer *packer, int idx)
 static int append_bytes(lua_State *L, const void *bytes, size_t size, void *packer)
 {
     (void)L;
-    put_bytes(packer, bytes, size);
+    lc_put_bytes(packer, bytes, size);
     return 0;
 }
 
 /* The bytecode of the Lua function at `idx`, made once for each function. */
-static void put_bytecode(struct packer *packer, int idx)
+static void put_bytecode(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
@@ -358,7 +216,7 @@ static void put_bytecode(struct packer *packer, int idx)
         size_t at = packer->parcel->size, size;
 
         lua_pushvalue(L, idx);
-        put_size(packer, 0);
+        lc_put_size(packer, 0);
         lua_dump(L, append_bytes, packer, 0);
         size = packer->parcel->size - at - sizeof size;
         memcpy(packer->parcel->data + at, &size, sizeof size);
@@ -367,12 +225,13 @@ static void put_bytecode(struct packer *packer, int idx)
         lua_pop(L, 2);
         return;
     }
-    put_text(packer, lua_tostring(L, -1), lua_rawlen(L, -1));
+    lc_put_size(packer, lua_rawlen(L, -1));
+    lc_put_bytes(packer, lua_tostring(L, -1), lua_rawlen(L, -1));
     lua_pop(L, 2);
 }
 
 /* The new object at `idx`, with a tag, gets the next number. */
-static bool put_object(struct packer *packer, int idx, enum lc_parcel_tag tag)
+static bool put_object(struct lc_packer *packer, int idx, enum lc_parcel_tag tag)
 {
     lua_State *L = packer->L;
 
@@ -386,42 +245,46 @@ static bool put_object(struct packer *packer, int idx, enum lc_parcel_tag tag)
         push_path(packer);
         lua_rawseti(L, packer->paths, packer->count);
     }
-    put_tag(packer, tag);
+    if (tag == LC_TAG_TABLE) {
+        lc_put_numbered(packer, tag, lua_rawlen(L, idx));
+        return true;
+    }
+    lc_put_tag(packer, tag);
     if (tag == LC_TAG_FUNCTION) {
         put_bytecode(packer, idx);
-    } else if (tag != LC_TAG_TABLE) {
+    } else {
         lua_getmetatable(L, idx);
-        put_class(packer, lua_gettop(L));
+        lc_put_class(packer, lua_gettop(L));
         lua_pop(L, 1);
     }
     return true;
 }
 
-static bool put_table(struct packer *packer, int idx)
+static bool put_table(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
     if (!lua_getmetatable(L, idx))
-        return put_module(packer, idx) || put_object(packer, idx, LC_TAG_TABLE);
+        return lc_put_module(packer, idx) || put_object(packer, idx, LC_TAG_TABLE);
     lua_pop(L, 1);
     if (lc_is_error(L, idx))
         return put_object(packer, idx, lc_is_exception_group(L, idx) ? LC_TAG_GROUP : LC_TAG_ERROR);
     if (lc_is_class(L, idx)) {
-        put_class(packer, idx);
+        lc_put_class(packer, idx);
         return true;
     }
     if (lc_crossing_is_local(L, packer->host, idx)) {
-        put_tag(packer, LC_TAG_LOCAL);
+        lc_put_tag(packer, LC_TAG_LOCAL);
         lc_crossing_push_key(L, packer->host, idx);
-        put_string(packer, -1);
+        lc_put_string(packer, -1);
         lua_pop(L, 1);
         return true;
     }
-    return put_module(packer, idx) || refuse(packer, idx);
+    return lc_put_module(packer, idx) || refuse(packer, idx);
 }
 
 /* Packs the reference if the object at `idx` has a number. */
-static bool put_old(struct packer *packer, int idx)
+static bool put_old(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
     bool found;
@@ -429,34 +292,34 @@ static bool put_old(struct packer *packer, int idx)
     lua_pushvalue(L, idx);
     found = lua_rawget(L, packer->objects) != LUA_TNIL;
     if (found)
-        put_numbered(packer, LC_TAG_OLD, (size_t)lua_tointeger(L, -1));
+        lc_put_numbered(packer, LC_TAG_OLD, (size_t)lua_tointeger(L, -1));
     lua_pop(L, 1);
     return found;
 }
 
 /* Packs the value at `idx`, an absolute index. False: it cannot cross. */
-static bool put_value(struct packer *packer, int idx)
+static bool put_value(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
     switch (lua_type(L, idx)) {
     case LUA_TNIL:
-        put_tag(packer, LC_TAG_NIL);
+        lc_put_tag(packer, LC_TAG_NIL);
         return true;
     case LUA_TBOOLEAN:
-        put_tag(packer, lua_toboolean(L, idx) ? LC_TAG_TRUE : LC_TAG_FALSE);
+        lc_put_tag(packer, lua_toboolean(L, idx) ? LC_TAG_TRUE : LC_TAG_FALSE);
         return true;
     case LUA_TNUMBER:
         put_number(packer, idx);
         return true;
     case LUA_TSTRING:
-        put_string(packer, idx);
+        lc_put_string(packer, idx);
         return true;
     case LUA_TTABLE:
         return put_old(packer, idx) || put_table(packer, idx);
     case LUA_TFUNCTION:
         if (lua_iscfunction(L, idx))
-            return put_c_function(packer, idx) || refuse(packer, idx);
+            return lc_put_c_function(packer, idx) || refuse(packer, idx);
         return put_old(packer, idx) || put_object(packer, idx, LC_TAG_FUNCTION);
     case LUA_TUSERDATA:
         return put_userdata(packer, idx);
@@ -468,7 +331,7 @@ static bool put_value(struct packer *packer, int idx)
 /* ---- contents ---- */
 
 /* Upvalues that several functions share stay shared. */
-static bool put_upvalues(struct packer *packer, int idx)
+static bool put_upvalues(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
     const char *name;
@@ -478,7 +341,7 @@ static bool put_upvalues(struct packer *packer, int idx)
         bool good = true;
 
         if (lua_rawgetp(L, packer->objects, id) != LUA_TNIL) {
-            put_numbered(packer, LC_TAG_JOIN, (size_t)lua_tointeger(L, -1));
+            lc_put_numbered(packer, LC_TAG_JOIN, (size_t)lua_tointeger(L, -1));
         } else {
             /* a function has at most 255 of them */
             lua_pushinteger(L, (lua_Integer)packer->parent * 256 + n);
@@ -494,7 +357,7 @@ static bool put_upvalues(struct packer *packer, int idx)
             return false;
         lua_pop(L, 2);
     }
-    put_tag(packer, LC_TAG_END);
+    lc_put_tag(packer, LC_TAG_END);
     return true;
 }
 
@@ -507,20 +370,23 @@ static bool is_skipped(lua_State *L, int idx, lua_Integer items)
 }
 
 /* Items 1 to n, then the other fields with their keys. */
-static bool put_fields(struct packer *packer, int idx, bool is_error)
+static bool put_fields(struct lc_packer *packer, int idx, bool is_error)
 {
     lua_State *L = packer->L;
     lua_Integer items = (lua_Integer)lua_rawlen(L, idx);
     int key = lua_gettop(L) + 1;
 
-    put_size(packer, (size_t)items);
+    lc_put_size(packer, (size_t)items);
     for (lua_Integer i = 1; i <= items; i++) {
-        lua_pushinteger(L, i);
-        note_field(packer, key);
+        if (packer->paths != 0) {
+            lua_pushinteger(L, i);
+            note_field(packer, key);
+            lua_pop(L, 1);
+        }
         lua_rawgeti(L, idx, i);
-        if (!put_value(packer, key + 1))
+        if (!put_value(packer, key))
             return false;
-        lua_settop(L, key - 1);
+        lua_pop(L, 1);
     }
     lua_pushnil(L);
     while (lua_next(L, idx)) {
@@ -531,18 +397,18 @@ static bool put_fields(struct packer *packer, int idx, bool is_error)
         }
         lua_settop(L, key);
     }
-    put_tag(packer, LC_TAG_END);
+    lc_put_tag(packer, LC_TAG_END);
     return true;
 }
 
 /* Message and list of members, then the fields of an error. */
-static bool put_group(struct packer *packer, int idx)
+static bool put_group(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
     int top = lua_gettop(L);
 
     lc_exception_group_push_message(L, idx);
-    put_string(packer, top + 1);
+    lc_put_string(packer, top + 1);
     if (packer->paths != 0)
         strcpy(packer->step, "exceptions");
     lc_exception_group_push_members(L, idx);
@@ -566,24 +432,24 @@ static bool put_group(struct packer *packer, int idx)
     return true;
 }
 
-static bool put_contents(struct packer *packer, int idx)
+static bool put_contents(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
     if (lua_type(L, idx) == LUA_TFUNCTION) {
-        put_tag(packer, LC_TAG_FUNCTION);
+        lc_put_tag(packer, LC_TAG_FUNCTION);
         return put_upvalues(packer, idx);
     }
     if (lc_is_exception_group(L, idx)) {
-        put_tag(packer, LC_TAG_GROUP);
+        lc_put_tag(packer, LC_TAG_GROUP);
         return put_group(packer, idx);
     }
-    put_tag(packer, LC_TAG_TABLE);
+    lc_put_tag(packer, LC_TAG_TABLE);
     return put_fields(packer, idx, lc_is_error(L, idx));
 }
 
 /* Packs the values; false: one cannot cross. */
-static bool pack_all(struct packer *packer, int first, int n)
+static bool pack_all(struct lc_packer *packer, int first, int n)
 {
     lua_State *L = packer->L;
     int top = lua_gettop(L);
@@ -618,7 +484,7 @@ static bool pack_all(struct packer *packer, int first, int n)
 void lc_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel, int first, int n,
              const struct lc_pack_names *names)
 {
-    struct packer packer = {.L = L, .host = host, .parcel = parcel, .names = names};
+    struct lc_packer packer = {.L = L, .host = host, .parcel = parcel, .names = names};
     int top = lua_gettop(L);
 
     first = lua_absindex(L, first);

@@ -19,18 +19,14 @@ static void *resize(lua_State *L, struct lc_parcel *parcel, void *block, size_t 
     return fresh;
 }
 
-void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, size_t size)
+void lc_parcel_grow(lua_State *L, struct lc_parcel *parcel, size_t size)
 {
-    if (parcel->capacity - parcel->size < size) {
-        size_t capacity = parcel->capacity < 128 ? 256 : 2 * parcel->capacity;
+    size_t capacity = parcel->capacity < 128 ? 256 : 2 * parcel->capacity;
 
-        while (capacity - parcel->size < size)
-            capacity *= 2;
-        parcel->data = resize(L, parcel, parcel->data, parcel->capacity, capacity);
-        parcel->capacity = capacity;
-    }
-    memcpy(parcel->data + parcel->size, bytes, size);
-    parcel->size += size;
+    while (capacity - parcel->size < size)
+        capacity *= 2;
+    parcel->data = resize(L, parcel, parcel->data, parcel->capacity, capacity);
+    parcel->capacity = capacity;
 }
 
 /* Room for one item more in an array of n. */

@@ -28,7 +28,7 @@ enum lc_parcel_tag {
     LC_TAG_STRING,   /* size, bytes */
     LC_TAG_BLOCK,    /* number of a block */
     LC_TAG_OLD,      /* number of an object that was there before */
-    LC_TAG_TABLE,    /* a new object */
+    LC_TAG_TABLE,    /* a new object: number of items */
     LC_TAG_ERROR,    /* a new object: its class */
     LC_TAG_GROUP,    /* a new object, an exception group: its class */
     LC_TAG_FUNCTION, /* a new object: size, bytecode */
@@ -75,9 +75,20 @@ void lc_pack(lua_State *L, struct lc_host *host, struct lc_parcel *parcel, int f
 /* Pushes the values; returns their number. [-0, +n, e] */
 int lc_unpack(lua_State *L, struct lc_host *host, const struct lc_parcel *parcel);
 
-/* Appends to the parcel: bytes, a long string, something shared; of the last two the number. Raise when
- * there is no memory. [-0, +0, m] */
-void lc_parcel_put(lua_State *L, struct lc_parcel *parcel, const void *bytes, size_t size);
+/* Makes room for so many bytes more. [-0, +0, m] */
+void lc_parcel_grow(lua_State *L, struct lc_parcel *parcel, size_t size);
+
+/* Appends so many bytes, which the caller writes before the next ones. [-0, +0, m] */
+static inline char *lc_parcel_room(lua_State *L, struct lc_parcel *parcel, size_t size)
+{
+    if (parcel->capacity - parcel->size < size)
+        lc_parcel_grow(L, parcel, size);
+    parcel->size += size;
+    return parcel->data + parcel->size - size;
+}
+
+/* Appends to the parcel a long string, something shared; returns the number. Raise when there is no
+ * memory. [-0, +0, m] */
 size_t lc_parcel_add_block(lua_State *L, struct lc_parcel *parcel, const char *text, size_t size,
                            bool lend);
 size_t lc_parcel_add_shared(lua_State *L, struct lc_parcel *parcel, struct lc_shared *shared);

@@ -5,6 +5,7 @@
  */
 #include "parcel.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -247,6 +248,17 @@ static void add_object(struct unpacker *unpacker)
     lua_rawseti(unpacker->L, unpacker->objects, ++unpacker->count);
 }
 
+/* An empty table with room for its items, each of which takes a byte at least of what is left. */
+static void push_table(struct unpacker *unpacker)
+{
+    const struct lc_parcel *parcel = unpacker->parcel;
+    size_t items = get_size(unpacker), left = parcel->size - (size_t)(unpacker->at - parcel->data);
+
+    if (items > left)
+        items = left;
+    lua_createtable(unpacker->L, items < INT_MAX ? (int)items : INT_MAX, 0);
+}
+
 /* Pushes the value that comes next. */
 static void push_value(struct unpacker *unpacker)
 {
@@ -282,7 +294,7 @@ static void push_value(struct unpacker *unpacker)
         lua_rawgeti(L, unpacker->objects, (lua_Integer)get_size(unpacker));
         break;
     case LC_TAG_TABLE:
-        lua_newtable(L);
+        push_table(unpacker);
         add_object(unpacker);
         break;
     case LC_TAG_ERROR:
