@@ -218,6 +218,7 @@ static void read_environment(struct lc_host *host)
     host->options.backend = getenv("LUCIO_BACKEND");
     host->options.fs_threads = getenv("LUCIO_FS_THREADS");
     host->options.worker = getenv("LUCIO_WORKER");
+    host->options.keylog = secure_getenv("SSLKEYLOGFILE");
     if (seconds != NULL && !lc_parse_seconds(seconds, &host->options.shutdown_timeout))
         host->options.bad_variable = "LUCIO_SHUTDOWN_TIMEOUT";
 }

@@ -145,6 +145,7 @@ struct lc_options {
     const char *backend;      /* NULL: libev's choice */
     const char *fs_threads;   /* how many lucio.fs has, as text; NULL: its default */
     const char *worker;       /* the program of worker processes; NULL: the one that is found */
+    const char *keylog;       /* where the secrets of TLS connections go; NULL: nowhere */
     double shutdown_timeout;  /* seconds */
     const char *bad_variable; /* a LUCIO_ variable whose value is refused when a loop is made */
 };

@@ -126,7 +126,8 @@ static size_t handshake(lua_State *L, struct lc_tls *tls)
     tls->o->ERR_clear_error();
     result = tls->o->SSL_do_handshake(tls->ssl);
     left = lc_tls_wire_left(tls->wire);
-    if (result != 1 && tls->o->SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ) {
+    if (tls->failure.message[0] != '\0' ||
+        (result != 1 && tls->o->SSL_get_error(tls->ssl, result) != SSL_ERROR_WANT_READ)) {
         lc_tls_note_failure(tls);
         fail(L, tls);
         return left;

@@ -35,6 +35,7 @@ void lc_tls_context_release(struct lc_tls_context *context)
     if (--context->references > 0)
         return;
     lc_tls_sessions_clear(context);
+    lc_tls_keylog_close(context);
     context->o->SSL_CTX_free(context->ctx);
     lc_realloc(context->host, context->alpn, context->alpn_size, 0);
     lc_realloc(context->host, context, sizeof *context, 0);
@@ -197,6 +198,9 @@ int lc_tls_create_context(lua_State *L)
     if (!lc_tls_load_trusted(L, context, 2, what) && !for_server && !lua_toboolean(L, 3))
         o->SSL_CTX_set_default_verify_paths(context->ctx);
     o->ERR_clear_error();
+    /* the user's word, not the script's */
+    if (!lua_toboolean(L, 3) && host->options.keylog != NULL && host->options.keylog[0] != '\0')
+        lc_tls_keylog_open(L, context, host->options.keylog);
     return 1;
 }
 
@@ -318,6 +322,8 @@ static int context_index(lua_State *L)
         lua_pushboolean(L, context->check_hostname);
     else if (strcmp(key, "sni_callback") == 0)
         lua_getiuservalue(L, 1, 1);
+    else if (strcmp(key, "keylog_filename") == 0)
+        lua_pushstring(L, context->keylog_name);
     for (size_t i = 0; i < COUNT(modes); i++) {
         if (strcmp(key, "verify_mode") == 0 && modes[i].number == context->verify_mode)
             lua_pushstring(L, modes[i].name);
@@ -375,6 +381,10 @@ static int context_newindex(lua_State *L)
     if (strcmp(key, "sni_callback") == 0) {
         lua_settop(L, 3);
         lc_tls_set_sni(L, context);
+        return 0;
+    }
+    if (strcmp(key, "keylog_filename") == 0) {
+        lc_tls_keylog_set(L, context);
         return 0;
     }
     if (lc_tls_set_option(L, context, key))

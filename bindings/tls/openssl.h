@@ -64,6 +64,7 @@ struct lc_host;
     X(SSL_CTX_set_default_passwd_cb)                                                               \
     X(SSL_CTX_set_default_passwd_cb_userdata)                                                      \
     X(SSL_CTX_set_default_verify_paths)                                                            \
+    X(SSL_CTX_set_keylog_callback)                                                                 \
     X(SSL_CTX_set_num_tickets)                                                                     \
     X(SSL_CTX_set_options)                                                                         \
     X(SSL_CTX_set_session_id_context)                                                              \

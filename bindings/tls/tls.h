@@ -60,7 +60,9 @@ struct lc_tls_context {
     size_t alpn_size;
     struct lc_tls_session sessions[LC_TLS_SESSIONS];
     unsigned next_session;
-    unsigned rules; /* changes with what is trusted */
+    unsigned rules;    /* changes with what is trusted */
+    char *keylog_name; /* of the file for the secrets, NULL: there is none */
+    int keylog;        /* its descriptor */
 };
 
 /* What a connection is made from: an object of Lua, whose user value 1 is the context. */
@@ -136,6 +138,14 @@ int lc_tls_default_verify_paths(lua_State *L);
 void lc_tls_set_sni(lua_State *L, struct lc_tls_context *context);
 /* context:set_servername_callback(function or nil) */
 int lc_tls_set_servername_callback(lua_State *L);
+
+/* ---- keylog.c ---- */
+
+/* Sets context.keylog_filename to what is at 3. [-0, +0, v] */
+void lc_tls_keylog_set(lua_State *L, struct lc_tls_context *context);
+/* Secrets go to the end of that file; nobody's permission is asked. Raises OSError. [-0, +0, v] */
+void lc_tls_keylog_open(lua_State *L, struct lc_tls_context *context, const char *name);
+void lc_tls_keylog_close(struct lc_tls_context *context);
 
 /* ---- object.c ---- */
 

@@ -133,6 +133,73 @@ describe("sni_callback", function()
   end)
 end)
 
+describe("keylog_filename", function()
+  -- The lines of a key log, sorted, and how many of them are comments.
+  local function read_log(path)
+    local lines, comments = {}, 0
+    for line in io.lines(path) do
+      if line:sub(1, 1) == "#" then comments = comments + 1 else lines[#lines + 1] = line end
+    end
+    table.sort(lines)
+    return lines, comments
+  end
+
+  case("gets the secrets of each connection, on either side", function()
+    local own, peers = os.tmpname(), os.tmpname()
+    local client, server = client_context(), server_context()
+    assert.is_nil(client.keylog_filename)
+    client.keylog_filename, server.keylog_filename = own, peers
+    assert.are.equal(own, client.keylog_filename)
+    local lines = 0
+    serving(echo, {ssl = server}, function(port)
+      for _, version in ipairs {"TLSv1.2", "TLSv1.3"} do
+        client.maximum_version = version
+        close(talk(port, {ssl = client}))
+        local log, comments = read_log(own)
+        local name = version == "TLSv1.2" and "CLIENT_RANDOM" or "CLIENT_TRAFFIC_SECRET_0"
+        local random = ("%x"):rep(64)
+        assert.matches("\n" .. name .. " " .. random .. " %x+\n",
+          "\n" .. table.concat(log, "\n") .. "\n")
+        assert.are.same({log, comments}, {read_log(peers)})
+        assert.are.equal(1, comments)
+        assert.is_true(#log > lines)
+        lines = #log
+      end
+      client.keylog_filename = nil
+      close(talk(port, {ssl = client}))
+    end)
+    assert.is_nil(client.keylog_filename)
+    assert.are.equal(lines, #read_log(own))
+    assert.is_true(#read_log(peers) > lines)
+    os.remove(own)
+    os.remove(peers)
+  end)
+
+  case("that cannot be written to ends the handshake with an error", function(t)
+    local client = client_context()
+    client.keylog_filename = "/dev/full"
+    serving(tls.try_echo, {ssl = server_context()}, function(port)
+      local e = t.raises(lucio.OSError, connect, port, {ssl = client})
+      assert.are.equal("keylog_filename '/dev/full': No space left on device", e.message)
+    end)
+  end)
+
+  case("is a path that can be opened, or nil", function(t)
+    local context = client_context()
+    local function set(value) context.keylog_filename = value end
+    t.raises("keylog_filename: string or nil expected, got number", set, 5)
+    t.raises("keylog_filename: string with a zero byte", set, "a\0b")
+    local e = t.raises(lucio.FileNotFoundError, set, "/nowhere/log")
+    assert.are.equal("/nowhere/log", e.path or e.filename)
+    assert.is_nil(context.keylog_filename)
+    -- nobody reads the pipe
+    local pipe = os.tmpname()
+    assert(os.execute(("rm %s && mkfifo %s"):format(pipe, pipe)))
+    t.raises(lucio.OSError, set, pipe)
+    os.remove(pipe)
+  end)
+end)
+
 describe("SSLSession", function()
   case("a client resumes one explicitly, in other connections of its context", function(t)
     for _, version in ipairs {"TLSv1.2", "TLSv1.3"} do

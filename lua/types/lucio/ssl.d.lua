@@ -24,6 +24,7 @@
 ---@field options integer
 ---@field verify_flags integer
 ---@field num_tickets integer
+---@field keylog_filename? string
 ---@field sni_callback? lucio.ssl.ServerNameCallback
 ---@field set_servername_callback fun(self: lucio.ssl.SSLContext, fn?: lucio.ssl.ServerNameCallback)
 ---@field set_ciphers fun(self: lucio.ssl.SSLContext, text: string)
