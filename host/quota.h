@@ -1,6 +1,8 @@
 /*
- * quota: a limit of memory that several Lua states share: a host's and those of its worker threads.
- * Invariant: `used` is what was taken and not given back; it is never above the limit.
+ * quota: a limit of memory that several Lua states share: a host's, those of its worker threads, and of its worker
+ * processes by a ledger, which is memory that all these processes have.
+ * Invariant: what was taken and not given back is never above the limit. A process counts at a place of its own in
+ *            the ledger, so that what it had is known when it has died.
  * Owner:     whoever holds it; the last one frees it.
  * Context:   any thread.
  */
@@ -21,6 +23,19 @@ void lc_quota_release(struct lc_quota *quota);
 
 /* The limit; of NULL 0. */
 size_t lc_quota_limit(const struct lc_quota *quota);
+
+/* Makes the quota count at that place of a ledger, which is lc_ledger_size() bytes, zero in the beginning, with what
+ * the other processes count. `release` is called with the data when the quota goes, or now if it has a ledger. */
+void lc_quota_share(struct lc_quota *quota, void *ledger, unsigned place,
+                    void (*release)(void *data), void *data);
+/* The data of its ledger; NULL: it has none. */
+void *lc_quota_ledger(const struct lc_quota *quota);
+size_t lc_ledger_size(void);
+
+/* A place in its ledger for another process; 0: there is none free. Giving it back gives back what was counted
+ * there: the process has ended. */
+unsigned lc_quota_take_place(struct lc_quota *quota);
+void lc_quota_give_place(struct lc_quota *quota, unsigned place);
 
 /* A block of old_size bytes becomes one of new_size. False: that is more than the limit allows; a block
  * that does not grow is never refused. */

@@ -129,7 +129,8 @@ static struct lc_station *find_station(struct courier *courier, int *error)
     *error = 0;
     if (station != NULL || courier->count >= courier->limits.processes)
         return station;
-    station = lc_station_start(courier->program, free_index(courier), courier->epoll, error);
+    station = lc_station_start(courier->program, free_index(courier),
+                               courier->settings->limits.quota, courier->epoll, error);
     if (station == NULL)
         return NULL;
     lc_list_append(&courier->stations, &station->link);
@@ -410,8 +411,9 @@ static int open_courier(struct courier *courier)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.u64 = 0};
 
+    errno = ENOMEM;
     if (!lc_settings_write(courier->settings, &courier->greeting.settings))
-        return ENOMEM;
+        return errno;
     courier->greeting.initializer = &courier->settings->initializer;
     courier->epoll = epoll_create1(EPOLL_CLOEXEC);
     courier->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -10,6 +10,7 @@
 #include "core.h"
 #include "permit.h"
 #include "quota.h"
+#include "region.h"
 
 /* ---- making them ---- */
 
@@ -177,10 +178,39 @@ static size_t put_all(char *at, const struct lc_settings *settings)
     return put(at, size, settings->permits, fixed.permits_size);
 }
 
+static void release_ledger(void *region)
+{
+    lc_shared_release(region);
+}
+
+/* The ledger of the memory limit goes along. False: errno says why. */
+static bool put_ledger(struct lc_quota *quota, struct lc_parcel *parcel)
+{
+    struct lc_region *region;
+
+    if (quota == NULL)
+        return true;
+    if (lc_quota_ledger(quota) == NULL) {
+        region = lc_region_new(LC_REGION_BYTES, LC_REGION_U8, lc_ledger_size(), false);
+        if (region == NULL)
+            return false;
+        lc_quota_share(quota, region->head->elements, 0, release_ledger, region);
+    }
+    parcel->shared = malloc(sizeof(*parcel->shared));
+    if (parcel->shared == NULL)
+        return false;
+    parcel->shared[0] = lc_quota_ledger(quota);
+    parcel->shared_count = 1;
+    lc_shared_hold(parcel->shared[0]);
+    return true;
+}
+
 bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel)
 {
     size_t size = put_all(NULL, settings);
 
+    if (!put_ledger(settings->limits.quota, parcel))
+        return false;
     parcel->data = malloc(size);
     if (parcel->data == NULL)
         return false;
@@ -210,18 +240,32 @@ static bool get_permits(struct lc_settings *settings, const char *at, size_t siz
     return true;
 }
 
-/* A process counts its memory by itself. */
-static bool get_limits(struct lc_settings *settings, const struct fixed *fixed)
+/* A process counts its memory at its place in the ledger that has come. */
+static bool get_quota(struct lc_settings *settings, size_t limit, const struct lc_parcel *parcel,
+                      unsigned place)
+{
+    struct lc_region *region;
+
+    if (parcel->shared_count != 1 || parcel->shared[0]->type != &lc_region_type)
+        return false;
+    region = lc_region_of(parcel->shared[0]);
+    settings->limits.quota = lc_quota_new(limit);
+    if (region->head->count != lc_ledger_size() || settings->limits.quota == NULL)
+        return false;
+    lc_shared_hold(&region->shared);
+    lc_quota_share(settings->limits.quota, region->head->elements, place, release_ledger, region);
+    return true;
+}
+
+static bool get_limits(struct lc_settings *settings, const struct fixed *fixed,
+                       const struct lc_parcel *parcel, unsigned place)
 {
     settings->limits = (struct lc_limits){.libraries = fixed->libraries,
                                           .sandbox = fixed->sandbox,
                                           .step = fixed->step,
                                           .task = fixed->task};
     settings->confined = fixed->confined;
-    if (fixed->memory == 0)
-        return true;
-    settings->limits.quota = lc_quota_new(fixed->memory);
-    return settings->limits.quota != NULL;
+    return fixed->memory == 0 || get_quota(settings, fixed->memory, parcel, place);
 }
 
 static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
@@ -230,7 +274,7 @@ static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
            memcmp(parcel->data + sizeof *fixed + 1, version, sizeof version) == 0;
 }
 
-struct lc_settings *lc_settings_read(const struct lc_parcel *parcel)
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned place)
 {
     struct fixed fixed;
     struct lc_settings *settings;
@@ -257,7 +301,7 @@ struct lc_settings *lc_settings_read(const struct lc_parcel *parcel)
     settings->cpath = get_text(&at);
     settings->options.backend = settings->backend = get_text(&at);
     if (settings->name == NULL || !get_permits(settings, at, fixed.permits_size) ||
-        !get_limits(settings, &fixed)) {
+        !get_limits(settings, &fixed, parcel, place)) {
         lc_settings_free(settings);
         return NULL;
     }

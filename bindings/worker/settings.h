@@ -40,10 +40,11 @@ struct lc_settings *lc_settings_new(lua_State *L, struct lc_host *host, const ch
 
 void lc_settings_free(struct lc_settings *settings);
 
-/* All but the initializer, as bytes, in an empty parcel. False: no memory. */
+/* All but the initializer, as bytes, in an empty parcel; with them goes the ledger of the memory limit. False: errno
+ * says why. */
 bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel);
 
-/* New settings out of such bytes. NULL: no memory, or the bytes are another version's. */
-struct lc_settings *lc_settings_read(const struct lc_parcel *parcel);
+/* New settings out of such bytes, for a process that counts its memory at that place of the ledger. NULL: no memory, or the bytes are another version's. */
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned place);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "child.h"
 #include "clock.h"
+#include "quota.h"
 #include "reports.h"
 
 /* Frames before the first job. */
@@ -34,9 +35,9 @@ static int spawn(struct lc_station *station, const char *program, int theirs)
 {
     struct lc_child child;
     int error;
-    char parent[16];
+    char parent[16], place[16];
     char name[] = "lucio-worker";
-    char *argv[] = {name, parent, NULL};
+    char *argv[] = {name, parent, place, NULL};
     struct lc_spawn plan = {.program = program,
                             .argv = argv,
                             .stdio = {theirs, LC_STDIO_INHERIT, LC_STDIO_INHERIT},
@@ -45,6 +46,7 @@ static int spawn(struct lc_station *station, const char *program, int theirs)
     const char *culprit;
 
     snprintf(parent, sizeof parent, "%d", (int)getpid());
+    snprintf(place, sizeof place, "%u", station->place);
     error = lc_spawn(&plan, &child, &culprit);
     if (error != 0)
         return error;
@@ -82,7 +84,16 @@ static void undo_start(struct lc_station *station)
         usleep(1000);
 }
 
-struct lc_station *lc_station_start(const char *program, unsigned index, int epoll, int *error)
+/* There is no process of it, or none any more. */
+static void give_place(struct lc_station *station)
+{
+    if (station->quota != NULL)
+        lc_quota_give_place(station->quota, station->place);
+    station->quota = NULL;
+}
+
+struct lc_station *lc_station_start(const char *program, unsigned index, struct lc_quota *quota,
+                                    int epoll, int *error)
 {
     struct lc_station *station = calloc(1, sizeof *station);
     int fds[2];
@@ -94,8 +105,18 @@ struct lc_station *lc_station_start(const char *program, unsigned index, int epo
     station->index = index;
     station->deadline = INFINITY;
     station->pidfd = -1;
+    if (quota != NULL) {
+        station->place = lc_quota_take_place(quota);
+        station->quota = quota;
+        if (station->place == 0) {
+            *error = EAGAIN;
+            free(station);
+            return NULL;
+        }
+    }
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         *error = errno;
+        give_place(station);
         free(station);
         return NULL;
     }
@@ -113,6 +134,7 @@ struct lc_station *lc_station_start(const char *program, unsigned index, int epo
 void lc_station_free(struct lc_station *station)
 {
     lc_list_unlink(&station->link);
+    give_place(station);
     lc_channel_finish(&station->channel);
     if (station->pidfd >= 0)
         close(station->pidfd);
@@ -174,6 +196,7 @@ bool lc_station_reap(struct lc_station *station, int *code)
     }
     unwatch_socket(station);
     epoll_ctl(station->epoll, EPOLL_CTL_DEL, station->pidfd, NULL);
+    give_place(station); /* before its job is told of the end */
     station->state = LC_STATION_GONE;
     return true;
 }

@@ -22,6 +22,8 @@
 /* The exit code of a process that somebody else has reaped. */
 #define LC_CODE_UNKNOWN INT_MIN
 
+struct lc_quota;
+
 enum lc_station_state {
     LC_STATION_IDLE,
     LC_STATION_BUSY,
@@ -33,7 +35,9 @@ enum lc_station_state {
 struct lc_station {
     struct lc_link link; /* courier's */
     enum lc_station_state state;
-    unsigned index; /* from 1; a new process may have the index of one that is gone */
+    unsigned index;         /* from 1; a new process may have the index of one that is gone */
+    struct lc_quota *quota; /* the pool's; NULL: there is no limit of memory */
+    unsigned place;         /* in its ledger */
     int pid, pidfd;
     struct lc_channel channel;
     int epoll;
@@ -60,7 +64,8 @@ struct lc_greeting {
 
 /* Starts a process; epoll will tell of it with its address, for the pidfd with the lowest bit set. NULL:
  * *error is an errno. */
-struct lc_station *lc_station_start(const char *program, unsigned index, int epoll, int *error);
+struct lc_station *lc_station_start(const char *program, unsigned index, struct lc_quota *quota,
+                                    int epoll, int *error);
 
 /* Gives it a job, if it is idle. */
 void lc_station_give(struct lc_station *station, const struct lc_greeting *greeting,

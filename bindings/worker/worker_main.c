@@ -85,7 +85,7 @@ static bool receive(struct worker *worker)
 }
 
 /* The settings and the initializer. NULL: they did not come. */
-static struct lc_settings *receive_settings(struct worker *worker)
+static struct lc_settings *receive_settings(struct worker *worker, unsigned place)
 {
     struct lc_parcel parcel = {0};
     struct lc_settings *settings;
@@ -95,7 +95,7 @@ static struct lc_settings *receive_settings(struct worker *worker)
     worker->place.index = (int)worker->channel.in.number;
     if (!lc_channel_take(&worker->channel, &parcel))
         return NULL;
-    settings = lc_settings_read(&parcel);
+    settings = lc_settings_read(&parcel, place);
     lc_parcel_clear(&parcel);
     if (settings == NULL) {
         fprintf(stderr, "lucio-worker: this program is not of the version that has started it\n");
@@ -179,7 +179,7 @@ int main(int argc, char **argv)
     bool served;
     int fd;
 
-    if (argc != 2 || !is_socket(STDIN_FILENO)) {
+    if (argc != 3 || !is_socket(STDIN_FILENO)) {
         fprintf(stderr, "lucio-worker: it is lucio that starts this program\n");
         return EXIT_FAILURE;
     }
@@ -193,7 +193,7 @@ int main(int argc, char **argv)
     if (fd < 0 || worker == NULL)
         return EXIT_FAILURE;
     lc_channel_init(&worker->channel, fd);
-    settings = receive_settings(worker);
+    settings = receive_settings(worker, (unsigned)atoi(argv[2]));
     if (settings == NULL)
         return EXIT_FAILURE;
     worker->place.settings = settings;

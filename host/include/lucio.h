@@ -162,8 +162,8 @@ struct lucio_config {
      * of the host, references and futures are from it too. */
     void *(*alloc)(void *data, void *block, size_t old_size, size_t new_size);
     void *alloc_data;
-    /* For a state that the host makes: bytes it may use at most; scripts get Lua's "not enough memory".
-     * 0: no limit. */
+    /* For a state that the host makes: bytes it may use at most, together with the states of its worker threads and
+     * processes; scripts get Lua's "not enough memory". 0: no limit. */
     size_t memory_limit;
 
     /* Instructions of the Lua machine that a step of a task (from one wait to the next) or a callback, and

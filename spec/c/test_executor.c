@@ -314,6 +314,45 @@ static void a_worker_takes_its_memory_from_its_hosts(void **unused)
     assert_int_equal(memory.balance, 0);
 }
 
+static void worker_processes_take_theirs_from_it_too(void **unused)
+{
+    static const char code[] =
+        "local lucio = require 'lucio'\n"
+        "local a <close> = lucio.ProcessPoolExecutor{max_workers = 1}\n"
+        "local b <close> = lucio.ProcessPoolExecutor{max_workers = 1}\n"
+        /* the text is there twice while it is made */
+        "local function make(size) kept = nil collectgarbage() kept = ('x'):rep(size) return true "
+        "end\n"
+        "local function keeps(pool)\n"
+        "  local ok, e = pcall(function() return pool:submit(make, 6 << 20):await() end)\n"
+        "  assert(ok or tostring(e):find('not enough memory', 1, true), e)\n"
+        "  return ok\n"
+        "end\n"
+        "assert(keeps(a) and not keeps(b))\n"
+        "assert(not pcall(make, 6 << 20))\n"
+        "assert(not pcall(lucio.to_thread, make, 6 << 20))\n"
+        "a:submit(make, 0):await()\n"
+        "assert(keeps(b) and not keeps(a))\n"
+        /* what a process had is given back when it dies */
+        "local ok, e = pcall(function()\n"
+        "  return b:submit(function() os.execute('kill -9 $PPID') end):await()\n"
+        "end)\n"
+        "assert(not ok and e.name == 'BrokenProcessPool', e)\n"
+        "assert(keeps(a) and not keeps(b))\n"
+        "a:shutdown()\n"
+        "assert(make(6 << 20))\n";
+    struct memory memory = {0};
+    struct lucio_config config;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.memory_limit = 16 << 20;
+    config.alloc = memory_alloc;
+    config.alloc_data = &memory;
+    assert_int_equal(run_with(&config, code), LUCIO_OK);
+    assert_int_equal(memory.balance, 0);
+}
+
 static void closing_waits_for_jobs_and_leaves_no_memory(void **unused)
 {
     static const char code[] =
@@ -346,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_worker_has_the_permissions_of_its_host),
         cmocka_unit_test(a_worker_has_the_instruction_budget_of_its_host),
         cmocka_unit_test(a_worker_takes_its_memory_from_its_hosts),
+        cmocka_unit_test(worker_processes_take_theirs_from_it_too),
         cmocka_unit_test(closing_waits_for_jobs_and_leaves_no_memory),
     };
 
