@@ -101,6 +101,8 @@ void lc_push_stream_name(lua_State *L, const struct lc_stream *stream, bool peer
     if (is_internet(name))
         lc_push_address(L, &name->any,
                         name->any.sa_family == AF_INET ? sizeof name->in : sizeof name->in6);
+    else if (peer && stream->fd < 0 && name->any.sa_family == AF_UNIX)
+        lua_pushliteral(L, ""); /* as most clients have; one that had another is gone */
     else
         lc_push_socket_name(L, stream->fd, peer);
 }
