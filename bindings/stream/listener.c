@@ -17,6 +17,7 @@
 #include "core.h"
 #include "pair.h"
 #include "permit.h"
+#include "server.h"
 #include "streams.h"
 #include "supervised.h"
 

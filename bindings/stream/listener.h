@@ -48,15 +48,8 @@ void lc_listener_close(struct lc_listener *listener);
 /* The server may have become full, or have room again. */
 void lc_listeners_update(struct lc_loop *loop, struct lc_server *server);
 
-/* For server.c: whether it has as many connections as it may. */
-bool lc_server_is_full(const struct lc_server *server);
 /* Raises the OSError of a bind that failed. [-0, +0, v] */
 int lc_raise_bind(lua_State *L, struct lc_host *host, int error,
                   const struct lc_socket_address *address);
-
-/* For server.c: takes an accepted descriptor, which is the server's from then on. False: no memory. */
-bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer);
-/* The server cannot accept for now, for that errno. [-0, +0, -] */
-void lc_server_exhausted(struct lc_server *server, int error);
 
 #endif

@@ -106,10 +106,10 @@ int lc_stream_extra_info(lua_State *L, struct lc_stream *stream);
  * top; nil: the same. [-1, +1, m] */
 void lc_transport_renew(lua_State *L, struct lc_stream *stream);
 
-/* For transport.c: the callback of a server, or its factory of protocols. [-0, +1, -] */
+/* Of serving.c, for transport.c: the callback of a server, or its factory of protocols. [-0, +1, -] */
 void lc_server_push_callback(lua_State *L, struct lc_server *server);
 
-/* For server.c: a connection that a server accepted begins, and ends. */
+/* Of serving.c: a connection that a server accepted begins, and ends. */
 void lc_server_connected(lua_State *L, struct lc_stream *stream);
 void lc_server_disconnected(lua_State *L, struct lc_stream *stream);
 /* Its loop closes: nothing waits for the task of a connection, a server has no connections any more. [-0, +0, -] */

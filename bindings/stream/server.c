@@ -1,255 +1,25 @@
 /*
- * server: listening sockets, a task for each connection, an orderly end (SEMANTICS SV).
+ * server: listening sockets, an orderly end (SEMANTICS SV). Its connections are serving.c's.
  * Invariant: a server is anchored while it accepts or has connections.
  * Owner:     Lua's collector. User values: 1 the callback, 2 the list of listeners, 3 the filter's maker.
  * Phases:    made, serving, closed; closed is for ever, its connections may go on.
  */
-#include <errno.h>
+#include "server.h"
+
 #include <math.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <lauxlib.h>
 
 #include "connect.h"
 #include "core.h"
-#include "filter.h"
 #include "listener.h"
 #include "pair.h"
-#include "report.h"
 #include "supervised.h"
-
-enum server_state { SERVER_MADE, SERVER_SERVING, SERVER_CLOSED };
-
-struct lc_server {
-    struct lc_object object;
-    struct lc_host *host;
-    struct lc_loop *loop;
-    uint32_t generation;
-    enum server_state state;
-    struct lc_link connections; /* streams, by `peers` */
-    unsigned active;
-    struct lc_link closers; /* tasks in wait_closed */
-    struct lc_link forever; /* the task in serve_forever */
-    size_t limit;           /* 0: the callback makes protocols */
-    unsigned most;          /* connections at a time; 0: as many as come */
-    double grace; /* seconds for the connections at the end; infinite: as long as they take */
-    struct lc_timer deadline;      /* the end of that time */
-    bool aborted;                  /* some did not end in time */
-    struct lc_filter_maker *maker; /* of its connections' filters, or NULL */
-    int anchor;
-};
 
 static const struct lc_type server_type = {"Server", sizeof(struct lc_server)};
 static const struct lc_wait_type forever_wait = {"connections (serve_forever)", NULL};
 static const struct lc_wait_type closed_wait = {"the end of a server", NULL};
-
-/* ---- connections ---- */
-
-static void wake_closers(struct lc_server *server)
-{
-    for (struct lc_link *link = server->closers.next; link != &server->closers; link = link->next)
-        lc_waiter_wake(lc_waiter_of(link));
-}
-
-bool lc_server_is_full(const struct lc_server *server)
-{
-    return server->most > 0 && server->active >= server->most;
-}
-
-/* Lets the collector have a server that does nothing any more. */
-static void settle(lua_State *L, struct lc_server *server)
-{
-    if (server->state != SERVER_CLOSED || server->active > 0)
-        return;
-    lc_loop_unset_timer(server->loop, &server->deadline);
-    wake_closers(server);
-    lc_anchor_drop(L, server->host, &server->anchor);
-}
-
-static void handled_run(struct lc_loop *loop, struct lc_entry *entry);
-
-static const struct lc_entry_type handled_entry = {handled_run, NULL, NULL, NULL};
-
-bool lc_server_accepted(struct lc_server *server, int fd, const struct lc_socket_name *peer)
-{
-    struct lc_stream *stream;
-    int one = 1;
-
-    if (peer->any.sa_family != AF_UNIX)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    /* asyncio has a task of its own there, whose default name is used up, and its first tick */
-    stream = lc_stream_new(server->loop, fd, LC_STREAM_SOCKET,
-                           server->limit > 0 ? &lc_pair_user : &lc_protocol_user, 1);
-    if (stream == NULL)
-        return false;
-    server->host->task_names++;
-    stream->server = server;
-    stream->peer = *peer;
-    lc_entry_init(&stream->handled, &handled_entry);
-    lc_list_append(&server->connections, &stream->peers);
-    server->active++;
-    lc_filter_attach(server->maker, stream);
-    if (lc_server_is_full(server))
-        lc_listeners_update(server->loop, server);
-    lc_stream_release(stream); /* it is held by its being open */
-    return true;
-}
-
-static void report(lua_State *L, struct lc_loop *loop, const char *message, const char *key)
-{
-    /* the error is on top, below it what goes under `key` */
-    lua_createtable(L, 0, 3);
-    lua_pushstring(L, message);
-    lua_setfield(L, -2, "message");
-    lua_insert(L, -3);
-    lua_setfield(L, -3, "exception");
-    lua_setfield(L, -2, key);
-    lc_report_call_handler(L, loop);
-}
-
-struct exhausted {
-    struct lc_server *server;
-    int error;
-};
-
-static int report_exhausted(lua_State *L)
-{
-    struct exhausted *args = lua_touserdata(L, 1);
-    struct lc_server *server = args->server;
-
-    lc_anchor_push(L, server->host, server->anchor);
-    lc_error_push_errno(L, server->host, args->error, NULL);
-    report(L, server->loop, "socket.accept() out of system resource", "server");
-    return 0;
-}
-
-void lc_server_exhausted(struct lc_server *server, int error)
-{
-    struct exhausted args = {server, error};
-    lua_State *L = server->loop->L;
-
-    lua_pushcfunction(L, report_exhausted);
-    lua_pushlightuserdata(L, &args);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK)
-        lua_pop(L, 1);
-}
-
-void lc_server_push_callback(lua_State *L, struct lc_server *server)
-{
-    lc_anchor_push(L, server->host, server->anchor);
-    lua_getiuservalue(L, -1, 1);
-    lua_replace(L, -2);
-}
-
-void lc_server_connected(lua_State *L, struct lc_stream *stream)
-{
-    struct lc_server *server = stream->server;
-    struct lc_host *host = server->host;
-    struct lc_task *task;
-
-    lc_server_push_callback(L, server);
-    lc_pair_new(L, host, server->limit);
-    lc_stream_retain(stream);
-    lc_pair_attach(L, stream);
-    lc_writer_note_names(L, stream);
-    task = lc_create_task(L, host, server->loop, 2, 0, LC_TASK_PLAIN);
-    stream->handler = lc_anchor(L, host);
-    lc_future_add_entry(&task->future, &stream->handled);
-    lc_stream_retain(stream); /* for the entry */
-}
-
-/* (stream): the task of a connection has ended. */
-static int handled(lua_State *L)
-{
-    struct lc_stream *stream = lua_touserdata(L, 1);
-    struct lc_loop *loop = stream->loop;
-    struct lc_future *future;
-
-    luaL_checkstack(L, 20, NULL);
-    lc_anchor_push(L, loop->host, stream->handler);
-    future = lc_to_future(L, 2);
-    if (future->state == LC_FAILED) {
-        lc_push_stream_name(L, stream, true);
-        lc_future_push_error(L, 2);
-        if (!lc_is_error(L, -1))
-            lc_future_wrap_error(L, loop->host, 2);
-        report(L, loop, "Unhandled exception in client_connected_cb", "peername");
-    }
-    /* until here the collector may meet its writer, which nobody has closed yet */
-    lc_anchor_drop(L, loop->host, &stream->handler);
-    lc_stream_close(stream);
-    return 0;
-}
-
-static void handled_run(struct lc_loop *loop, struct lc_entry *entry)
-{
-    struct lc_stream *stream = lc_container_of(entry, struct lc_stream, handled);
-    lua_State *L = loop->L;
-
-    if (stream->lost)
-        lc_list_unlink(&stream->link);
-    lua_pushcfunction(L, handled);
-    lua_pushlightuserdata(L, stream);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-        lua_pop(L, 1);
-        lc_anchor_drop(L, loop->host, &stream->handler);
-        lc_stream_abort(stream, ENOMEM);
-    }
-    lc_stream_release(stream);
-}
-
-void lc_server_abandon_stream(lua_State *L, struct lc_stream *stream)
-{
-    if (stream->server != NULL)
-        lc_server_abandon(L, stream->server);
-    if (stream->handler == LC_NO_ANCHOR)
-        return;
-    /* the task was left behind, or is done and nobody will be told */
-    lc_list_unlink(&stream->handled.link);
-    lc_anchor_drop(L, stream->loop->host, &stream->handler);
-    lc_stream_release(stream);
-}
-
-void lc_server_abandon(lua_State *L, struct lc_server *server)
-{
-    while (!lc_list_empty(&server->connections)) {
-        struct lc_stream *stream =
-            lc_container_of(lc_list_pop(&server->connections), struct lc_stream, peers);
-
-        stream->server = NULL;
-    }
-    lc_loop_unset_timer(server->loop, &server->deadline);
-    server->active = 0;
-    server->state = SERVER_CLOSED;
-    lc_anchor_drop(L, server->host, &server->anchor);
-}
-
-/* A client that cannot shake hands is no error of the program: in debug mode it is reported. */
-static void report_unmade(lua_State *L, struct lc_stream *stream)
-{
-    if (stream->made || stream->error != LC_FILTER_ERROR || !stream->loop->debug)
-        return;
-    lc_push_stream_name(L, stream, true);
-    stream->filter->type->push_error(L, stream);
-    report(L, stream->loop, "Error on transport creation for incoming connection", "peername");
-}
-
-void lc_server_disconnected(lua_State *L, struct lc_stream *stream)
-{
-    struct lc_server *server = stream->server;
-    bool was_full = lc_server_is_full(server);
-
-    report_unmade(L, stream);
-    stream->server = NULL;
-    lc_list_unlink(&stream->peers);
-    server->active--;
-    if (was_full)
-        lc_listeners_update(server->loop, server);
-    settle(L, server);
-}
 
 /* ---- methods ---- */
 
@@ -286,15 +56,15 @@ static void start(lua_State *L, struct lc_server *server)
 {
     struct lc_host *host = server->host;
 
-    if (server->state == SERVER_CLOSED)
+    if (server->state == LC_SERVER_CLOSED)
         lc_raise(L, host, LC_RUNTIME_ERROR, "server %s is closed", luaL_tolstring(L, 1, NULL));
-    if (server->state == SERVER_SERVING)
+    if (server->state == LC_SERVER_SERVING)
         return;
     if (server->anchor == LC_NO_ANCHOR) {
         lua_pushvalue(L, 1);
         server->anchor = lc_anchor(L, host);
     }
-    server->state = SERVER_SERVING;
+    server->state = LC_SERVER_SERVING;
     each_listener(L, server, start_one);
 }
 
@@ -338,13 +108,13 @@ static void limit_connections(lua_State *L, struct lc_server *server, double sec
 /* (SV4) */
 static void close_server(lua_State *L, struct lc_server *server)
 {
-    if (server->state == SERVER_CLOSED)
+    if (server->state == LC_SERVER_CLOSED)
         return;
     each_listener(L, server, close_one);
-    server->state = SERVER_CLOSED;
+    server->state = LC_SERVER_CLOSED;
     if (!lc_list_empty(&server->forever))
         lc_waiter_cancel(L, lc_waiter_of(server->forever.next), 0);
-    settle(L, server);
+    lc_server_settle(L, server);
     limit_connections(L, server, server->grace);
 }
 
@@ -377,7 +147,7 @@ static int wait_closed_on(lua_State *L, struct lc_server *server, lua_KContext c
 {
     struct lc_task *task;
 
-    if (server->state == SERVER_CLOSED && server->active == 0)
+    if (server->state == LC_SERVER_CLOSED && server->active == 0)
         return after_end(L, server, ctx);
     task = lc_wait_task(L, server->host, "Server:wait_closed");
     lc_list_append(&server->closers, &task->waiter.link);
@@ -464,7 +234,7 @@ static int server_serve_forever(lua_State *L)
 
 static int server_is_serving(lua_State *L)
 {
-    lua_pushboolean(L, check(L, "is_serving")->state == SERVER_SERVING);
+    lua_pushboolean(L, check(L, "is_serving")->state == LC_SERVER_SERVING);
     return 1;
 }
 
@@ -494,7 +264,7 @@ static int server_tostring(lua_State *L)
     const char *first = "";
 
     lua_getiuservalue(L, 1, 2);
-    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA && server->state != SERVER_CLOSED) {
+    if (lua_rawgeti(L, -1, 1) == LUA_TUSERDATA && server->state != LC_SERVER_CLOSED) {
         lua_getiuservalue(L, -1, 1);
         first = luaL_tolstring(L, -1, NULL);
     }
@@ -510,7 +280,7 @@ static int server_index(lua_State *L)
         return 1;
     if (lua_type(L, 2) != LUA_TSTRING || strcmp(lua_tostring(L, 2), "sockets") != 0)
         return 0;
-    if (check(L, "sockets")->state == SERVER_CLOSED)
+    if (check(L, "sockets")->state == LC_SERVER_CLOSED)
         lua_newtable(L);
     else
         lua_getiuservalue(L, 1, 2);
