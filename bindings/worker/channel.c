@@ -33,6 +33,7 @@ static void reset_input(struct lc_channel *channel, size_t descriptors)
 {
     channel->message = NULL;
     channel->head_got = channel->message_got = 0;
+    channel->truncated = false;
     channel->descriptor_count -= descriptors;
     if (channel->descriptor_count == 0)
         return;
@@ -222,6 +223,8 @@ static ssize_t read_more(struct lc_channel *channel, void *at, size_t size, bool
             errno = 0;
         return got == 0 ? -1 : got;
     }
+    if (message.msg_flags & MSG_CTRUNC)
+        channel->truncated = true;
     if (message.msg_controllen > 0 && !keep_descriptors(channel, &message)) {
         errno = ENOMEM;
         return -1;
@@ -276,7 +279,7 @@ bool lc_channel_take(struct lc_channel *channel, struct lc_parcel *parcel)
 {
     size_t count = channel->in.descriptors;
     struct lc_parcel unwanted = {0};
-    bool good;
+    bool good, truncated = channel->truncated;
 
     if (count > channel->descriptor_count)
         count = channel->descriptor_count;
@@ -289,5 +292,7 @@ bool lc_channel_take(struct lc_channel *channel, struct lc_parcel *parcel)
     if (parcel == NULL)
         lc_parcel_clear(&unwanted);
     reset_input(channel, count);
+    if (!good && truncated)
+        errno = EMFILE;
     return good;
 }

@@ -55,6 +55,7 @@ struct lc_channel {
     size_t message_got;
     int *descriptors;
     size_t descriptor_count;
+    bool truncated; /* descriptors of the frame did not come: this process may have no more */
     size_t space_at, space_end;
     char space[LC_CHANNEL_SPACE];
 };
@@ -76,8 +77,8 @@ int lc_channel_send(struct lc_channel *channel, bool wait);
  * and errno, 0 at the end of the stream. */
 int lc_channel_receive(struct lc_channel *channel, bool wait);
 
-/* Takes the parcel of the frame that is there, NULL: throws it away. False: no memory, or descriptors were
- * lost on the way. */
+/* Takes the parcel of the frame that is there, NULL: throws it away. False and errno: no memory, or
+ * descriptors did not come (EMFILE); those of later frames may be lost with them. */
 bool lc_channel_take(struct lc_channel *channel, struct lc_parcel *parcel);
 
 #endif

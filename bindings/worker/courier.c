@@ -25,6 +25,8 @@
 /* How long an initializer may go on that no job waits for, seconds. */
 #define LEAVE_TIME 1.0
 #define LEAVE_LOOK 0.25
+/* When no process could be started, how soon it is tried again, seconds. */
+#define START_AGAIN 0.1
 /* How many processes a job is sent to when they end before they have taken it. */
 #define TRIES 3
 
@@ -41,7 +43,8 @@ struct courier {
     /* The thread's own. */
     struct lc_pool *pool;
     struct lc_link stations;
-    unsigned count;       /* of them */
+    unsigned count; /* of them */
+    double start;   /* when it is tried again to start a process; infinite: there is no need */
     struct lc_link again; /* jobs that lost their process before it had them, and first in line */
 };
 
@@ -159,6 +162,7 @@ static void give(struct courier *courier, struct lc_station *station, struct lc_
 /* Gives jobs as long as there are any and processes that are free. True: there will be none any more. */
 static bool give_jobs(struct courier *courier)
 {
+    courier->start = INFINITY;
     for (;;) {
         struct lc_station *station = NULL;
         struct lc_job *job;
@@ -176,7 +180,9 @@ static bool give_jobs(struct courier *courier)
         } else if (courier->count == 0) {
             lose(job, LC_LOSS_START, 0, error);
         } else {
+            /* another process will be free, or there are descriptors and memory again */
             lc_list_append(&courier->again, &job->queued.link);
+            courier->start = lc_monotonic_time() + START_AGAIN;
             return false;
         }
     }
@@ -277,7 +283,7 @@ static double look_at_leaving(struct courier *courier, struct lc_station *statio
 /* Looks at every process; returns when to look again. */
 static double look(struct courier *courier)
 {
-    double now = lc_monotonic_time(), next = INFINITY, ending = atomic_load(&courier->ending);
+    double now = lc_monotonic_time(), next = courier->start, ending = atomic_load(&courier->ending);
     double again;
     int signal = atomic_exchange(&courier->signal, 0);
     struct lc_link *link;
@@ -443,6 +449,7 @@ struct lc_pool *lc_courier_new(lua_State *L, struct lc_host *host, const char *n
     atomic_init(&courier->woken, false);
     atomic_init(&courier->signal, 0);
     atomic_init(&courier->ending, INFINITY);
+    courier->start = INFINITY;
     lc_list_init(&courier->stations);
     lc_list_init(&courier->again);
     courier->program = lc_worker_program(host->options.worker);

@@ -328,7 +328,9 @@ static void take_report(struct lc_station *station)
 {
     struct lc_parcel parcel = {.data = NULL};
 
-    if (!lc_channel_take(&station->channel, &parcel) || !lc_report_deliver(station->job, &parcel))
+    if (!lc_channel_take(&station->channel, &parcel))
+        cut(station, errno);
+    else if (!lc_report_deliver(station->job, &parcel))
         cut(station, ENOMEM);
 }
 
@@ -355,7 +357,7 @@ static struct lc_job *take_frame(struct lc_station *station)
     if (!lc_channel_take(channel, &job->result)) {
         job->failed = true;
         job->loss = LC_LOSS_SENDING;
-        job->loss_code = ENOMEM;
+        job->loss_code = errno;
     }
     station->job = NULL;
     station->deadline = INFINITY;

@@ -1,5 +1,6 @@
 #include "wire.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,8 +170,10 @@ bool lc_wire_accept(struct lc_parcel *parcel, char *message, size_t size, const 
     struct head head;
     size_t taken = 0;
     bool good = false;
+    int error;
 
     memset(parcel, 0, sizeof *parcel);
+    errno = EPROTO;
     parcel->message = message;
     if (size >= sizeof head) {
         memcpy(&head, message, sizeof head);
@@ -181,9 +184,11 @@ bool lc_wire_accept(struct lc_parcel *parcel, char *message, size_t size, const 
             good = take_blocks(parcel, &head) && take_shared(parcel, &head, descriptors, &taken);
         }
     }
+    error = errno;
     for (; taken < descriptor_count; taken++)
         close(descriptors[taken]);
     if (!good)
         lc_parcel_clear(parcel);
+    errno = error;
     return good;
 }

@@ -28,8 +28,8 @@ bool lc_wire_open(struct lc_wire *wire, const struct lc_parcel *parcel);
 void lc_wire_finish(struct lc_wire *wire);
 
 /* Makes a parcel of a message that has come; the parcel is empty before. The message, malloc's, and the
- * descriptors are the parcel's from then on, in any case. False: it is no message, or there is no
- * memory; the parcel is empty. */
+ * descriptors are the parcel's from then on, in any case. False and errno: it is no message (EPROTO), or there
+ * is no memory; the parcel is empty. */
 bool lc_wire_accept(struct lc_parcel *parcel, char *message, size_t size, const int *descriptors,
                     size_t descriptor_count);
 

@@ -148,7 +148,11 @@ static bool run_job(struct worker *worker)
     atomic_init(&job.cancelled, false);
     worker->serial = channel->in.serial;
     job.options = (enum lc_job_options)channel->in.number;
-    ok = lc_channel_take(channel, &job.call) && lc_workplace_run(&worker->place, &job);
+    ok = lc_channel_take(channel, &job.call);
+    if (ok)
+        ok = lc_workplace_run(&worker->place, &job);
+    else
+        lc_workplace_refuse(&worker->place, &job, errno);
     fflush(stdout);
     sent = lc_channel_begin(channel, ok ? LC_FRAME_RESULT : LC_FRAME_FAILURE, worker->serial, 0,
                             &job.result) &&

@@ -317,6 +317,30 @@ void lc_workplace_end_loan(struct lc_workplace *place)
     place->lends = false;
 }
 
+/* (place, error) */
+static int raise_refusal(lua_State *L)
+{
+    struct lc_workplace *place = lua_touserdata(L, 1);
+    int error = (int)lua_tointeger(L, 2);
+
+    lua_pushfstring(L, "the job cannot be taken: %s", strerror(error));
+    lc_error_push_os(L, place->host, error, NULL, lua_tostring(L, -1));
+    return lua_error(L);
+}
+
+void lc_workplace_refuse(struct lc_workplace *place, struct lc_job *job, int error)
+{
+    lua_State *L = place->L;
+
+    if (L == NULL)
+        return;
+    lua_pushcfunction(L, raise_refusal);
+    lua_pushlightuserdata(L, place);
+    lua_pushinteger(L, error);
+    if (lc_call(L, place->host, 2, 0) != LUA_OK)
+        take_failure(place, &job->result);
+}
+
 /* A new state, with no more memory than the host whose executor it is has left. */
 static lua_State *new_state(const struct lc_settings *settings)
 {

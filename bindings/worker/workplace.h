@@ -46,6 +46,9 @@ bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job);
 /* Nobody reads what the last job's result lends any more. */
 void lc_workplace_end_loan(struct lc_workplace *place);
 
+/* The job could not be taken: its outcome is an OSError. */
+void lc_workplace_refuse(struct lc_workplace *place, struct lc_job *job, int error);
+
 void lc_workplace_close(struct lc_workplace *place);
 
 #endif
