@@ -34,32 +34,59 @@ static struct lc_task *call_factory(lua_State *L, struct lc_host *host, struct l
     return lc_to_task(L, -1);
 }
 
+static bool has_eager_factory(lua_State *L, struct lc_host *host, struct lc_loop *loop)
+{
+    bool eager;
+
+    if (loop->task_factory == LC_NO_ANCHOR)
+        return false;
+    lc_anchor_push(L, host, loop->task_factory);
+    eager = lua_tocfunction(L, -1) == lucio_eager_task_factory;
+    lua_pop(L, 1);
+    return eager;
+}
+
 struct lc_task *lc_create_task(lua_State *L, struct lc_host *host, struct lc_loop *loop, int nargs,
                                int context, enum lc_task_options options)
 {
-    if (loop->task_factory != LC_NO_ANCHOR && !(options & LC_TASK_EAGER)) {
-        struct lc_task *task;
-        bool eager;
+    struct lc_task *task;
 
-        lc_anchor_push(L, host, loop->task_factory);
-        eager = lua_tocfunction(L, -1) == lucio_eager_task_factory;
-        lua_pop(L, 1);
-        if (eager)
-            return lc_task_new(L, loop, nargs, context, options | LC_TASK_EAGER);
-        task = call_factory(L, host, loop, nargs);
-        if (context != 0 && !task->started)
-            lc_task_set_context(L, task, context);
-        return task;
-    }
-    return lc_task_new(L, loop, nargs, context, options);
+    if (has_eager_factory(L, host, loop))
+        options |= LC_TASK_EAGER;
+    if (loop->task_factory == LC_NO_ANCHOR || (options & LC_TASK_EAGER))
+        return lc_task_new(L, loop, nargs, context, options);
+    task = call_factory(L, host, loop, nargs);
+    if (context != 0 && !task->started)
+        lc_task_set_context(L, task, context);
+    return task;
 }
 
-/* Gives the task on top the name at `idx`, as text. */
+/* Gives the task on top the text at `idx` as its name. */
 static void set_name(lua_State *L, struct lc_task *task, int idx)
 {
-    luaL_tolstring(L, idx, NULL);
+    lua_pushvalue(L, idx);
     lc_future_set_extra(L, -2, LC_EXTRA_NAME);
     task->number = 0;
+}
+
+/* A task with the name at `name`, which its first step sees even where it is eager. */
+static struct lc_task *create_named(lua_State *L, struct lc_host *host, struct lc_loop *loop,
+                                    int nargs, int context, int name, enum lc_task_options options)
+{
+    bool eager = (options & LC_TASK_EAGER) || has_eager_factory(L, host, loop);
+    struct lc_task *task;
+
+    if (!eager || host->loop != loop) {
+        task = lc_create_task(L, host, loop, nargs, context, options | LC_TASK_NAMED);
+        set_name(L, task, name);
+        return task;
+    }
+    if (context != 0)
+        lc_context_check_enterable(L, host, context);
+    task = lc_task_new(L, loop, nargs, context, LC_TASK_NAMED);
+    set_name(L, task, name);
+    lc_task_start(L, task);
+    return task;
 }
 
 /* Whether the arguments are one table {fn, args..., name=...}. */
@@ -97,7 +124,6 @@ struct lc_task *lc_create_task_from(lua_State *L, struct lc_host *host, struct l
                                     int first, const char *what)
 {
     enum lc_task_options options = LC_TASK_PLAIN;
-    struct lc_task *task;
     int nargs, context = 0, fn;
 
     if (is_table_form(L, first)) {
@@ -127,12 +153,11 @@ struct lc_task *lc_create_task_from(lua_State *L, struct lc_host *host, struct l
     lc_unwrap_async(L, lua_gettop(L) - nargs);
     if (lua_toboolean(L, first + 2))
         options |= LC_TASK_EAGER;
-    if (!lua_isnil(L, first))
-        options |= LC_TASK_NAMED;
-    task = lc_create_task(L, host, loop, nargs, context, options);
-    if (!lua_isnil(L, first))
-        set_name(L, task, first);
-    return task;
+    if (lua_isnil(L, first))
+        return lc_create_task(L, host, loop, nargs, context, options);
+    luaL_tolstring(L, first, NULL);
+    lua_replace(L, first);
+    return create_named(L, host, loop, nargs, context, first, options);
 }
 
 /* lucio.create_task(fn or awaitable, ...) -> Task */
@@ -238,6 +263,8 @@ static int task_set_name(lua_State *L)
     struct lc_task *task = lc_check_task(L, "set_name");
 
     lua_settop(L, 2);
+    luaL_tolstring(L, 2, NULL);
+    lua_replace(L, 2);
     lua_pushvalue(L, 1);
     set_name(L, task, 2);
     return 0;

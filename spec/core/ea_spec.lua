@@ -39,6 +39,26 @@ describe("an eager task", function()
     t.same_lines {"body 0 true", "created 0 true false", "resumed 1 true", "main 2"}
   end)
 
+  case("EA1: has its name from its first step on", function(t)
+    local loop = lucio.get_running_loop()
+    local function body(...) t.log(lucio.current_task():get_name(), ...) end
+    local task = lucio.create_task {body, 1, name = "first", eager_start = true}
+    t.log(task:get_name(), task:done())
+    loop:set_task_factory(lucio.eager_task_factory)
+    lucio.create_task {body, 2, name = "second"}
+    loop:create_task {body, 3, name = 3, context = lucio.copy_context()}
+    do
+      local group <close> = lucio.TaskGroup()
+      group:create_task {body, 4, name = "fourth"}
+    end
+    loop:set_task_factory(nil)
+    t.same_lines {"first 1", "first true", "second 2", "3 3", "fourth 4"}
+    local bad = setmetatable({}, {__tostring = function() error("no text", 0) end})
+    t.raises("no text", lucio.create_task, {body, 5, name = bad})
+    lucio.sleep(0)
+    assert.are.equal(5, #t.lines)
+  end)
+
   both("EA1: swaps the current task also when started in an eager step", function(t, start)
     local inner
     local outer = start(function()
