@@ -74,6 +74,7 @@ void lc_open_standard(lua_State *L, struct lc_host *host)
     lua_pop(L, 1);
     if (lua_getfield(L, -1, LUA_STRLIBNAME) == LUA_TTABLE) {
         lc_open_format(L, host);
+        lc_open_gmatch(L, host);
         lc_open_gsub(L, host);
     }
     lua_pop(L, 1);

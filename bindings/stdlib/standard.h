@@ -18,6 +18,7 @@ void lc_open_standard(lua_State *L, struct lc_host *host);
 
 void lc_open_debug(lua_State *L, struct lc_host *host);
 void lc_open_format(lua_State *L, struct lc_host *host);
+void lc_open_gmatch(lua_State *L, struct lc_host *host);
 void lc_open_gsub(lua_State *L, struct lc_host *host);
 void lc_open_ipairs(lua_State *L, struct lc_host *host);
 void lc_open_load(lua_State *L, struct lc_host *host);
