@@ -527,6 +527,7 @@ static enum lc_run run_inside(lua_State *L, struct lc_loop *loop, lua_CFunction 
 {
     struct lc_host *host = loop->host;
     struct lc_loop *outer = host->loop;
+    double left = lc_step_leave_timed(outer);
     struct lc_task *outer_task = host->current;
     lua_State *outer_running = host->running;
     int outer_context = host->callback_context;
@@ -557,6 +558,7 @@ static enum lc_run run_inside(lua_State *L, struct lc_loop *loop, lua_CFunction 
         lc_loop_raise(L, loop), lua_pushnil(L);
     lua_pop(L, 1);
     lc_pulse_set(&host->pulse, outer != NULL);
+    lc_step_return_timed(outer, left);
     host->loop = outer;
     host->current = outer_task;
     lc_host_enter(host, outer_running, L);

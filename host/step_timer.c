@@ -68,6 +68,17 @@ void lc_step_next_timed(struct lc_loop *loop, struct lc_entry *entry)
     begin_timed(loop->L, loop, entry);
 }
 
+double lc_step_leave_timed(const struct lc_loop *outer)
+{
+    return outer != NULL && outer->timing ? timed_now(outer) : 0;
+}
+
+void lc_step_return_timed(struct lc_loop *outer, double left)
+{
+    if (outer != NULL && outer->timing && left > 0)
+        outer->timed_from += timed_now(outer) - left;
+}
+
 void lc_step_begin_tick(struct lc_loop *loop)
 {
     loop->timed_from = timed_now(loop);

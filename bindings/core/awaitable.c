@@ -12,6 +12,7 @@ struct coroutine {
     struct lc_object object;
     int nargs;
     bool started;
+    bool forgotten; /* collected unstarted, reported */
     struct lc_entry entry; /* debug mode: reports it when it is collected unstarted */
     int anchor;
     int line;
@@ -97,7 +98,7 @@ static int coroutine_gc(lua_State *L)
 
     if (coroutine == NULL || coroutine->started || host->closed)
         return 0;
-    coroutine->started = true;
+    coroutine->started = coroutine->forgotten = true;
     if (host->loop == NULL) {
         lua_writestringerror("coroutine made at %s", coroutine->source);
         lua_writestringerror(":%d was never awaited\n", coroutine->line);
@@ -114,7 +115,10 @@ static int coroutine_tostring(lua_State *L)
 {
     struct coroutine *coroutine = lc_check_self(L, &coroutine_type, "tostring");
 
-    lua_pushfstring(L, "<Coroutine %s at %p>", coroutine->started ? "awaited" : "created",
+    lua_pushfstring(L, "<Coroutine %s at %p>",
+                    coroutine->forgotten ? "never awaited"
+                    : coroutine->started ? "awaited"
+                                         : "created",
                     coroutine);
     return 1;
 }

@@ -186,4 +186,23 @@ describe("debug mode", function()
       for _, bad in ipairs{pcall, xpcall} do assert(not pcall(bad)) end
       print(pcall(pcall, function() return 7 end))]])
   end)
+
+  it("does not take a run inside of the script's own step for a slow step", function()
+    local r = command.run{script = [[
+      local lucio = require "lucio"
+      lucio.get_running_loop().slow_callback_duration = 2
+      lucio.run(function() lucio.sleep(2.2) end)
+      print("end")]], "--debug", "SCRIPT"}
+    assert.are.same({"end\n", 0}, {r.out, r.status})
+    assert.is_nil(r.err:match("took 2%."), r.err)
+  end)
+
+  it("says of a coroutine that was never awaited that it was not", function()
+    local r = command.run{clock = "virtual", script = [[
+      local lucio = require "lucio"
+      lucio.async(lucio.sleep)(1)
+      collectgarbage()
+      lucio.sleep(1)]], "--debug", "SCRIPT"}
+    assert.matches("coroutine: <Coroutine never awaited at ", r.err, 1, true)
+  end)
 end)
