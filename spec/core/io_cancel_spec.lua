@@ -4,9 +4,11 @@
 local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
+local reads = require "spec.support.cancelled_reads"
 local sweep = require("spec.support.sweep").run
 
 local PIPE = lucio.subprocess.PIPE
+local LINES, TEXT, trickle = reads.LINES, reads.TEXT, reads.trickle
 
 local function close(writer)
   writer:close()
@@ -157,59 +159,13 @@ describe("an operation that is cancelled at any moment leaves nothing:", functio
   end)
 end)
 
--- Takes all that take() gives, in pieces, each of which is cancelled a few times first.
-local function read_with_cancels(take)
-  local got, k = {}, 0
-  while true do
-    local task = lucio.create_task(take)
-    k = (k + 1) % 7
-    for _ = 1, k do lucio.sleep(0) end
-    task:cancel()
-    local ok, piece = pcall(task.await, task)
-    if ok then
-      if piece == nil or piece == "" then break end
-      got[#got + 1] = piece
-    elseif not task:cancelled() then
-      error(piece, 0)
-    end
-  end
-  return table.concat(got)
-end
-
-local LINES = {}
-for i = 1, 300 do LINES[i] = ("%05d\n"):format(i) end
-local TEXT = table.concat(LINES)
-
--- Writes the text in small pieces, with ticks between them.
-local function trickle(_, writer)
-  for i = 1, #TEXT, 7 do
-    writer:write(TEXT:sub(i, i + 6))
-    if i % 3 == 0 then lucio.sleep(0) end
-  end
-end
-
 describe("reads that are cancelled at any moment lose nothing:", function()
-  for name, take in pairs {
-    read = function(reader) return reader:read(5) end,
-    readline = function(reader) return reader:readline() end,
-    readexactly = function(reader)
-      if reader:at_eof() then return nil end
-      return reader:readexactly(6)
-    end,
-    readuntil = function(reader)
-      local ok, line = lucio.pcall(reader.readuntil, reader, "\n")
-      return ok and line or nil
-    end,
-  } do
+  for name, take in pairs(reads.TAKES) do
     case(name .. " of a connection", function()
       with_server(trickle, function(port)
         local reader, writer <close> = lucio.open_connection("127.0.0.1", port)
-        local function take_one()
-          local piece = take(reader)
-          -- handed over in the same step: a cancellation cannot come between
-          return piece
-        end
-        assert.are.equal(TEXT, read_with_cancels(take_one))
+        -- handed over in the same step: a cancellation cannot come between
+        assert.are.equal(TEXT, reads.all(function() return (take(reader)) end))
         writer:close()
       end)
     end)
@@ -225,7 +181,7 @@ describe("reads that are cancelled at any moment lose nothing:", function()
       end
       client:sendto("")
     end)
-    assert.are.equal(TEXT, read_with_cancels(function() return (server:recvfrom()) end))
+    assert.are.equal(TEXT, reads.all(function() return (server:recvfrom()) end))
     sender:await()
   end)
 
@@ -235,7 +191,7 @@ describe("reads that are cancelled at any moment lose nothing:", function()
       trickle(nil, child.stdin)
       child.stdin:close()
     end)
-    assert.are.equal(TEXT, read_with_cancels(function() return child.stdout:read(11) end))
+    assert.are.equal(TEXT, reads.all(function() return child.stdout:read(11) end))
     sender:await()
     assert.are.equal(0, child:wait())
   end)

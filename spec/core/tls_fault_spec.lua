@@ -1,5 +1,5 @@
 -- What can go wrong with a TLS connection: a peer that is silent, resets, truncates, is slow, or
--- reads nothing; certificates that are refused; cancels; what is left behind.
+-- reads nothing; certificates that are refused; what is left behind.
 local assert = require "luassert"
 local case = require "spec.support.case"
 local certificates = require "spec.support.certificates"
@@ -128,27 +128,6 @@ describe("A TLS handshake", function()
       writer:write("slowly\n")
       assert.are.equal("slowly\n", reader:readline())
       close(writer)
-    end)
-  end)
-
-  case("may be cancelled at each of its steps, and leaves nothing", function()
-    serving(tls.try_echo, {ssl = server_context()}, function(port)
-      local context = client_context()
-      local cancelled, done = 0, 0
-      for ticks = 0, 30 do
-        local task = lucio.create_task(connect, port, {ssl = context})
-        for _ = 1, ticks do lucio.sleep(0) end
-        task:cancel()
-        local ok, reader, writer = pcall(task.await, task)
-        if ok then
-          done = done + 1
-          assert.is_not_nil(reader)
-          close(writer)
-        else
-          cancelled = cancelled + 1
-        end
-      end
-      assert.is_true(cancelled > 0 and cancelled + done == 31)
     end)
   end)
 
