@@ -19,14 +19,22 @@ local function read(path)
   return text
 end
 
+-- How a sanitizer's finding begins.
+local FINDINGS = {"==ERROR: ", "runtime error:", "WARNING: ThreadSanitizer"}
+
+local function is_finding(line)
+  for _, text in ipairs(FINDINGS) do
+    if line:find(text, 1, true) then return true end
+  end
+  return false
+end
+
 -- The part of a log that tells most: from a sanitizer's finding on, else its last lines.
 local function log_excerpt(text)
   local list, first = {}, nil
   for line in text:gmatch("[^\n]+") do
     list[#list + 1] = "log: " .. line
-    if not first and (line:find("==ERROR: ", 1, true) or line:find("runtime error:", 1, true)) then
-      first = #list
-    end
+    if not first and is_finding(line) then first = #list end
   end
   first = first or math.max(1, #list - LOG_LINES + 1)
   return table.move(list, first, math.min(#list, first + LOG_LINES - 1), 1, {})
