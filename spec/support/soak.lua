@@ -3,13 +3,14 @@
 --
 --     SOAK_SECONDS=60 SOAK_SEED=1 lucio spec/support/soak.lua
 --
--- Without SOAK_SECONDS it takes 60 seconds, without SOAK_SEED another run each time. Prints TAP.
+-- Without SOAK_SECONDS it takes 60 seconds, without SOAK_SEED another run each time. A build without
+-- TLS leaves that out and says so. Prints TAP.
 package.path = "./?.lua;" .. package.path
 
-local certificates = require "spec.support.certificates"
 local descriptors = require "spec.support.descriptors"
 local lucio = require "lucio"
 local tap = require "spec.support.tap"
+local tls = require "spec.support.tls"
 
 local SECONDS = tonumber(os.getenv "SOAK_SECONDS") or 60
 local SEED = math.tointeger(tonumber(os.getenv "SOAK_SEED")) or os.time()
@@ -116,13 +117,9 @@ local function new_kinds(tally)
   local handler = new_handler(tally)
   local path = os.tmpname()
   os.remove(path)
-  local server_context = lucio.ssl.create_default_context("CLIENT_AUTH")
-  server_context:load_cert_chain(certificates.path "server.pem")
-  local client_context =
-    lucio.ssl.create_default_context("SERVER_AUTH", {cafile = certificates.path "ca.pem"})
 
   local function port_of(kind) return kind.port or 0 end
-  return {
+  local kinds = {
     {name = "tcp",
       serve = function(kind)
         return lucio.start_server(handler, "127.0.0.1", port_of(kind), server_options())
@@ -133,15 +130,6 @@ local function new_kinds(tally)
         return lucio.start_unix_server(handler, path, server_options {backlog = 5})
       end,
       connect = function() return lucio.open_unix_connection(path) end},
-    {name = "tls",
-      serve = function(kind)
-        return lucio.start_server(handler, "127.0.0.1", port_of(kind),
-          server_options {ssl = server_context, ssl_shutdown_timeout = 1})
-      end,
-      connect = function(kind)
-        return lucio.open_connection("127.0.0.1", kind.port, {
-          ssl = client_context, server_hostname = "localhost", ssl_shutdown_timeout = 1})
-      end},
     {name = "protocol", only_echo = true,
       serve = function(kind)
         return lucio.get_running_loop():create_server(function() return setmetatable({}, Echo) end,
@@ -149,6 +137,17 @@ local function new_kinds(tally)
       end,
       connect = function(kind) return lucio.open_connection("127.0.0.1", kind.port) end},
   }
+  if tls.missing then return kinds end
+  local server_context, client_context = tls.server_context(), tls.client_context()
+  kinds[#kinds + 1] = {name = "tls",
+    serve = function(kind)
+      return lucio.start_server(handler, "127.0.0.1", port_of(kind),
+        server_options {ssl = server_context, ssl_shutdown_timeout = 1})
+    end,
+    connect = function(kind)
+      return tls.connect(kind.port, {ssl = client_context, ssl_shutdown_timeout = 1})
+    end}
+  return kinds
 end
 
 local function open_server(kind)
@@ -388,6 +387,7 @@ local function main()
   writer.result("soak: nothing is left", grown(before, after))
   writer.result("soak: Lua's memory is as it was", memory_after > memory + KILOBYTES and
     ("%.0f KB before, %.0f after"):format(memory, memory_after) or nil)
+  if tls.missing then writer.result "left out: TLS, which is not in this build" end
   writer.finish()
 end
 
