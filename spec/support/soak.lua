@@ -3,8 +3,8 @@
 --
 --     SOAK_SECONDS=60 SOAK_SEED=1 lucio spec/support/soak.lua
 --
--- Without SOAK_SECONDS it takes 60 seconds, without SOAK_SEED another run each time. A build without
--- TLS leaves that out and says so. Prints TAP.
+-- Without SOAK_SECONDS it takes 60 seconds, without SOAK_SEED another run each time. A build
+-- without TLS leaves that out and says so. Prints TAP.
 package.path = "./?.lua;" .. package.path
 
 local descriptors = require "spec.support.descriptors"
