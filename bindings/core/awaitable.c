@@ -12,7 +12,7 @@ struct coroutine {
     struct lc_object object;
     int nargs;
     bool started;
-    bool forgotten; /* collected unstarted, reported */
+    bool forgotten;        /* collected unstarted, reported */
     struct lc_entry entry; /* debug mode: reports it when it is collected unstarted */
     int anchor;
     int line;
