@@ -397,6 +397,15 @@ static int datagram_extra_info(lua_State *L)
     return 1;
 }
 
+static int datagram_limits(lua_State *L)
+{
+    struct lc_datagram *datagram = check(L, "get_write_buffer_limits");
+
+    lua_pushinteger(L, (lua_Integer)datagram->low);
+    lua_pushinteger(L, (lua_Integer)datagram->high);
+    return 2;
+}
+
 static int datagram_buffer_size(lua_State *L)
 {
     lua_pushinteger(L, (lua_Integer)check(L, "get_write_buffer_size")->unsent);
@@ -426,5 +435,6 @@ const luaL_Reg lc_datagram_shared[] = {{"sendto", datagram_sendto},
                                        {"fileno", datagram_fileno},
                                        {"get_extra_info", datagram_extra_info},
                                        {"set_write_buffer_limits", datagram_set_limits},
+                                       {"get_write_buffer_limits", datagram_limits},
                                        {"get_write_buffer_size", datagram_buffer_size},
                                        {NULL, NULL}};

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -352,34 +353,27 @@ static int writer_start_tls(lua_State *L)
     return lua_gettop(L);
 }
 
-/* A number of bytes, or nil: -1. */
-static double check_mark(lua_State *L, int idx)
+/* A number of bytes; where there is nil, the other one's share. */
+static double check_mark(lua_State *L, int idx, double share)
 {
-    double mark;
-
     if (lua_isnil(L, idx))
-        return -1;
+        return share;
     if (lua_type(L, idx) != LUA_TNUMBER)
         lc_raise_argument(L, lc_host_of(L), LC_TYPE_ERROR, "set_write_buffer_limits", idx - 1,
                           "number or nil", idx);
-    mark = lua_tonumber(L, idx);
-    if (!(mark >= 0 && mark <= 1e15))
-        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "high (%f) must be >= low (%f) must be >= 0",
-                 idx == 2 ? mark : 0.0, idx == 3 ? mark : 0.0);
-    return mark;
+    return lua_tonumber(L, idx);
 }
 
 void lc_check_marks(lua_State *L, size_t *high_mark, size_t *low_mark)
 {
-    double high = check_mark(L, 2), low = check_mark(L, 3);
+    double high = check_mark(L, 2, 4 * check_mark(L, 3, 16384));
+    double low = check_mark(L, 3, floor(high / 4));
+    char text[128];
 
-    if (high < 0)
-        high = low < 0 ? 65536 : 4 * low;
-    if (low < 0)
-        low = floor(high / 4);
-    if (low > high)
-        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "high (%f) must be >= low (%f) must be >= 0",
-                 high, low);
+    if (!(high >= low && low >= 0 && high <= 1e15)) {
+        snprintf(text, sizeof text, "high (%.17g) must be >= low (%.17g) must be >= 0", high, low);
+        lc_raise(L, lc_host_of(L), LC_VALUE_ERROR, "%s", text);
+    }
     *high_mark = (size_t)high;
     *low_mark = (size_t)low;
 }
@@ -394,6 +388,16 @@ static int writer_set_limits(lua_State *L)
     lc_check_marks(L, &high, &low);
     lc_stream_set_limits(L, stream, high, low);
     return 0;
+}
+
+/* writer:get_write_buffer_limits() -> low, high */
+static int writer_limits(lua_State *L)
+{
+    struct lc_stream *stream = check_either(L, "get_write_buffer_limits")->stream;
+
+    lua_pushinteger(L, (lua_Integer)stream->low);
+    lua_pushinteger(L, (lua_Integer)stream->high);
+    return 2;
 }
 
 static int writer_buffer_size(lua_State *L)
@@ -458,6 +462,7 @@ const luaL_Reg lc_writer_shared[] = {{"write", writer_write},
                                      {"write_eof", writer_write_eof},
                                      {"can_write_eof", writer_can_write_eof},
                                      {"set_write_buffer_limits", writer_set_limits},
+                                     {"get_write_buffer_limits", writer_limits},
                                      {"get_write_buffer_size", writer_buffer_size},
                                      {"get_extra_info", writer_extra_info},
                                      {NULL, NULL}};

@@ -300,6 +300,7 @@
 ---@field write fun(self: lucio.Transport, data: string)
 ---@field writelines fun(self: lucio.Transport, list: string[])
 ---@field set_write_buffer_limits fun(self: lucio.Transport, high?: integer, low?: integer)
+---@field get_write_buffer_limits fun(self: lucio.Transport): integer, integer
 ---@field get_write_buffer_size fun(self: lucio.Transport): integer
 ---@field write_eof fun(self: lucio.Transport)
 ---@field can_write_eof fun(self: lucio.Transport): boolean
@@ -344,6 +345,7 @@
 ---@field fileno fun(self: lucio.DatagramEndpoint): integer -1 once it is closed.
 ---@field get_extra_info fun(self: lucio.DatagramEndpoint, name: string, default?: any): any
 ---@field set_write_buffer_limits fun(self: lucio.DatagramEndpoint, high?: integer, low?: integer)
+---@field get_write_buffer_limits fun(self: lucio.DatagramEndpoint): integer, integer
 ---@field get_write_buffer_size fun(self: lucio.DatagramEndpoint): integer
 
 ---@class lucio.DatagramTransport
@@ -356,6 +358,7 @@
 ---@field fileno fun(self: lucio.DatagramTransport): integer -1 once it is closed.
 ---@field get_extra_info fun(self: lucio.DatagramTransport, name: string, default?: any): any
 ---@field set_write_buffer_limits fun(self: lucio.DatagramTransport, high?: integer, low?: integer)
+---@field get_write_buffer_limits fun(self: lucio.DatagramTransport): integer, integer
 ---@field get_write_buffer_size fun(self: lucio.DatagramTransport): integer
 ---@field get_protocol fun(self: lucio.DatagramTransport): lucio.DatagramProtocol
 ---@field set_protocol fun(self: lucio.DatagramTransport, protocol: lucio.DatagramProtocol)
@@ -373,6 +376,7 @@
 ---@field writelines fun(self: lucio.StreamWriter, list: string[])
 ---@field drain fun(self: lucio.StreamWriter) Waits.
 ---@field set_write_buffer_limits fun(self: lucio.StreamWriter, high?: integer, low?: integer)
+---@field get_write_buffer_limits fun(self: lucio.StreamWriter): integer, integer
 ---@field get_write_buffer_size fun(self: lucio.StreamWriter): integer
 ---@field write_eof fun(self: lucio.StreamWriter)
 ---@field can_write_eof fun(self: lucio.StreamWriter): boolean

@@ -102,6 +102,15 @@ describe("StreamWriter", function()
       for _, marks in ipairs {{10, 11}, {-1}, {0 / 0}} do
         t.raises(lucio.ValueError, writer.set_write_buffer_limits, writer, marks[1], marks[2])
       end
+      t.raises("high (10) must be >= low (20) must be >= 0", writer.set_write_buffer_limits, writer,
+        10, 20)
+      t.raises("high (-1) must be >= low (-1) must be >= 0", writer.set_write_buffer_limits, writer,
+        -1)
+      assert.are.same({16384, 65536}, {writer:get_write_buffer_limits()})
+      writer:set_write_buffer_limits(1000)
+      assert.are.same({250, 1000}, {writer:get_write_buffer_limits()})
+      writer:set_write_buffer_limits(nil, 10)
+      assert.are.same({10, 40}, {writer:get_write_buffer_limits()})
       writer:set_write_buffer_limits(0)
       writer:write(BIG)
       local drain = lucio.create_task(writer.drain, writer)
