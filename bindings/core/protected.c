@@ -80,8 +80,50 @@ static int lucio_xpcall(lua_State *L)
 
 enum with_phase { WITH_BODY, WITH_EXIT_OK, WITH_EXIT_FAILED, WITH_CLOSE_FAILED };
 
+/* Raises the error on top, which an exit function raised in the place of the one below it; that one is
+ * its context, as in Python. */
+static int raise_instead(lua_State *L)
+{
+    int error = lua_gettop(L);
+
+    luaL_checkstack(L, 10, NULL);
+    if (lc_is_error(L, error) && !lua_rawequal(L, error, error - 1)) {
+        lua_pushliteral(L, "context");
+        if (lua_rawget(L, error) == LUA_TNIL) {
+            lua_pushliteral(L, "context");
+            lua_pushvalue(L, error - 1);
+            lc_error_wrap(L, lc_host_of(L));
+            lua_rawset(L, error);
+        }
+        lua_settop(L, error);
+    }
+    return lua_error(L);
+}
+
+static bool has_failed(int status)
+{
+    return status != LUA_OK && status != LUA_YIELD;
+}
+
+static int with_k(lua_State *L, int status, lua_KContext phase);
+
+/* The body failed with the error on top, and the exit function is above it, with the resource: calls it.
+ * One in Lua is called protected, for its own errors. */
+static int exit_failed(lua_State *L, int results)
+{
+    lua_KContext phase = results ? WITH_EXIT_FAILED : WITH_CLOSE_FAILED;
+    int status = LUA_OK, n = lua_gettop(L) - 2;
+
+    lua_pushvalue(L, n);
+    if (lua_iscfunction(L, n + 1))
+        lua_callk(L, 2, results, phase, with_k);
+    else
+        status = lua_pcallk(L, 2, results, 2, phase, with_k);
+    return with_k(L, status, phase);
+}
+
 /* Stack: 1 the resource, 2 the handler, then the results; for WITH_EXIT_FAILED the error and what
- * the exit function returned. */
+ * the exit function returned or raised. */
 static int with_k(lua_State *L, int status, lua_KContext phase)
 {
     int n, results = 1;
@@ -95,7 +137,7 @@ static int with_k(lua_State *L, int status, lua_KContext phase)
             results = 0; /* __close cannot suppress an error (LG3) */
         }
         lua_pushvalue(L, 1);
-        if (status == LUA_OK || status == LUA_YIELD) {
+        if (!has_failed(status)) {
             lua_pushnil(L);
             lua_callk(L, 2, 0, WITH_EXIT_OK, with_k);
             return lua_gettop(L) - 2;
@@ -105,18 +147,16 @@ static int with_k(lua_State *L, int status, lua_KContext phase)
             lua_pushliteral(L, "nil");
             lua_replace(L, n);
         }
-        lua_pushvalue(L, n);
-        lua_callk(L, 2, results, results ? WITH_EXIT_FAILED : WITH_CLOSE_FAILED, with_k);
-        if (results == 0)
-            return lua_error(L);
-        /* fall through */
+        return exit_failed(L, results);
     case WITH_EXIT_FAILED:
+        if (has_failed(status))
+            return raise_instead(L);
         if (lua_toboolean(L, -1))
             return 0;
         lua_pop(L, 1);
         return lua_error(L);
     case WITH_CLOSE_FAILED:
-        return lua_error(L);
+        return has_failed(status) ? raise_instead(L) : lua_error(L);
     case WITH_EXIT_OK:
         break;
     }

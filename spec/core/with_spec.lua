@@ -204,4 +204,23 @@ describe("lucio.with", function()
     lucio.with(r, function() error("broken", 0) end)
     assert.are.same({"none", "broken"}, seen)
   end)
+
+  case("LG3: an error of a function of Lua has the one it replaces as its context", function(t)
+    for _, name in ipairs {"__exit", "__close"} do
+      local first, second = lucio.ValueError("first"), lucio.LookupError("second")
+      local raising = setmetatable({}, {[name] = function()
+        lucio.sleep(0)
+        error(second)
+      end})
+      t.raises(second, lucio.with, raising, function() error(first) end)
+      assert.is_true(rawequal(first, second.context))
+      -- a context that is there stays; the same error has none
+      t.raises(second, lucio.with, raising, function() error(lucio.TypeError("third")) end)
+      assert.is_true(rawequal(first, second.context))
+      t.raises(second, lucio.with, raising, function() error(second) end)
+      second.context = nil
+      t.raises(second, lucio.with, raising, function() error("text", 0) end)
+      assert.are.equal("text", second.context.value)
+    end
+  end)
 end)
