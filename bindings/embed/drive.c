@@ -146,7 +146,7 @@ int lucio_spawn(lucio *h, lucio_ref *function, const char *name, size_t n,
         *task = NULL;
     if (status == LUCIO_OK && (args.object == NULL || args.object->h != h))
         status = lc_embed_refuse(h, LUCIO_INVALID, "lucio_spawn: no function of this host");
-    return status != LUCIO_OK ? status : lc_embed_protect(h, spawn, &args);
+    return status != LUCIO_OK ? status : lc_embed_invalid(lc_embed_protect(h, spawn, &args));
 }
 
 /* The body of a call_method task: (object, method, ...). */

@@ -85,6 +85,9 @@ int lc_embed_protect(struct lucio *h, lua_CFunction fn, void *args);
 /* Notes the error on top as the last failure; its status. [-1, +0, -] */
 int lc_embed_fail(struct lucio *h, lua_State *L);
 
+/* The status of what runs no Lua: it has raised because an argument is wrong. */
+int lc_embed_invalid(int status);
+
 /* Notes a failure that Lua had no part in; returns `status`. */
 int lc_embed_refuse(struct lucio *h, int status, const char *message);
 

@@ -162,6 +162,11 @@ int lc_embed_fail(struct lucio *h, lua_State *L)
     return LUCIO_EXIT;
 }
 
+int lc_embed_invalid(int status)
+{
+    return status == LUCIO_ERROR ? LUCIO_INVALID : status;
+}
+
 int lc_embed_refuse(struct lucio *h, int status, const char *message)
 {
     set_texts(h, &h->failure, "", message, "");
@@ -179,6 +184,12 @@ bool lc_embed_note(struct lucio *h, const struct lucio_error *error)
 void lc_embed_push_error(lua_State *L, struct lucio *h, const char *class_name, const char *message)
 {
     luaL_checkstack(L, 8, NULL);
+    if (message == NULL)
+        message = "";
+    if (class_name == NULL) {
+        lc_error_push(L, h->host, LC_RUNTIME_ERROR, "%s", message);
+        return;
+    }
     lc_host_push_ref(L, h->host, LC_REF_MODULE);
     lua_pushstring(L, class_name);
     lua_rawget(L, -2);

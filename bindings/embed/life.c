@@ -293,9 +293,10 @@ static const char *config_allow(const struct lucio_config *config)
     return config->size >= size ? config->allow : NULL;
 }
 
-/* What of a configuration cannot be. NULL: all is well. */
-static const char *check_config(const struct lucio_config *config)
+const char *lucio_config_check(const struct lucio_config *config)
 {
+    if (config == NULL)
+        return NULL;
     if (config->size < offsetof(struct lucio_config, libraries))
         return "the configuration was not initialised by lucio_config_init";
     if (config->sandbox && config->state != NULL)
@@ -305,7 +306,7 @@ static const char *check_config(const struct lucio_config *config)
     if (config_allow(config) != NULL && config->state != NULL)
         return "permissions need a state of the host's own";
     if (config_allow(config) != NULL && lc_permits_add_text(NULL, config_allow(config)) != NULL)
-        return "the permissions cannot be read";
+        return "what is allowed cannot be read";
     if (config->loop != NULL && config->virtual_clock)
         return "a guest has no virtual clock";
     return NULL;
@@ -331,7 +332,7 @@ int lucio_open(lucio **out, const struct lucio_config *config)
     if (out == NULL)
         return LUCIO_INVALID;
     *out = NULL;
-    if (config != NULL && check_config(config) != NULL)
+    if (lucio_config_check(config) != NULL)
         return LUCIO_INVALID;
     h = shell_new(config);
     if (h == NULL)

@@ -103,19 +103,13 @@ static int make(lua_State *L)
     return 0;
 }
 
-/* A function that is misused raises: to C the argument is wrong. */
-static int invalid(int status)
-{
-    return status == LUCIO_ERROR ? LUCIO_INVALID : status;
-}
-
 static int new_object(lucio *h, lua_CFunction fn, size_t n, const struct lucio_value *values,
                       lucio_ref **made)
 {
     struct primitive_args args = {.h = h, .made = made, .fn = fn, .n = n, .values = values};
     int status = lc_embed_enter_out(h, made);
 
-    return status != LUCIO_OK ? status : invalid(lc_embed_protect(h, make, &args));
+    return status != LUCIO_OK ? status : lc_embed_invalid(lc_embed_protect(h, make, &args));
 }
 
 int lucio_queue_new(lucio *h, enum lucio_order order, long long maxsize, lucio_ref **queue)
@@ -251,7 +245,7 @@ static long long ask(lucio_ref *ref, const struct lc_embed_method *methods, cons
 {
     struct lucio_value value = lucio_nil();
     struct primitive_args args = {.methods = methods, .what = what, .result = &value};
-    int status = invalid(call_now(ref, &args));
+    int status = lc_embed_invalid(call_now(ref, &args));
 
     if (status != LUCIO_OK)
         return status;
@@ -269,7 +263,7 @@ static int tell(lucio_ref *ref, const struct lc_embed_method *methods, const cha
 {
     struct primitive_args args = {.methods = methods, .what = what, .n = n, .values = values};
 
-    return invalid(call_now(ref, &args));
+    return lc_embed_invalid(call_now(ref, &args));
 }
 
 int lucio_queue_task_done(lucio_ref *queue)
@@ -331,7 +325,7 @@ int lucio_condition_notify(lucio_ref *condition, long long n)
 static int start(lucio_ref *ref, const struct lc_embed_method *methods, const char *what, size_t n,
                  const struct lucio_value *values, lucio_future **future)
 {
-    return invalid(lc_embed_call_native(ref, methods, what, n, values, future));
+    return lc_embed_invalid(lc_embed_call_native(ref, methods, what, n, values, future));
 }
 
 int lucio_queue_put(lucio_ref *queue, struct lucio_value item, lucio_future **future)

@@ -200,8 +200,7 @@ static int complete(lucio_future *future, struct promise_args *args, lua_CFuncti
         return status;
     args->h = promise->slot.h;
     args->held = &promise->slot;
-    status = lc_embed_protect(args->h, fn, args);
-    return status == LUCIO_ERROR ? LUCIO_INVALID : status;
+    return lc_embed_invalid(lc_embed_protect(args->h, fn, args));
 }
 
 int lucio_future_set_result(lucio_future *future, size_t n, const struct lucio_value *results)

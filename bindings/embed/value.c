@@ -308,7 +308,7 @@ int lucio_set_global(lucio *h, const char *name, struct lucio_value value)
     struct ref_args args = {.h = h, .name = name, .in = &value};
     int status = lc_embed_enter(h);
 
-    return status != LUCIO_OK ? status : lc_embed_protect(h, set_global, &args);
+    return status != LUCIO_OK ? status : lc_embed_invalid(lc_embed_protect(h, set_global, &args));
 }
 
 static int table_new(lua_State *L)
@@ -355,7 +355,8 @@ int lucio_get_field(lucio_ref *table, struct lucio_value key, struct lucio_value
     if (status == LUCIO_OK)
         args.h = args.ref->h;
     status = lc_embed_enter_value(args.h, status, value);
-    return status != LUCIO_OK ? status : lc_embed_protect(args.h, get_field, &args);
+    return status != LUCIO_OK ? status
+                              : lc_embed_invalid(lc_embed_protect(args.h, get_field, &args));
 }
 
 static int set_field(lua_State *L)
@@ -378,7 +379,8 @@ int lucio_set_field(lucio_ref *table, struct lucio_value key, struct lucio_value
 
     if (status == LUCIO_OK)
         args.h = args.ref->h;
-    return status != LUCIO_OK ? status : lc_embed_protect(args.h, set_field, &args);
+    return status != LUCIO_OK ? status
+                              : lc_embed_invalid(lc_embed_protect(args.h, set_field, &args));
 }
 
 size_t lucio_length(lucio_ref *table)

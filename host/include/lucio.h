@@ -213,9 +213,13 @@ struct lucio_config {
 LUCIO_API void lucio_config_init_sized(struct lucio_config *config, size_t size);
 #define lucio_config_init(config) lucio_config_init_sized((config), sizeof *(config))
 
+/* What lucio_open would refuse about the configuration, for a message; NULL: nothing, but a backend that is not to
+ * be had. */
+LUCIO_API const char *lucio_config_check(const struct lucio_config *config);
+
 /* Opens a host; NULL stands for the default configuration. On failure *host is NULL.
- * LUCIO_NO_MEMORY, LUCIO_INVALID (of the configuration: a backend that is not to be had, a virtual clock
- * for a guest), LUCIO_BUSY (the state has a host). */
+ * LUCIO_NO_MEMORY, LUCIO_INVALID (lucio_config_check says why, or the backend is not to be had), LUCIO_BUSY (the
+ * state has a host). */
 LUCIO_API int lucio_open(lucio **host, const struct lucio_config *config);
 
 /* Closes the host: cancels all tasks, lets their clean-up run to its end (of a guest: as far as it gets
@@ -284,7 +288,8 @@ LUCIO_API int lucio_call_method(lucio_ref *object, const char *method, size_t n,
  * virtual clock, it waits for ever. Runs Lua. */
 LUCIO_API int lucio_run(lucio *host, lucio_future *future);
 
-/* Load, spawn and run in one. With `task` NULL the results are dropped. Tasks that the chunk leaves
+/* Load, spawn and run in one. With `task` NULL the results are dropped; else there is a handle to free whenever the
+ * chunk has run, also where it failed, and NULL when it could not be loaded. Tasks that the chunk leaves
  * behind go on whenever the loop is run, until lucio_close. Runs Lua. */
 LUCIO_API int lucio_run_string(lucio *host, const char *code, lucio_future **task);
 LUCIO_API int lucio_run_file(lucio *host, const char *path, size_t n,
@@ -459,7 +464,8 @@ LUCIO_API size_t lucio_call_count(lucio_call *call);
 LUCIO_API struct lucio_value lucio_call_value(lucio_call *call, size_t i);
 
 /* Checked arguments. False: the argument is not of that type; the function then returns
- * lucio_bad_argument, which raises a TypeError that names it. */
+ * lucio_bad_argument, which raises a TypeError that names it. A string is as that of lucio_call_value; `length` may
+ * be NULL. What is an object or awaitable is a handle to free. */
 LUCIO_API bool lucio_call_boolean(lucio_call *call, size_t i, bool *boolean);
 LUCIO_API bool lucio_call_integer(lucio_call *call, size_t i, long long *integer);
 LUCIO_API bool lucio_call_number(lucio_call *call, size_t i, double *number);
@@ -470,7 +476,8 @@ LUCIO_API int lucio_bad_argument(lucio_call *call);
 
 /* The results are the n values. */
 LUCIO_API int lucio_return(lucio_call *call, size_t n, const struct lucio_value *results);
-/* Raises an error of the class that `lucio` has under that name, as "ValueError"; `format` as printf. */
+/* Raises an error of the class that `lucio` has under that name, as "ValueError", else (or for NULL) a RuntimeError;
+ * `format` as printf. */
 LUCIO_API int lucio_raise(lucio_call *call, const char *class_name, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Raises again what lucio_call_error tells of. */

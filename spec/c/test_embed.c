@@ -103,13 +103,17 @@ static void a_wrong_configuration_is_refused(void **unused)
     memset(&config, 0, sizeof config);
     assert_int_equal(lucio_open(&host, &config), LUCIO_INVALID);
     assert_null(host);
+    assert_string_equal(lucio_config_check(&config),
+                        "the configuration was not initialised by lucio_config_init");
     lucio_config_init(&config);
+    assert_null(lucio_config_check(&config));
     config.backend = "quantum";
     assert_int_equal(lucio_open(&host, &config), LUCIO_INVALID);
     lucio_config_init(&config);
     config.loop = loop;
     config.virtual_clock = true;
     assert_int_equal(lucio_open(&host, &config), LUCIO_INVALID);
+    assert_string_equal(lucio_config_check(&config), "a guest has no virtual clock");
     ev_loop_destroy(loop);
 }
 
@@ -237,7 +241,7 @@ static void values_go_both_ways(void **unused)
     lucio_set_field(table, lucio_string("here"), lucio_pointer(&here));
     assert_int_equal(lucio_length(table), 2);
     assert_string_equal(lucio_ref_type(table), "table");
-    assert_int_equal(lucio_set_field(table, lucio_nil(), lucio_nil()), LUCIO_ERROR);
+    assert_int_equal(lucio_set_field(table, lucio_nil(), lucio_nil()), LUCIO_INVALID);
     assert_string_equal(lucio_last_error(host)->class_name, "ValueError");
     lucio_get_field(table, lucio_integer(1), &value);
     assert_int_equal(value.as.string.length, 3);
@@ -262,7 +266,7 @@ static void a_reference_of_another_host_is_refused(void **unused)
 
     (void)unused;
     assert_int_equal(lucio_table_new(other, &table), LUCIO_OK);
-    assert_int_equal(lucio_set_global(host, "t", lucio_object(table)), LUCIO_ERROR);
+    assert_int_equal(lucio_set_global(host, "t", lucio_object(table)), LUCIO_INVALID);
     assert_string_equal(lucio_last_error(host)->class_name, "ValueError");
     assert_int_equal(lucio_spawn(host, table, NULL, 0, NULL, NULL), LUCIO_INVALID);
     lucio_ref_free(table);

@@ -627,6 +627,7 @@ static void random_calls_leave_nothing(void **unused)
         one_run(seed);
     assert_string_equal(lucio_status_text(1), "unknown status");
     assert_string_equal(lucio_version(), LUCIO_VERSION);
+    assert_null(lucio_config_check(NULL));
     for (size_t i = 0; (missing = called_next_missing(&i)) != NULL;) {
         print_error("%s is never called\n", missing);
         left_out++;

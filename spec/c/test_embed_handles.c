@@ -83,7 +83,7 @@ static void freed_futures_are_refused(void **unused)
     assert_int_equal(lucio_future_result(future, 0).type, LUCIO_NIL);
     assert_null(lucio_future_error(future));
     assert_null(lucio_task_name(future));
-    assert_int_equal(lucio_set_global(host, "x", lucio_awaitable(future)), LUCIO_ERROR);
+    assert_int_equal(lucio_set_global(host, "x", lucio_awaitable(future)), LUCIO_INVALID);
     assert_string_equal(lucio_last_error(host)->message, "the reference was freed");
     assert_string_equal(logged, "");
     /* freeing has no status: it is logged */

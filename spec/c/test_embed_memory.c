@@ -501,9 +501,10 @@ static void no_public_function_is_left_out(void **unused)
     int left_out = 0;
 
     (void)unused;
-    /* these two have nothing to do with memory */
+    /* these have nothing to do with memory */
     assert_string_equal(lucio_status_text(LUCIO_OK), "no error");
     assert_string_equal(lucio_version(), LUCIO_VERSION);
+    assert_null(lucio_config_check(NULL));
     for (size_t i = 0; (missing = called_next_missing(&i)) != NULL;) {
         print_error("%s is called by no part of this test\n", missing);
         left_out++;
