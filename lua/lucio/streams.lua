@@ -71,16 +71,25 @@ local function combine(errors, all_errors)
   return lucio.OSError(("Multiple exceptions: %s"):format(table.concat(texts, ", ")))
 end
 
+-- From the first of the local addresses, of those of its family, that it works from.
 -- Only what a connection can fail with is passed over; a cancellation is not.
-local function try(address, local_address)
-  return lucio.pcall(native.connect, address.host, address.port,
-    local_address and local_address.host, local_address and local_address.port)
+local function try(address, from)
+  if not from then return lucio.pcall(native.connect, address.host, address.port) end
+  local ok, socket = false,
+    lucio.OSError(("no matching local address with family=%s found"):format(address.family))
+  for _, each in ipairs(from) do
+    if each.family == address.family then
+      ok, socket = lucio.pcall(native.connect, address.host, address.port, each.host, each.port)
+      if ok then break end
+    end
+  end
+  return ok, socket
 end
 
-local function connect_in_turn(addresses, local_address, all_errors)
+local function connect_in_turn(addresses, from, all_errors)
   local errors = {}
   for _, address in ipairs(addresses) do
-    local ok, socket = try(address, local_address)
+    local ok, socket = try(address, from)
     if ok then return socket end
     if not lucio.isinstance(socket, lucio.OSError) then error(socket, 0) end
     errors[#errors + 1] = socket
@@ -107,10 +116,10 @@ end
 
 -- A race: the next address is tried when the one before has failed or `delay` seconds have passed;
 -- the first connection wins and the others are cancelled (RFC 8305, section 5).
-local function connect_in_a_race(addresses, local_address, delay, all_errors)
+local function connect_in_a_race(addresses, from, delay, all_errors)
   local attempts, errors, winner = {}, {}, nil
   local function attempt(i, failed)
-    local ok, socket = try(addresses[i], local_address)
+    local ok, socket = try(addresses[i], from)
     if ok and winner then
       native.close(socket)
     elseif ok then
@@ -151,16 +160,14 @@ end
 -- `made` is the limit of the reader, or makes the protocol; `tls` is nil without TLS.
 local function connect_host(host, port, options, made, tls)
   local addresses = resolve(host, port, options.family)
-  local local_address
-  if options.local_addr then
-    local_address = resolve(options.local_addr[1], options.local_addr[2], options.family)[1]
-  end
+  local from = options.local_addr and
+    resolve(options.local_addr[1], options.local_addr[2], options.family)
   local socket
   if options.happy_eyeballs_delay and #addresses > 1 then
-    socket = connect_in_a_race(interleave(addresses), local_address, options.happy_eyeballs_delay,
+    socket = connect_in_a_race(interleave(addresses), from, options.happy_eyeballs_delay,
       options.all_errors)
   else
-    socket = connect_in_turn(addresses, local_address, options.all_errors)
+    socket = connect_in_turn(addresses, from, options.all_errors)
   end
   return native.begin(socket, made, tls)
 end
@@ -317,6 +324,7 @@ local function listen_on(addresses, any, options)
     end
     if ok then listeners[#listeners + 1] = listener end
   end
+  if #listeners == 0 then error(lucio.OSError "could not bind on any address out of {}") end
   return listeners
 end
 

@@ -328,6 +328,25 @@ describe("open_connection", function()
     server:wait_closed()
   end)
 
+  case("local_addr is one of the same family; of a name, each is tried", function(t)
+    local server = lucio.start_server(function(reader) reader:read() end, "127.0.0.1", 0)
+    local port = server.sockets[1]:getsockname().port
+    for _, from in ipairs {"127.0.0.1", "127.0.0.2", "localhost"} do
+      local _, writer <close> = lucio.open_connection("127.0.0.1", port, {local_addr = {from, 0}})
+      local host = writer:get_extra_info("sockname").host
+      assert.are.equal(from == "localhost" and "127.0.0.1" or from, host)
+    end
+    t.raises("no matching local address with family=inet found", lucio.open_connection,
+      "127.0.0.1", port, {local_addr = {"::1", 0}})
+    t.raises("no matching local address with family=inet found", lucio.open_connection,
+      "127.0.0.1", port, {local_addr = {"::1", 0}, happy_eyeballs_delay = 0.1})
+    -- an address of nobody here
+    local e = t.raises(lucio.OSError, lucio.open_connection, "127.0.0.1", port,
+      {local_addr = {"192.0.2.1", 0}})
+    assert.are.equal("EADDRNOTAVAIL", e.code)
+    server:drain()
+  end)
+
   case("ST22: bad arguments", function(t)
     t.raises(lucio.TypeError, lucio.open_connection, nil, 80)
     t.raises(lucio.TypeError, lucio.open_connection, "127.0.0.1", nil)

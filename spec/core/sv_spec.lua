@@ -180,6 +180,10 @@ describe("start_server", function()
     end_all(server)
   end)
 
+  case("SV3: a list without hosts is an OSError", function(t)
+    t.raises("could not bind on any address out of {}", lucio.start_server, hold, {}, 0)
+  end)
+
   case("SV3: a port in use is an OSError, and closes what was opened", function(t)
     local server, port = start(hold)
     local e = t.raises(lucio.OSError, lucio.start_server, hold, {"127.0.0.2", "127.0.0.1"}, port)
