@@ -9,6 +9,7 @@
 #include "operators.h"
 #include "stack_text.h"
 #include "submodule.h"
+#include "traceback.h"
 
 #define SOURCE "stdlib.accesses"
 
@@ -43,6 +44,33 @@ static int compare(lua_State *L)
 {
     lc_op_less(L, 1, 2, 0, compare_k);
     return 1;
+}
+
+/* What an operator that fails in a function without lines puts before its message. */
+#define NOWHERE "?:-1: "
+
+/* __close(guard, e): raises the message of such an operator as a function in C has it, without a position. */
+static int restate(lua_State *L)
+{
+    static const char prefix[] = NOWHERE "attempt to compare";
+    const char *text = lua_type(L, 2) == LUA_TSTRING ? lua_tostring(L, 2) : "";
+
+    if (strncmp(text, prefix, strlen(prefix)) != 0)
+        return 0;
+    lua_pushstring(L, text + strlen(NOWHERE));
+    lc_traceback_pass(L, lc_host_of(L), 2, -1);
+    return lua_error(L);
+}
+
+/* Pushes what a frame closes that leaves comparisons to Lua code. */
+static void push_guard(lua_State *L, struct lc_host *host)
+{
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushlightuserdata(L, host);
+    lua_pushcclosure(L, restate, 1);
+    lua_setfield(L, -2, "__close");
+    lua_setmetatable(L, -2);
 }
 
 /* ---- loading ---- */
@@ -135,6 +163,8 @@ static void load_all(lua_State *L, struct lc_host *host)
     lua_pushnil(L);
     lc_standard_push(L, host, compare);
     lua_setfield(L, -2, LC_HANDOVER_COMPARE);
+    push_guard(L, host);
+    lua_setfield(L, -2, LC_HANDOVER_GUARD);
     lc_host_set_ref(L, host, LC_REF_ACCESSES);
     lua_pop(L, 1);
 }

@@ -25,8 +25,10 @@ static inline void lc_handover_push(lua_State *L, enum lc_upvalue upvalue, const
     }
 }
 
-/* Beside the names in the source: sort for items with __lt, and for any others a comparator. */
+/* Beside the names in the source: sort for items with __lt, what its caller closes, since the items may have
+ * become others by the time that they are compared; and for any others a comparator. */
 #define LC_HANDOVER_SORT_ITEMS "sort_items"
+#define LC_HANDOVER_GUARD      "guard"
 #define LC_HANDOVER_COMPARE    "compare"
 
 #endif

@@ -60,6 +60,9 @@ static int sort_range(lua_State *L, lua_Integer length, bool is_table, bool has_
     if (has_function) {
         lc_handover_push(L, LC_UP_HELPER, "sort");
     } else if (is_table && all_have_lt(L, length)) {
+        lc_handover_load(L, LC_HANDOVER_GUARD);
+        lua_replace(L, 2); /* without a function, nil */
+        lua_toclose(L, 2);
         lc_handover_load(L, LC_HANDOVER_SORT_ITEMS);
     } else {
         lc_handover_load(L, LC_HANDOVER_COMPARE);

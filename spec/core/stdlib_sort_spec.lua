@@ -412,6 +412,36 @@ describe("table.sort in a task", function()
     end)
   end)
 
+  for _, other in ipairs {1, "x", {}, false} do
+    case("raises Lua's own error where an item was replaced by a " .. type(other), function()
+      alike(function(pause)
+        local list, count = {}, 0
+        local mt = {__lt = function(a, b)
+          count = count + 1
+          if count == 7 then list[2], list[3], list[4] = other, other, other end
+          pause()
+          return a.n < b.n
+        end}
+        for i = 1, 9 do list[i] = setmetatable({n = i * 5 % 9}, mt) end
+        return pcall(function() table.sort(list) end)
+      end)
+    end)
+  end
+
+  case("keeps the traceback of such an error", function()
+    local list = {}
+    local mt = {__lt = function()
+      list[1], list[2], list[3] = 1, false, 1
+      return false
+    end}
+    for i = 1, 3 do list[i] = setmetatable({}, mt) end
+    local task = lucio.create_task(function() table.sort(list) end)
+    local ok, e = pcall(task.await, task)
+    assert.is_false(ok)
+    assert.matches("^attempt to compare", e)
+    assert.matches("in function 'table.sort'.*in task 'Task%-%d+'", task:exception().traceback)
+  end)
+
   case("keeps its name in tracebacks and errors", function()
     local trace
     table.sort({2, 1}, function(a, b)
