@@ -77,10 +77,11 @@ static int insert_length_k(lua_State *L, int status, lua_KContext n)
 /* table.insert(object, position, value), table.insert(object, value) */
 static int table_insert(lua_State *L)
 {
-    int n = lua_gettop(L);
+    int n;
 
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
+    n = lua_gettop(L) - 1;
     if (n == 2 && lua_type(L, 1) == LUA_TTABLE) {
         if (!lacks(L, 3, LC_UP_LEN)) {
             if (may_call_len(L, n, insert_length_k))
@@ -156,10 +157,11 @@ static int remove_length_k(lua_State *L, int status, lua_KContext n)
 /* table.remove(object, position) */
 static int table_remove(lua_State *L)
 {
-    int n = lua_gettop(L);
+    int n;
 
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
+    n = lua_gettop(L) - 1;
     if (n == 1 && lua_type(L, 1) == LUA_TTABLE) {
         lua_Integer length;
 
@@ -346,34 +348,35 @@ static int unpack_length_k(lua_State *L, int status, lua_KContext first)
 }
 
 /* Pushes all items of the table at 1, an object of a class without __len, as long as none is missing:
- * nothing is called. */
-static bool unpack_raw(lua_State *L)
+ * nothing is called. Returns how many, or -1. */
+static int unpack_raw(lua_State *L)
 {
-    lua_Integer length = (lua_Integer)lua_rawlen(L, 1);
+    lua_Unsigned length = lua_rawlen(L, 1);
 
     if (length > RAW_MAX)
-        return false;
-    for (lua_Integer i = 1; i <= length; i++) {
-        if (lua_rawgeti(L, 1, i) == LUA_TNIL)
-            return false;
+        return -1;
+    for (lua_Unsigned i = 1; i <= length; i++) {
+        if (lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TNIL)
+            return -1;
     }
-    return true;
+    return (int)length;
 }
 
 /* table.unpack(object, first, last) */
 static int table_unpack(lua_State *L)
 {
     lua_Integer first = 1;
-    int n = lua_gettop(L);
+    int n, raw;
 
     if (!lua_getmetatable(L, 1))
         return lc_standard_original(L);
+    n = lua_gettop(L) - 1;
     if (n == 1 && lua_type(L, 1) == LUA_TTABLE) {
         if (!lacks(L, 2, LC_UP_LEN)) {
             if (may_call_len(L, first, unpack_length_k))
                 return unpack_length_k(L, LUA_OK, first);
-        } else if (unpack_raw(L)) {
-            return lua_gettop(L) - 3;
+        } else if ((raw = unpack_raw(L)) >= 0) {
+            return raw;
         }
         lua_settop(L, 2);
     }
