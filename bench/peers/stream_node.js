@@ -1,10 +1,14 @@
-// The server of the benchmarks of streams, echo|sink|source|lines [MEGABYTES], over Node's net and readline.
+// The server of the benchmarks of streams, echo|sink|source|lines [MEGABYTES [CERTIFICATE]], over Node's net, tls and
+// readline.
 'use strict'
+const fs = require('fs')
 const net = require('net')
 const readline = require('readline')
+const tls = require('tls')
 
 const mode = process.argv[2]
 const megabytes = Number(process.argv[3] || 0)
+const certificate = process.argv[4]
 const piece = Buffer.alloc(65536, 'x')
 
 const serve = {
@@ -13,8 +17,11 @@ const serve = {
     socket.on('end', () => socket.end())
   },
   sink (socket) {
-    socket.on('data', () => {})
-    socket.on('end', () => socket.end('.'))
+    let left = megabytes * 1048576
+    socket.on('data', data => {
+      left -= data.length
+      if (left <= 0) socket.end('.')
+    })
   },
   source (socket) {
     let left = megabytes * 16
@@ -36,10 +43,17 @@ const serve = {
   }
 }
 
-const server = net.createServer({ noDelay: true, allowHalfOpen: true }, socket => {
+function handle (socket) {
+  socket.setNoDelay(true)
   socket.on('error', () => {})
   serve[mode](socket)
-})
+}
+
+const pem = certificate && fs.readFileSync(certificate)
+const server = certificate
+  ? tls.createServer({ cert: pem, key: pem }, handle)
+  : net.createServer({ allowHalfOpen: true }, handle)
+server.on('tlsClientError', () => {})
 server.listen({ port: 0, host: '127.0.0.1', backlog: 1024 }, () => console.log(server.address().port))
 process.stdin.on('end', () => process.exit(0))
 process.stdin.resume()

@@ -1,5 +1,5 @@
 /*
- * tls_server MODE CERTIFICATE [MEGABYTES]: the floor of the benchmarks of TLS: OpenSSL on a blocking socket, one
+ * tls_server MODE MEGABYTES CERTIFICATE: the floor of the benchmarks of TLS: OpenSSL on a blocking socket, one
  * connection after the other, nothing else. echo sends back what comes, sink reads and says ".", source sends.
  */
 #include <arpa/inet.h>
@@ -43,8 +43,8 @@ int main(int argc, char **argv)
     socklen_t size = sizeof address;
     struct pollfd ready[2] = {{.fd = fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
 
-    if (argc < 3 || SSL_CTX_use_certificate_chain_file(context, argv[2]) != 1 ||
-        SSL_CTX_use_PrivateKey_file(context, argv[2], SSL_FILETYPE_PEM) != 1)
+    if (argc < 4 || SSL_CTX_use_certificate_chain_file(context, argv[3]) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, argv[3], SSL_FILETYPE_PEM) != 1)
         return 2;
     signal(SIGPIPE, SIG_IGN);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
         setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         SSL_set_fd(ssl, client);
         if (SSL_accept(ssl) == 1)
-            serve(ssl, argv[1], argc > 3 ? 1048576 * atof(argv[3]) : 0);
+            serve(ssl, argv[1], 1048576 * atof(argv[2]));
         SSL_shutdown(ssl);
         SSL_free(ssl);
         close(client);

@@ -1,9 +1,9 @@
--- The server of the benchmarks of streams: echo|sink|source|lines|protocol|work [MEGABYTES]; see
--- peers/stream_server.c for what each does. protocol: the echo as a protocol; work: the echo of
--- what took some computing.
+-- The server of the benchmarks of streams: echo|sink|source|lines|protocol|work [MEGABYTES
+-- [CERTIFICATE]]; see peers/stream_server.c for what each does. protocol: the echo as a protocol;
+-- work: the echo of what took some computing. With a certificate it speaks TLS.
 local lucio = require "lucio"
 
-local mode, megabytes = arg[1], tonumber(arg[2] or 0)
+local mode, megabytes, certificate = arg[1], math.tointeger(arg[2] or 0), arg[3]
 local piece = ("x"):rep(65536)
 
 local serve = {}
@@ -29,7 +29,11 @@ function serve.work(reader, writer)
 end
 
 function serve.sink(reader, writer)
-  while reader:read(262144) ~= "" do
+  local left = megabytes << 20
+  while left > 0 do
+    local data = reader:read(262144)
+    if data == "" then break end
+    left = left - #data
   end
   writer:write "."
 end
@@ -56,11 +60,15 @@ local function protocol()
 end
 
 lucio.run(function()
-  local server
+  local options, server = {backlog = 1024}
+  if certificate then
+    options.ssl = lucio.ssl.create_default_context("CLIENT_AUTH")
+    options.ssl:load_cert_chain(certificate)
+  end
   if mode == "protocol" then
-    server = lucio.get_running_loop():create_server(protocol, "127.0.0.1", 0, {backlog = 1024})
+    server = lucio.get_running_loop():create_server(protocol, "127.0.0.1", 0, options)
   else
-    server = lucio.start_server(serve[mode], "127.0.0.1", 0, {backlog = 1024})
+    server = lucio.start_server(serve[mode], "127.0.0.1", 0, options)
   end
   io.write(server.sockets[1]:getsockname().port, "\n")
   io.flush()
