@@ -443,6 +443,7 @@ int lucio_close(lucio *h)
         h->closing = true;
         has_room = lua_checkstack(h->L, 40);
         if (has_room && lc_embed_protect(h, shut_down, h) != LUCIO_OK) {
+            lc_host_log(h->host, "lucio_close: ");
             lc_host_log(h->host, h->failure.error.message);
             lc_host_log(h->host, "\n");
         }

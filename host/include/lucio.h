@@ -22,7 +22,8 @@
  *   lucio_retain and lucio_release may be called from others. Nothing is kept per process but the table
  *   of POSIX signals: any number of hosts live side by side, in one thread or in several.
  * - Errors. A function that can fail returns LUCIO_OK or a negative status. What went wrong is in
- *   lucio_last_error until the next call that fails. No function jumps out of the caller's frame.
+ *   lucio_last_error until the next call that fails. No function jumps out of the caller's frame, and none of the
+ *   program's may jump out of one that lucio calls: neither by longjmp nor by an exception of C++.
  * - Strings are UTF-8 or any bytes, with a length; those handed to lucio are copied. Time is in
  *   seconds, memory in bytes.
  * - Ownership. What a function makes for the caller (a reference, a future, a trigger) is the caller's
