@@ -210,6 +210,7 @@ void lc_timeouts_explain(lua_State *L, struct lc_task *task)
 
 void lc_timeouts_report(lua_State *L, struct lc_task *task)
 {
+    const char *joint = " at ";
     int top = lua_gettop(L);
 
     luaL_checkstack(L, 12, NULL);
@@ -218,9 +219,10 @@ void lc_timeouts_report(lua_State *L, struct lc_task *task)
                     "A timeout was never closed, use local t <close> = lucio.timeout(...): made");
     for (struct lc_timeout *t = task->timeouts; t != NULL; t = t->outer) {
         if (t->made != 0) {
-            lua_pushliteral(L, " at ");
+            lua_pushstring(L, joint);
             lc_place_push(L, task->future.loop->host, t->made);
             lua_concat(L, 3);
+            joint = " and at ";
         }
     }
     lua_setfield(L, -2, "message");

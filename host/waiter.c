@@ -100,27 +100,36 @@ static bool push_obstacle(lua_State *L, struct lc_host *host, lua_State *co, lua
     return found;
 }
 
-/* Names what is between the task and L and cannot be suspended, and the line that called it. */
-static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *what)
+/* Raises what cannot be suspended in the stack of `co` from that level on, and the line that called it, if
+ * there is something. */
+static void raise_obstacle(lua_State *L, struct lc_host *host, lua_State *co, int level,
+                           const char *what)
 {
-    lua_State *co = lua_isyieldable(L) ? host->blocked : L;
-    int level = co == L ? 1 : host->blocked_level;
     lua_Debug ar;
 
-    luaL_checkstack(L, 12, NULL);
     if (co != L && !lua_checkstack(co, 4))
         luaL_error(L, "stack overflow");
     while (level < LEVELS_MAX && lua_getstack(co, level, &ar) && !push_obstacle(L, host, co, &ar))
         level++;
-    if (level < LEVELS_MAX) {
-        while (lua_getstack(co, ++level, &ar) && lua_getinfo(co, "Sl", &ar)) {
-            if (ar.currentline > 0)
-                lc_raise(L, host, LC_RUNTIME_ERROR,
-                         "%s: cannot suspend the task across %s called at %s:%d", what,
-                         lua_tostring(L, -1), ar.short_src, ar.currentline);
-        }
-    }
+    if (level == LEVELS_MAX)
+        return;
     /* what no Lua code called is the bottom of the stack */
+    while (lua_getstack(co, ++level, &ar) && lua_getinfo(co, "Sl", &ar)) {
+        if (ar.currentline > 0)
+            lc_raise(L, host, LC_RUNTIME_ERROR,
+                     "%s: cannot suspend the task across %s called at %s:%d", what,
+                     lua_tostring(L, -1), ar.short_src, ar.currentline);
+    }
+}
+
+/* Names what is between the task and L and cannot be suspended, and the line that called it. */
+static void raise_in_the_way(lua_State *L, struct lc_host *host, const char *what)
+{
+    luaL_checkstack(L, 12, NULL);
+    if (!lua_isyieldable(L))
+        raise_obstacle(L, host, L, 1, what);
+    if (!host->can_await)
+        raise_obstacle(L, host, host->blocked, host->blocked_level, what);
     lc_raise(L, host, LC_RUNTIME_ERROR,
              "%s: cannot suspend the task across a C call (a message handler, or a metamethod that "
              "a C function called)",

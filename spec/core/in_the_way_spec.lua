@@ -104,6 +104,18 @@ describe("a wait that is not possible", function()
     assert.matches("^the C function 'coroutine.close' called at " .. PLACE:gsub("%p", "%%%0"), e)
   end)
 
+  case("LG5: names what closes a coroutine that has yielded", function()
+    local e = obstacle(function(f)
+      local co = coroutine.create(function()
+        local _ <close> = setmetatable({}, {__close = f})
+        coroutine.yield()
+      end)
+      coroutine.resume(co)
+      coroutine.close(co)
+    end)
+    assert.matches("^the C function 'coroutine.close' called at " .. PLACE:gsub("%p", "%%%0"), e)
+  end)
+
   case("LG5: names a finalizer and the line that ran when it was called", function()
     local where
     local e = obstacle(function(f)
