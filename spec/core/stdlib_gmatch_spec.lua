@@ -21,7 +21,10 @@ local function matches(text, pattern, ...)
 end
 
 local function check(text, pattern)
-  assert.are.same(expected(text, pattern), matches(text, pattern), pattern)
+  local list, found = expected(text, pattern), matches(text, pattern)
+  local good = #list == #found
+  for i = 1, #list do good = good and list[i] == found[i] end
+  if not good then assert.are.same(list, found, pattern) end
 end
 
 -- Every character, and some that are in sets.
@@ -37,7 +40,7 @@ end
 describe("string.gmatch", function()
   it("finds the runs of each class", function()
     for class in ("acdglpsuwx"):gmatch "." do
-      for _ = 1, 20 do
+      for _ = 1, 8 do
         local text = random_text(math.random(0, 200))
         check(text, "%" .. class .. "+")
         check(text, "%" .. class:upper() .. "+")
@@ -52,7 +55,7 @@ describe("string.gmatch", function()
       "]+", "%.+", "%++", "%]+", "%%+", "\0+", "\255+",
     }
     for _, pattern in ipairs(patterns) do
-      for _ = 1, 20 do check(random_text(math.random(0, 200)), pattern) end
+      for _ = 1, 8 do check(random_text(math.random(0, 200)), pattern) end
     end
   end)
 
@@ -61,7 +64,7 @@ describe("string.gmatch", function()
       "a+b+", "%d+%.", "[ab]+1+", "[ab]1+", "%f[%w]%w+", "%b]-+", ".+", "a", "[ab]", "%w%w+", "++",
     }
     for _, pattern in ipairs(patterns) do
-      for _ = 1, 20 do check(random_text(math.random(0, 200)), pattern) end
+      for _ = 1, 8 do check(random_text(math.random(0, 200)), pattern) end
     end
     local pairs_of = {}
     for key, value in ("a=1, b=2"):gmatch "(%w+)=(%w+)" do pairs_of[key] = value end
@@ -74,7 +77,7 @@ describe("string.gmatch", function()
       local set = "[^%" .. string.char(i) .. "]+"
       if not string.char(i):match "%w" then check(random_text(100), set) end
     end
-    for i = 1, 200 do
+    for i = 1, 60 do
       local character = string.char(i):gsub("%W", "%%%0")
       check(random_text(50), ("[%s]+"):format(character))
     end
