@@ -182,7 +182,7 @@ local PROGRAMS = {
     return pcall(coroutine.close, nil)
   end, {false, "bad argument #1 to 'coroutine.close' (thread expected, got nil)"}},
   {"a stack overflow in a coroutine", function()
-    local function overflow() return 1 + overflow() end
+    local function overflow() return 1 + overflow() end -- 200,000 slots, each time
     local ok, e = coroutine.resume(coroutine.create(overflow))
     return ok, e
   end, {false, function(e) assert.matches("stack overflow", e) end}},

@@ -2,8 +2,9 @@
 local case = require "spec.support.case"
 local child = require "spec.support.child"
 local lucio = require "lucio"
+local small = require "spec.support.small"
 
-local MANY = 100000
+local MANY = small(100000, 30000)
 
 -- At the end of run each task is cancelled, and passes the request down the whole chain below it.
 local SEVERAL = 1000

@@ -1,6 +1,5 @@
 -- lucio.fs: files, paths, directories. What threads do takes real time under either clock.
 local assert = require "luassert"
-local busted = require "busted"
 local case = require "spec.support.case"
 local lucio = require "lucio"
 
@@ -707,8 +706,4 @@ describe("temporary", function()
     fs.remove(f.name)
     dir:remove()
   end)
-end)
-
-busted.it("lucio.fs is a module of its own", function()
-  assert.are.equal(fs, require "lucio.fs")
 end)

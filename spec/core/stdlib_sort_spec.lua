@@ -3,8 +3,10 @@ local alike = require "spec.support.alike"
 local assert = require "luassert"
 local case = require "spec.support.case"
 local lucio = require "lucio"
+local small = require "spec.support.small"
 
-local SIZES = {0, 1, 2, 3, 4, 5, 12, 33, 120}
+-- The largest has its pivot chosen by chance.
+local SIZES = small({0, 1, 2, 3, 4, 5, 12, 33, 120}, {0, 1, 2, 3, 5, 12})
 
 local function random_list(size, most)
   local list = {}

@@ -32,6 +32,13 @@ describe("a module below lucio", function()
       print(before, log.INFO, log == package.loaded["lucio.log"], log == lucio.log)]])
   end)
 
+  it("is the same by require and by the field", function()
+    -- not in the process of Busted, which forgets modules between two spec files
+    assert.are.equal("true\n", output [[
+      local lucio = require "lucio"
+      print(lucio.fs == require "lucio.fs")]])
+  end)
+
   it("needs no files", function()
     assert.are.equal("20\t20\n", output [[
       local lucio = require "lucio"

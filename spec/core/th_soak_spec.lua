@@ -3,8 +3,9 @@
 -- which ones.
 local case = require "spec.support.case"
 local lucio = require "lucio"
+local small = require "spec.support.small"
 
-local JOBS = tonumber(os.getenv "SOAK_JOBS") or 5000
+local JOBS = tonumber(os.getenv "SOAK_JOBS") or small(5000, 1000)
 local SEED = math.tointeger(tonumber(os.getenv "SOAK_SEED")) or os.time()
 local AT_ONCE = 200
 

@@ -1,6 +1,7 @@
 -- What crosses to a worker and back, and what is refused (API.md, "Executors and shared memory").
 local case = require "spec.support.case"
 local lucio = require "lucio"
+local small = require "spec.support.small"
 
 local function same(...) return ... end
 
@@ -41,7 +42,7 @@ describe("values", function()
   end)
 
   case("no depth is too deep", function()
-    local list, n = nil, 100000
+    local list, n = nil, small(100000, 20000)
     for i = 1, n do list = {i, list} end
     local back, count = lucio.to_thread(same, list), 0
     while back do back, count = back[2], count + 1 end
