@@ -122,8 +122,9 @@ describe("files that a list permits", function()
     end
     local result = command.run(argv)
     os.execute("rm -rf " .. quoted)
-    return ((result.out .. result.err):gsub(dir, "DIR")
-      :gsub(result.script, "SCRIPT"))
+    local function plain(path) return (path:gsub("%p", "%%%0")) end
+    return ((result.out .. result.err):gsub(plain(dir), "DIR")
+      :gsub(plain(result.script), "SCRIPT"))
   end
 
   it("are opened, run, renamed and removed with Lua's own results and messages", function()

@@ -6,8 +6,9 @@ local descriptors = require "spec.support.descriptors"
 local eventually = require "spec.support.eventually"
 local exists = require "spec.support.jobs".exists
 local lucio = require "lucio"
+local small = require "spec.support.small"
 
-local JOBS = tonumber(os.getenv "SOAK_PROCESS_JOBS") or 1000
+local JOBS = tonumber(os.getenv "SOAK_PROCESS_JOBS") or small(1000, 200)
 local SEED = math.tointeger(tonumber(os.getenv "SOAK_SEED")) or os.time()
 
 describe(("%d jobs of processes with seed %d"):format(JOBS, SEED), function()
