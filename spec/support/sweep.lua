@@ -15,8 +15,8 @@ local M = {}
 -- last step lets it end, however long the machine takes for that.
 local TICKS, STEPS = 40, 400
 
--- Seconds in which a thread does what is asked in one tick.
-local TURN = 0.002
+-- Seconds of processor time in which a thread does what is asked in one tick, as a rule.
+local TURN = 0.0002
 
 local function descriptors()
   return #lucio.fs.listdir("/proc/self/fd")
