@@ -27,12 +27,14 @@ wanted() {
   case $only in '' | *,"$1",*) ;; *) return 1 ;; esac
 }
 
-# hold PROGRAM...: runs the server $server until `release`, by its standard input.
+# hold OUTPUT PROGRAM...: runs the server $server until `release`, by its standard input.
 hold() {
+  output=$1
+  shift
   rm -f "$out/stream.in"
   mkfifo "$out/stream.in"
-  : >"$out/stream.port"
-  pin 0 "$@" <"$out/stream.in" >"$out/stream.port" 2>/dev/null &
+  : >"$output"
+  pin 0 "$@" <"$out/stream.in" >"$output" 2>/dev/null &
   server=$!
   exec 9>"$out/stream.in"
 }
@@ -55,7 +57,7 @@ measure() {
   wanted "$1" || return 0
   runner=$1
   shift
-  hold "$@"
+  hold "$out/stream.port" "$@"
   for _ in $(seq 100); do
     [ -s "$out/stream.port" ] && break
     sleep 0.05
