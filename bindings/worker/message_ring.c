@@ -6,11 +6,15 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "region.h"
+#include "rights.h"
+#include "wire.h"
+
+#define DESCRIPTORS 5
 
 /* So much memory an empty ring keeps. */
 #define KEPT (UINT64_C(1) << 20)
@@ -19,15 +23,22 @@
 
 #define RING_MARK (UINT64_C(0x6c7563696f100000) + sizeof(struct lc_ring_head))
 
+/* In front of each message. */
+struct prefix {
+    uint64_t size;
+    uint64_t serial; /* of its descriptors; 0: it has none */
+};
+
 struct lc_ring_head {
     uint64_t mark;
     uint64_t max;
     uint64_t capacity;     /* room for messages with their sizes */
     pthread_mutex_t mutex; /* of what follows */
     _Atomic(uint64_t) count;
-    uint64_t from; /* of the first message; positions only grow... */
-    uint64_t to;   /* ...until it is empty, when both are 0 again */
-    uint64_t high; /* the most that they were */
+    uint64_t from;   /* of the first message; positions only grow... */
+    uint64_t to;     /* ...until it is empty, when both are 0 again */
+    uint64_t high;   /* the most that they were */
+    uint64_t serial; /* of the last message with descriptors */
     _Atomic(uint32_t) shut;
     _Alignas(4096) char bytes[];
 };
@@ -41,6 +52,8 @@ static void ring_get(const struct lc_shared *shared, int *descriptors)
     descriptors[0] = ring->memory;
     descriptors[1] = ring->places;
     descriptors[2] = ring->messages;
+    descriptors[3] = ring->rights[0];
+    descriptors[4] = ring->rights[1];
 }
 
 /* The descriptors stay the caller's if it fails. */
@@ -63,6 +76,8 @@ static struct lc_message_ring *ring_map(const int *descriptors, size_t size)
     ring->memory = descriptors[0];
     ring->places = descriptors[1];
     ring->messages = descriptors[2];
+    ring->rights[0] = descriptors[3];
+    ring->rights[1] = descriptors[4];
     ring->head = memory;
     ring->size = size;
     return ring;
@@ -101,7 +116,7 @@ static void ring_free(struct lc_shared *shared)
 
     ring_get(shared, descriptors);
     ring_unmap((struct lc_message_ring *)shared);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < DESCRIPTORS; i++)
         close(descriptors[i]);
 }
 
@@ -115,7 +130,8 @@ static void ring_push(lua_State *L, struct lc_host *host, struct lc_shared *shar
     object->shared = shared;
 }
 
-const struct lc_shared_type lc_queue_type = {3, ring_get, ring_attach, ring_free, ring_push};
+const struct lc_shared_type lc_queue_type = {DESCRIPTORS, ring_get, ring_attach, ring_free,
+                                             ring_push};
 
 static int counter_new(void)
 {
@@ -125,10 +141,12 @@ static int counter_new(void)
 struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
 {
     size_t size = sizeof(struct lc_ring_head) + capacity;
-    int descriptors[3] = {lc_memory_new(size), counter_new(), counter_new()}, error;
+    int descriptors[DESCRIPTORS] = {-1, -1, -1, -1, -1}, error;
     struct lc_message_ring *ring = NULL;
 
-    if (descriptors[0] >= 0 && descriptors[1] >= 0 && descriptors[2] >= 0)
+    if ((descriptors[0] = lc_memory_new(size)) >= 0 && (descriptors[1] = counter_new()) >= 0 &&
+        (descriptors[2] = counter_new()) >= 0 &&
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, descriptors + 3) == 0)
         ring = ring_map(descriptors, size);
     if (ring != NULL) {
         ring->head->mark = RING_MARK;
@@ -140,7 +158,7 @@ struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
         return ring;
     }
     error = errno;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < DESCRIPTORS; i++) {
         if (descriptors[i] >= 0)
             close(descriptors[i]);
     }
@@ -149,14 +167,6 @@ struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
 }
 
 /* ---- bytes ---- */
-
-/* For a moment only: nobody calls Lua with it. */
-static void lock(struct lc_ring_head *head)
-{
-    /* a holder that died has not moved `from` and `to`, or has done all */
-    if (pthread_mutex_lock(&head->mutex) == EOWNERDEAD)
-        pthread_mutex_consistent(&head->mutex);
-}
 
 static void copy_in(struct lc_ring_head *head, uint64_t at, const char *bytes, size_t size)
 {
@@ -191,6 +201,44 @@ static void rewind_ring(struct lc_message_ring *ring)
     head->from = head->to = 0;
 }
 
+/* ---- the mutex ---- */
+
+/* Its holder died: what it has done to `from` and `to` holds, and the counters follow them. */
+static void repair(struct lc_message_ring *ring)
+{
+    struct lc_ring_head *head = ring->head;
+    uint64_t count = 0;
+    eventfd_t one;
+
+    if (head->from > head->to)
+        head->from = head->to = 0;
+    for (uint64_t at = head->from; at < head->to; count++) {
+        struct prefix prefix;
+
+        copy_out(head, at, (char *)&prefix, sizeof prefix);
+        at += sizeof prefix + prefix.size;
+    }
+    atomic_store(&head->count, count);
+    if (atomic_load(&head->shut)) {
+        eventfd_write(ring->places, PLENTY);
+        eventfd_write(ring->messages, PLENTY);
+        return;
+    }
+    while (eventfd_read(ring->messages, &one) == 0)
+        continue;
+    if (count > 0)
+        eventfd_write(ring->messages, count);
+}
+
+/* For a moment only: nobody calls Lua with it. */
+static void lock(struct lc_message_ring *ring)
+{
+    if (pthread_mutex_lock(&ring->head->mutex) != EOWNERDEAD)
+        return;
+    pthread_mutex_consistent(&ring->head->mutex);
+    repair(ring);
+}
+
 /* ---- puts and gets ---- */
 
 enum lc_ring_outcome lc_ring_take_place(struct lc_message_ring *ring)
@@ -210,54 +258,101 @@ void lc_ring_give_place(struct lc_message_ring *ring)
         eventfd_write(ring->places, 1);
 }
 
-enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct iovec *vectors,
-                                 size_t vector_count, size_t size)
+/* The descriptors leave before their message. The mutex is held. */
+static enum lc_ring_outcome send_rights(struct lc_message_ring *ring, const struct lc_wire *wire,
+                                        struct prefix *prefix)
+{
+    int error;
+
+    if (wire->descriptor_count == 0)
+        return LC_RING_DONE;
+    /* before they are sent: a number that somebody died over is not used again */
+    prefix->serial = ++ring->head->serial;
+    error =
+        lc_rights_send(ring->rights[0], prefix->serial, wire->descriptors, wire->descriptor_count);
+    if (error == 0)
+        return LC_RING_DONE;
+    return error == ENOMEM ? LC_RING_NO_MEMORY : LC_RING_MANY;
+}
+
+enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct lc_wire *wire)
 {
     struct lc_ring_head *head = ring->head;
     enum lc_ring_outcome outcome = LC_RING_DONE;
-    uint64_t length = size, at;
+    struct prefix prefix = {wire->size, 0};
+    uint64_t at;
 
-    lock(head);
+    lock(ring);
     if (atomic_load(&head->shut))
         outcome = LC_RING_SHUT;
-    else if (size > head->capacity - sizeof length ||
-             head->to - head->from > head->capacity - sizeof length - size)
+    else if (wire->size > head->capacity - sizeof prefix ||
+             head->to - head->from > head->capacity - sizeof prefix - wire->size)
         outcome = LC_RING_FULL;
+    else
+        outcome = send_rights(ring, wire, &prefix);
     if (outcome == LC_RING_DONE) {
-        copy_in(head, head->to, (const char *)&length, sizeof length);
-        at = head->to + sizeof length;
-        for (size_t i = 0; i < vector_count; i++) {
-            copy_in(head, at, vectors[i].iov_base, vectors[i].iov_len);
-            at += vectors[i].iov_len;
+        copy_in(head, head->to, (const char *)&prefix, sizeof prefix);
+        at = head->to + sizeof prefix;
+        for (size_t i = 0; i < wire->vector_count; i++) {
+            copy_in(head, at, wire->vectors[i].iov_base, wire->vectors[i].iov_len);
+            at += wire->vectors[i].iov_len;
         }
         head->to = at;
         if (at > head->high)
             head->high = at;
         atomic_fetch_add(&head->count, 1);
+        eventfd_write(ring->messages, 1);
     }
     pthread_mutex_unlock(&head->mutex);
-    if (outcome == LC_RING_DONE)
-        eventfd_write(ring->messages, 1);
-    else
+    if (outcome != LC_RING_DONE)
         lc_ring_give_place(ring);
     return outcome;
 }
 
+/* The descriptors of the message, if it has any; they stay until it is taken. */
+static enum lc_ring_outcome read_rights(struct lc_message_ring *ring, uint64_t serial,
+                                        struct lc_ring_message *message)
+{
+    int error;
+
+    message->descriptors = NULL;
+    message->descriptor_count = 0;
+    if (serial == 0)
+        return LC_RING_DONE;
+    message->descriptors = malloc(LC_RIGHTS_MAX * sizeof(int));
+    if (message->descriptors == NULL)
+        return LC_RING_NO_MEMORY;
+    error =
+        lc_rights_read(ring->rights[1], serial, message->descriptors, &message->descriptor_count);
+    if (error != EMFILE)
+        return LC_RING_DONE; /* without them it is no message: who reads it sees that */
+    free(message->descriptors);
+    return LC_RING_NO_DESCRIPTORS;
+}
+
 /* The mutex is held. */
-static enum lc_ring_outcome take(struct lc_message_ring *ring, char **message, size_t *size)
+static enum lc_ring_outcome take(struct lc_message_ring *ring, struct lc_ring_message *message)
 {
     struct lc_ring_head *head = ring->head;
-    uint64_t length;
+    enum lc_ring_outcome outcome;
+    struct prefix prefix;
 
     if (head->from == head->to)
         return atomic_load(&head->shut) ? LC_RING_SHUT : LC_RING_WAIT;
-    copy_out(head, head->from, (char *)&length, sizeof length);
-    *message = malloc(length);
-    if (*message == NULL)
+    copy_out(head, head->from, (char *)&prefix, sizeof prefix);
+    message->bytes = malloc(prefix.size);
+    if (message->bytes == NULL)
         return LC_RING_NO_MEMORY;
-    *size = length;
-    copy_out(head, head->from + sizeof length, *message, length);
-    head->from += sizeof length + length;
+    outcome = read_rights(ring, prefix.serial, message);
+    if (outcome != LC_RING_DONE) {
+        free(message->bytes);
+        return outcome;
+    }
+    message->size = prefix.size;
+    copy_out(head, head->from + sizeof prefix, message->bytes, prefix.size);
+    head->from += sizeof prefix + prefix.size;
+    if (prefix.serial != 0)
+        lc_rights_drop(ring->rights[1], prefix.serial);
     if (atomic_load(&head->count) > 0)
         atomic_fetch_sub(&head->count, 1);
     if (head->from == head->to)
@@ -265,20 +360,18 @@ static enum lc_ring_outcome take(struct lc_message_ring *ring, char **message, s
     return LC_RING_DONE;
 }
 
-enum lc_ring_outcome lc_ring_get(struct lc_message_ring *ring, char **message, size_t *size)
+enum lc_ring_outcome lc_ring_get(struct lc_message_ring *ring, struct lc_ring_message *message)
 {
     enum lc_ring_outcome outcome;
     eventfd_t one;
 
-    if (eventfd_read(ring->messages, &one) != 0)
-        return LC_RING_WAIT;
-    lock(ring->head);
-    outcome = take(ring, message, size);
+    lock(ring);
+    outcome = take(ring, message);
+    if (outcome == LC_RING_DONE)
+        eventfd_read(ring->messages, &one);
     pthread_mutex_unlock(&ring->head->mutex);
     if (outcome == LC_RING_DONE)
         lc_ring_give_place(ring);
-    else if (outcome == LC_RING_NO_MEMORY)
-        eventfd_write(ring->messages, 1);
     return outcome;
 }
 
@@ -287,11 +380,12 @@ void lc_ring_shut(struct lc_message_ring *ring, bool immediate)
     struct lc_ring_head *head = ring->head;
     bool first;
 
-    lock(head);
+    lock(ring);
     first = atomic_exchange(&head->shut, 1) == 0;
     if (immediate) {
         atomic_store(&head->count, 0);
         rewind_ring(ring);
+        lc_rights_drop(ring->rights[1], head->serial);
     }
     pthread_mutex_unlock(&head->mutex);
     if (!first)
@@ -300,9 +394,14 @@ void lc_ring_shut(struct lc_message_ring *ring, bool immediate)
     eventfd_write(ring->messages, PLENTY);
 }
 
-uint64_t lc_ring_count(const struct lc_message_ring *ring)
+uint64_t lc_ring_count(struct lc_message_ring *ring)
 {
-    return atomic_load(&ring->head->count);
+    uint64_t count;
+
+    lock(ring);
+    count = atomic_load(&ring->head->count);
+    pthread_mutex_unlock(&ring->head->mutex);
+    return count;
 }
 
 uint64_t lc_ring_max(const struct lc_message_ring *ring)

@@ -18,7 +18,7 @@ struct lc_quota;
 struct lc_shared;
 
 /* The most that a thing is made of. */
-#define LC_SHARED_DESCRIPTORS_MAX 4
+#define LC_SHARED_DESCRIPTORS_MAX 5
 
 struct lc_shared_type {
     int descriptors; /* how many it is made of */

@@ -2,6 +2,7 @@
  * shared_queue: lucio.shared.Queue: values from thread to thread, or to a process, in a message ring.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <lauxlib.h>
@@ -9,6 +10,7 @@
 #include "core.h"
 #include "message_ring.h"
 #include "parcel.h"
+#include "rights.h"
 #include "shared.h"
 #include "shared_wait.h"
 #include "wire.h"
@@ -35,21 +37,39 @@ static int raise_shut(lua_State *L, struct lc_host *host)
 
 /* ---- put ---- */
 
+/* Refuses what cannot be had again out of a queue. [-0, +0, v] */
+static void check_shared(lua_State *L, struct lc_host *host, const struct lc_parcel *parcel)
+{
+    /* nobody would count what is on its way */
+    if (parcel->shared_count > 0 && host->quota != NULL)
+        lc_raise(
+            L, host, LC_TYPE_ERROR,
+            "bad argument #1 to 'put' (where memory is limited, shared memory goes to a job as "
+            "an argument, not through a queue)");
+    for (size_t i = 0; i < parcel->shared_count; i++) {
+        if (parcel->shared[i]->type == &lc_link_type)
+            lc_raise(L, host, LC_TYPE_ERROR,
+                     "bad argument #1 to 'put' (a loop goes to a job as an argument, not through a "
+                     "queue)");
+    }
+}
+
 /* (item, &parcel, &wire) */
 static int pack_item(lua_State *L)
 {
     static const struct lc_pack_names names = {"put", 1, false, 0};
     struct lc_host *host = lc_host_of(L);
     struct lc_parcel *parcel = lua_touserdata(L, 2);
+    struct lc_wire *wire = lua_touserdata(L, 3);
 
     lc_pack(L, host, parcel, 1, 1, &names);
-    if (parcel->shared_count > 0)
-        lc_raise(
-            L, host, LC_TYPE_ERROR,
-            "bad argument #1 to 'put' (shared memory goes to a job as an argument, not through "
-            "a queue)");
-    if (!lc_wire_open(lua_touserdata(L, 3), parcel))
+    check_shared(L, host, parcel);
+    if (!lc_wire_open(wire, parcel))
         luaL_error(L, "not enough memory");
+    if (wire->descriptor_count > LC_RIGHTS_MAX)
+        lc_raise(L, host, LC_VALUE_ERROR,
+                 "bad argument #1 to 'put' (its shared things have %d descriptors, more than %d)",
+                 (int)wire->descriptor_count, LC_RIGHTS_MAX);
     return 0;
 }
 
@@ -68,7 +88,7 @@ static void put_item(lua_State *L, struct lc_host *host, struct lc_message_ring 
     lua_pushlightuserdata(L, &wire);
     error = lua_pcall(L, 3, 0, 0);
     if (error == LUA_OK)
-        outcome = lc_ring_put(ring, wire.vectors, wire.vector_count, wire.size);
+        outcome = lc_ring_put(ring, &wire);
     else
         lc_ring_give_place(ring);
     lc_wire_finish(&wire);
@@ -79,6 +99,10 @@ static void put_item(lua_State *L, struct lc_host *host, struct lc_message_ring 
         raise_shut(L, host);
     if (outcome == LC_RING_FULL)
         lc_raise(L, host, LC_QUEUE_FULL, "the queue's memory has no room for the item");
+    if (outcome == LC_RING_MANY)
+        lc_raise(L, host, LC_QUEUE_FULL, "the queue has no room for more shared things");
+    if (outcome == LC_RING_NO_MEMORY)
+        luaL_error(L, "not enough memory");
 }
 
 static int put_k(lua_State *L, int status, lua_KContext ctx);
@@ -147,17 +171,23 @@ static enum lc_ring_outcome get_item(lua_State *L, struct lc_host *host,
                                      struct lc_message_ring *ring)
 {
     struct lc_parcel parcel;
-    char *message;
-    size_t size;
-    enum lc_ring_outcome outcome = lc_ring_get(ring, &message, &size);
+    struct lc_ring_message message;
+    enum lc_ring_outcome outcome = lc_ring_get(ring, &message);
     int error;
 
     if (outcome == LC_RING_NO_MEMORY)
         luaL_error(L, "not enough memory");
+    if (outcome == LC_RING_NO_DESCRIPTORS)
+        lc_raise_errno(L, host, EMFILE, NULL);
     if (outcome != LC_RING_DONE)
         return outcome;
-    if (!lc_wire_accept(&parcel, message, size, NULL, 0))
-        luaL_error(L, "not enough memory");
+    error = lc_wire_accept(&parcel, message.bytes, message.size, message.descriptors,
+                           message.descriptor_count)
+                ? 0
+                : errno;
+    free(message.descriptors);
+    if (error != 0)
+        lc_raise_errno(L, host, error, NULL);
     lua_pushlightuserdata(L, host);
     lua_pushcclosure(L, unpack_item, 1);
     lua_pushlightuserdata(L, &parcel);

@@ -352,7 +352,7 @@ describe("Queue", function()
     local queue = shared.Queue(1)
     t.raises("bad argument #1 to 'put' (field 'x': coroutine cannot be passed to a worker)",
              queue.put, queue, {x = coroutine.create(print)})
-    t.raises(lucio.TypeError, queue.put, queue, shared.Lock())
+    t.raises(lucio.TypeError, queue.put, queue, lucio.get_running_loop())
     queue:put(1)
     assert.are.equal(1, queue:get())
   end)
