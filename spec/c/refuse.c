@@ -16,7 +16,7 @@
 
 #include "state.h"
 
-#define RUN_LIMIT   10 /* seconds, for one n */
+#define RUN_LIMIT   60 /* seconds, for one n */
 #define NO_END      "no end within the limit"
 #define ENDLESS_MAX 3 /* after so many the rest is not tried */
 

@@ -133,7 +133,7 @@ static void none_crashes_or_stalls_its_host(void **unused)
         lucio *host = open_sandbox(200000, 2000000);
         int status;
 
-        alarm(20);
+        alarm(60);
         status = lucio_run_string(host, hostile[i].code, NULL);
         if ((status != LUCIO_OK) != hostile[i].fails)
             fail_msg("script %zu: %s", i, lucio_last_error(host)->message);
