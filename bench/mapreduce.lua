@@ -1,6 +1,7 @@
 --- How long does it take to count the words of a text of 200 MB, in chunks of four, with two worker
 -- processes, and to merge the counts? Elapsed time, without the making of the text. `one`: the
--- chunks are counted here, one after the other; `lines`: the chunks are lists of lines, 50 MB.
+-- chunks are counted here, one after the other; `threads`: by two threads, which do in lucio what
+-- needs processes elsewhere; `lines`: the chunks are lists of lines, 50 MB.
 local lucio = require "lucio"
 local measure = dofile(arg[0]:match "^(.*)/" .. "/support/measure.lua")
 
@@ -71,24 +72,31 @@ lucio.run(function()
   end
   measure.report("mapreduce_one", (loop:time() - start) * 1e9)
 
+  local function count_all(pool, metric)
+    pool:submit(count, ""):await()
+    start = loop:time()
+    local total = {}
+    for _, counts in pool:map(count, chunks) do
+      merge(total, counts)
+    end
+    measure.report(metric, (loop:time() - start) * 1e9)
+    for word, n in pairs(expected) do
+      assert(total[word] == n)
+    end
+  end
+  do
+    local threads <close> = lucio.ThreadPoolExecutor { max_workers = 2 }
+    count_all(threads, "mapreduce_threads")
+  end
   local pool <close> = lucio.ProcessPoolExecutor { max_workers = 2 }
-  pool:submit(count, ""):await()
-  start = loop:time()
-  local total = {}
-  for _, counts in pool:map(count, chunks) do
-    merge(total, counts)
-  end
-  measure.report("mapreduce", (loop:time() - start) * 1e9)
-  for word, n in pairs(expected) do
-    assert(total[word] == n)
-  end
+  count_all(pool, "mapreduce")
 
   local lists, lines = {}, cut(first)
   for i = 1, LINES_CHUNKS do
     lists[i] = lines
   end
   start = loop:time()
-  total = {}
+  local total = {}
   for _, counts in pool:map(count_lines, lists) do
     merge(total, counts)
   end

@@ -102,22 +102,25 @@ static bool push_class(lua_State *L, const char *pattern, size_t length)
 
 /* ---- the matches ---- */
 
-/* The iterator. Upvalues: the subject, the table, the offset where the last run ended. */
+/* Where the rest of the subject is that has not been looked at. */
+struct rest {
+    const unsigned char *at, *end;
+    const bool *has;
+};
+
+/* The iterator. Upvalues: where it is; the table and the subject, which it points into. */
 static int next_run(lua_State *L)
 {
-    size_t length;
-    const char *subject = lua_tolstring(L, lua_upvalueindex(1), &length);
-    const bool *has = ((struct class *)lua_touserdata(L, lua_upvalueindex(2)))->has;
-    const unsigned char *at = (const unsigned char *)subject, *end = at + length, *start;
+    struct rest *rest = lua_touserdata(L, lua_upvalueindex(1));
+    const unsigned char *at = rest->at, *end = rest->end, *start;
+    const bool *has = rest->has;
 
-    at += lua_tointeger(L, lua_upvalueindex(3));
     while (at < end && !has[*at])
         at++;
     start = at;
     while (at < end && has[*at])
         at++;
-    lua_pushinteger(L, at - (const unsigned char *)subject);
-    lua_replace(L, lua_upvalueindex(3));
+    rest->at = at;
     if (start == end)
         return 0;
     lua_pushlstring(L, (const char *)start, (size_t)(at - start));
@@ -128,6 +131,7 @@ static int next_run(lua_State *L)
 static int string_gmatch(lua_State *L)
 {
     const char *pattern;
+    struct rest *rest;
     size_t length;
 
     if (lua_type(L, 1) != LUA_TSTRING || lua_type(L, 2) != LUA_TSTRING || !lua_isnoneornil(L, 3))
@@ -139,7 +143,11 @@ static int string_gmatch(lua_State *L)
     if (!push_class(L, pattern, length))
         return lc_standard_original(L);
     lua_replace(L, 2);
-    lua_pushinteger(L, 0);
+    rest = lua_newuserdatauv(L, sizeof *rest, 0);
+    rest->at = (const unsigned char *)lua_tolstring(L, 1, &length);
+    rest->end = rest->at + length;
+    rest->has = ((struct class *)lua_touserdata(L, 2))->has;
+    lua_insert(L, 1);
     lua_pushcclosure(L, next_run, 3);
     return 1;
 }
