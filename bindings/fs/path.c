@@ -299,7 +299,8 @@ void lc_fs_chmod(struct lc_fs_call *call)
 
 void lc_fs_realpath(struct lc_fs_call *call)
 {
-    call->data = realpath(call->path, NULL);
+    /* a pinned path has been walked; where it leads by now was not permitted */
+    call->data = call->pinned ? strdup(call->access[0].real) : realpath(call->path, NULL);
     if (call->data == NULL)
         call->error = errno;
     else
