@@ -1,4 +1,4 @@
--- What a job does with the loop of its submitter: coroutines and callbacks there, reports.
+-- What a job does with the loop of its submitter: coroutines and callbacks there.
 local case = require "spec.support.case"
 local lucio = require "lucio"
 
@@ -165,48 +165,5 @@ describe("call_soon_threadsafe", function()
     lucio.to_thread(function() loop:call_soon_threadsafe(error, "wrong") end)
     while #t.reports == 0 do lucio.sleep(0) end
     assert.are.equal("wrong", t.reports[1].exception.value)
-  end)
-end)
-
-describe("reports", function()
-  case("come in their order before the result, while the job runs", function()
-    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1}
-    local go = lucio.shared.Semaphore(0)
-    local job = pool:submit(function()
-      local l = require "lucio"
-      for i = 1, 3 do
-        l.worker.report{done = i}
-        go:acquire()
-      end
-      l.worker.report(nil)
-      return "result"
-    end)
-    local seen = {}
-    for i, report in lucio.reports(job) do
-      seen[#seen + 1] = i .. ":" .. (report and report.done or "nil")
-      go:release()
-    end
-    assert.are.same({"1:1", "2:2", "3:3", "4:nil"}, seen)
-    assert.are.equal("result", job:await())
-    for _ in lucio.reports(job) do error("no more") end
-  end)
-
-  case("are dropped when nobody asks, and end with a cancelled job", function(t)
-    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1}
-    local function work()
-      local l = require "lucio"
-      for i = 1, 1000 do l.worker.report(i) end
-      return "done"
-    end
-    assert.are.equal("done", pool:submit(work):await())
-    local job = pool:submit(work)
-    local task = lucio.create_task(function()
-      for _ in lucio.reports(job) do job:cancel() end
-      return "ended"
-    end)
-    assert.are.equal("ended", task:await())
-    t.raises(lucio.TypeError, lucio.reports, 1)
-    local bad = pool:submit(function() require "lucio".worker.report(coroutine.create(print)) end)
-    t.raises("bad argument #1 to 'report' (coroutine cannot be passed to a worker)", bad.await, bad)
   end)
 end)

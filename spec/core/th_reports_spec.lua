@@ -84,6 +84,7 @@ describe("reports", function()
     local bad = pool:submit(function() lucio.worker.report(coroutine.create(print)) end)
     t.raises("bad argument #1 to 'report' (coroutine cannot be passed to a worker)", bad.await, bad)
     assert.are.equal("done", pool:submit(work):await())
+    t.raises(lucio.TypeError, lucio.reports, 1)
   end)
 
   both("hold up the job when the loop does not take them", function(_, Executor)
