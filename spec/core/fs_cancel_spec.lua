@@ -297,8 +297,12 @@ describe("the end of a run", function()
           file:write(text)
           file:write "the end"
         end)
-        lucio.create_task(lucio.fs.tempdir, {dir = DIR})
-        lucio.create_task(lucio.fs.tempfile, {dir = DIR})
+        for _, make in ipairs {lucio.fs.tempdir, lucio.fs.tempfile} do
+          lucio.create_task(function()
+            local made <close> = make {dir = DIR}
+            lucio.sleep(3600)
+          end)
+        end
         lucio.sleep(0)
         lucio.sleep(0)
       end)
