@@ -160,6 +160,39 @@ static void note_upvalue(struct lc_packer *packer, const char *name)
 
 static bool put_value(struct lc_packer *packer, int idx);
 
+/* The new object at `idx` gets the next number. */
+static void number_object(struct lc_packer *packer, int idx)
+{
+    lua_State *L = packer->L;
+
+    packer->count++;
+    lua_pushvalue(L, idx);
+    lua_rawseti(L, packer->objects, packer->count);
+    lua_pushvalue(L, idx);
+    lua_pushinteger(L, packer->count);
+    lua_rawset(L, packer->objects);
+}
+
+/* The object at `idx`, which stands for something shared: an object without contents. What several of them
+ * stand for is in the parcel once. */
+static void put_shared(struct lc_packer *packer, int idx, enum lc_parcel_tag tag,
+                       struct lc_shared *shared)
+{
+    lua_State *L = packer->L;
+    size_t number;
+
+    number_object(packer, idx);
+    if (lua_rawgetp(L, packer->objects, shared) != LUA_TNIL) {
+        number = (size_t)lua_tointeger(L, -1);
+    } else {
+        number = lc_parcel_add_shared(L, packer->parcel, shared);
+        lua_pushinteger(L, (lua_Integer)number);
+        lua_rawsetp(L, packer->objects, shared);
+    }
+    lua_pop(L, 1);
+    lc_put_numbered(packer, tag, number);
+}
+
 static bool put_userdata(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
@@ -168,13 +201,12 @@ static bool put_userdata(struct lc_packer *packer, int idx)
     struct lc_loop *loop;
 
     if (shared != NULL) {
-        lc_put_numbered(packer, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED,
-                        lc_parcel_add_shared(L, packer->parcel, shared));
+        put_shared(packer, idx, is_lock ? LC_TAG_LOCK : LC_TAG_SHARED, shared);
         return true;
     }
     if (lc_is_loop(L, idx, &loop)) {
         shared = lc_loop_link_push(L, packer->host, loop);
-        lc_put_numbered(packer, LC_TAG_SHARED, lc_parcel_add_shared(L, packer->parcel, shared));
+        put_shared(packer, idx, LC_TAG_SHARED, shared);
         lua_pop(L, 1);
         return true;
     }
@@ -235,12 +267,7 @@ static bool put_object(struct lc_packer *packer, int idx, enum lc_parcel_tag tag
 {
     lua_State *L = packer->L;
 
-    packer->count++;
-    lua_pushvalue(L, idx);
-    lua_rawseti(L, packer->objects, packer->count);
-    lua_pushvalue(L, idx);
-    lua_pushinteger(L, packer->count);
-    lua_rawset(L, packer->objects);
+    number_object(packer, idx);
     if (packer->paths != 0) {
         push_path(packer);
         lua_rawseti(L, packer->paths, packer->count);
@@ -322,7 +349,7 @@ static bool put_value(struct lc_packer *packer, int idx)
             return lc_put_c_function(packer, idx) || refuse(packer, idx);
         return put_old(packer, idx) || put_object(packer, idx, LC_TAG_FUNCTION);
     case LUA_TUSERDATA:
-        return put_userdata(packer, idx);
+        return put_old(packer, idx) || put_userdata(packer, idx);
     default:
         return refuse(packer, idx);
     }
@@ -436,6 +463,8 @@ static bool put_contents(struct lc_packer *packer, int idx)
 {
     lua_State *L = packer->L;
 
+    if (lua_type(L, idx) == LUA_TUSERDATA)
+        return true;
     if (lua_type(L, idx) == LUA_TFUNCTION) {
         lc_put_tag(packer, LC_TAG_FUNCTION);
         return put_upvalues(packer, idx);

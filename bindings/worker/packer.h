@@ -19,7 +19,8 @@ struct lc_packer {
     struct lc_host *host;
     struct lc_parcel *parcel;
     const struct lc_pack_names *names;
-    int objects;   /* index of the table: number -> object, object or upvalue's id -> number */
+    int objects;   /* index of the table: number -> object; object, upvalue's id, address of
+                    * what is shared -> number */
     int paths;     /* index of the table number -> text, or 0 */
     int count;     /* of objects */
     int parent;    /* object whose contents are being packed; 0: none */

@@ -37,8 +37,8 @@ enum lc_parcel_tag {
     LC_TAG_CLASS,    /* see crossing.h */
     LC_TAG_VARIABLE, /* context variable: key, name, default */
     LC_TAG_LOCAL,    /* thread-local table: key */
-    LC_TAG_SHARED,   /* number of a shared object */
-    LC_TAG_LOCK,     /* its lock: the same */
+    LC_TAG_SHARED,   /* a new object without contents: number of what is shared */
+    LC_TAG_LOCK,     /* a new object, its lock: the same */
     LC_TAG_JOIN,     /* upvalue: the one that another function has, number of that and its index */
     LC_TAG_END
 };

@@ -330,6 +330,7 @@ static void push_value(struct unpacker *unpacker)
     case LC_TAG_LOCK:
         lc_shared_push(L, unpacker->host, unpacker->parcel->shared[get_size(unpacker)],
                        tag == LC_TAG_LOCK);
+        add_object(unpacker);
         break;
     }
 }
@@ -412,7 +413,8 @@ int lc_unpack(lua_State *L, struct lc_host *host, const struct lc_parcel *parcel
         push_value(&unpacker);
         while (done < unpacker.count) {
             lua_rawgeti(L, unpacker.objects, ++done);
-            set_contents(&unpacker, get_tag(&unpacker));
+            if (lua_type(L, -1) != LUA_TUSERDATA)
+                set_contents(&unpacker, get_tag(&unpacker));
             lua_pop(L, 1);
         }
     }
