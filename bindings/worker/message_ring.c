@@ -18,8 +18,6 @@
 
 /* So much memory an empty ring keeps. */
 #define KEPT (UINT64_C(1) << 20)
-/* What a counter gets so that nobody waits for it any more. */
-#define PLENTY ((eventfd_t)1 << 62)
 
 #define RING_MARK (UINT64_C(0x6c7563696f100000) + sizeof(struct lc_ring_head))
 
@@ -32,13 +30,13 @@ struct prefix {
 struct lc_ring_head {
     uint64_t mark;
     uint64_t max;
-    uint64_t capacity;     /* room for messages with their sizes */
-    pthread_mutex_t mutex; /* of what follows */
-    _Atomic(uint64_t) count;
-    uint64_t from;   /* of the first message; positions only grow... */
-    uint64_t to;     /* ...until it is empty, when both are 0 again */
-    uint64_t high;   /* the most that they were */
-    uint64_t serial; /* of the last message with descriptors */
+    uint64_t capacity;       /* room for messages with their sizes */
+    pthread_mutex_t mutex;   /* of what follows */
+    _Atomic(uint64_t) count; /* of messages; anybody may look */
+    _Atomic(uint64_t) from;  /* of the first message; positions only grow... */
+    _Atomic(uint64_t) to;    /* ...until it is empty, when both are 0 again */
+    uint64_t high;           /* the most that they were */
+    uint64_t serial;         /* of the last message with descriptors */
     _Atomic(uint32_t) shut;
     _Alignas(4096) char bytes[];
 };
@@ -133,9 +131,9 @@ static void ring_push(lua_State *L, struct lc_host *host, struct lc_shared *shar
 const struct lc_shared_type lc_queue_type = {DESCRIPTORS, ring_get, ring_attach, ring_free,
                                              ring_push};
 
-static int counter_new(void)
+static int flag_new(bool up)
 {
-    return eventfd(0, EFD_SEMAPHORE | EFD_NONBLOCK | EFD_CLOEXEC);
+    return eventfd(up, EFD_NONBLOCK | EFD_CLOEXEC);
 }
 
 struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
@@ -144,8 +142,8 @@ struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
     int descriptors[DESCRIPTORS] = {-1, -1, -1, -1, -1}, error;
     struct lc_message_ring *ring = NULL;
 
-    if ((descriptors[0] = lc_memory_new(size)) >= 0 && (descriptors[1] = counter_new()) >= 0 &&
-        (descriptors[2] = counter_new()) >= 0 &&
+    if ((descriptors[0] = lc_memory_new(size)) >= 0 && (descriptors[1] = flag_new(true)) >= 0 &&
+        (descriptors[2] = flag_new(false)) >= 0 &&
         socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, descriptors + 3) == 0)
         ring = ring_map(descriptors, size);
     if (ring != NULL) {
@@ -153,8 +151,6 @@ struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity)
         ring->head->max = max;
         ring->head->capacity = capacity;
         lc_mutex_init(&ring->head->mutex);
-        if (max > 0)
-            eventfd_write(ring->places, max);
         return ring;
     }
     error = errno;
@@ -188,6 +184,12 @@ static void copy_out(const struct lc_ring_head *head, uint64_t at, char *bytes, 
     memcpy(bytes + first, head->bytes, size - first);
 }
 
+/* Sets what others go by when the caller dies: whatever was written before is there by then. */
+static void set(_Atomic(uint64_t) *position, uint64_t to)
+{
+    atomic_store_explicit(position, to, memory_order_release);
+}
+
 /* It is empty: begins again where memory is in use already, and gives back what was much. */
 static void rewind_ring(struct lc_message_ring *ring)
 {
@@ -198,36 +200,59 @@ static void rewind_ring(struct lc_message_ring *ring)
                   (off_t)(sizeof *head + KEPT), (off_t)(head->capacity - KEPT));
         head->high = 0;
     }
-    head->from = head->to = 0;
+    /* in this order: in between it is no message, see repair */
+    set(&head->to, 0);
+    set(&head->from, 0);
+}
+
+/* ---- flags ---- */
+
+static void raise_flag(int flag)
+{
+    eventfd_write(flag, 1);
+}
+
+static void lower_flag(int flag)
+{
+    eventfd_t ignored;
+
+    eventfd_read(flag, &ignored);
+}
+
+/* Each in one system call: dying in between leaves none down that is to be up. */
+static void set_flag(int flag, bool up)
+{
+    if (up)
+        raise_flag(flag);
+    else
+        lower_flag(flag);
 }
 
 /* ---- the mutex ---- */
 
-/* Its holder died: what it has done to `from` and `to` holds, and the counters follow them. */
+static bool is_full(const struct lc_ring_head *head)
+{
+    return head->max > 0 && atomic_load(&head->count) >= head->max;
+}
+
+/* Its holder died: what it has done to `from` and `to` holds, and all else follows them. */
 static void repair(struct lc_message_ring *ring)
 {
     struct lc_ring_head *head = ring->head;
-    uint64_t count = 0;
-    eventfd_t one;
+    uint64_t count = 0, to = atomic_load(&head->to);
+    bool shut = atomic_load(&head->shut);
 
-    if (head->from > head->to)
-        head->from = head->to = 0;
-    for (uint64_t at = head->from; at < head->to; count++) {
+    if (atomic_load(&head->from) > to)
+        set(&head->from, to);
+    for (uint64_t at = atomic_load(&head->from); at < to; count++) {
         struct prefix prefix;
 
         copy_out(head, at, (char *)&prefix, sizeof prefix);
         at += sizeof prefix + prefix.size;
     }
     atomic_store(&head->count, count);
-    if (atomic_load(&head->shut)) {
-        eventfd_write(ring->places, PLENTY);
-        eventfd_write(ring->messages, PLENTY);
-        return;
-    }
-    while (eventfd_read(ring->messages, &one) == 0)
-        continue;
-    if (count > 0)
-        eventfd_write(ring->messages, count);
+    set_flag(ring->messages, shut || count > 0);
+    set_flag(ring->places, shut || !is_full(head));
 }
 
 /* For a moment only: nobody calls Lua with it. */
@@ -235,27 +260,36 @@ static void lock(struct lc_message_ring *ring)
 {
     if (pthread_mutex_lock(&ring->head->mutex) != EOWNERDEAD)
         return;
-    pthread_mutex_consistent(&ring->head->mutex);
     repair(ring);
+    pthread_mutex_consistent(&ring->head->mutex);
+}
+
+static void unlock(struct lc_message_ring *ring)
+{
+    pthread_mutex_unlock(&ring->head->mutex);
 }
 
 /* ---- puts and gets ---- */
 
-enum lc_ring_outcome lc_ring_take_place(struct lc_message_ring *ring)
+/* The mutex is held. */
+static enum lc_ring_outcome room(const struct lc_ring_head *head)
 {
-    eventfd_t one;
-
-    if (atomic_load(&ring->head->shut))
+    if (atomic_load(&head->shut))
         return LC_RING_SHUT;
-    if (ring->head->max == 0 || eventfd_read(ring->places, &one) == 0)
-        return LC_RING_DONE;
-    return LC_RING_WAIT;
+    return is_full(head) ? LC_RING_WAIT : LC_RING_DONE;
 }
 
-void lc_ring_give_place(struct lc_message_ring *ring)
+enum lc_ring_outcome lc_ring_room(struct lc_message_ring *ring)
 {
-    if (ring->head->max > 0)
-        eventfd_write(ring->places, 1);
+    enum lc_ring_outcome outcome = room(ring->head);
+
+    if (outcome != LC_RING_WAIT)
+        return outcome;
+    /* the count may be that of one who died */
+    lock(ring);
+    outcome = room(ring->head);
+    unlock(ring);
+    return outcome;
 }
 
 /* The descriptors leave before their message. The mutex is held. */
@@ -275,37 +309,56 @@ static enum lc_ring_outcome send_rights(struct lc_message_ring *ring, const stru
     return error == ENOMEM ? LC_RING_NO_MEMORY : LC_RING_MANY;
 }
 
-enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct lc_wire *wire)
+/* Writes a message behind the last one, where nobody looks yet. Returns where it ends. */
+static uint64_t write_message(struct lc_ring_head *head, const struct lc_wire *wire,
+                              const struct prefix *prefix)
+{
+    uint64_t at = atomic_load(&head->to);
+
+    copy_in(head, at, (const char *)prefix, sizeof *prefix);
+    at += sizeof *prefix;
+    for (size_t i = 0; i < wire->vector_count; i++) {
+        copy_in(head, at, wire->vectors[i].iov_base, wire->vectors[i].iov_len);
+        at += wire->vectors[i].iov_len;
+    }
+    if (at > head->high)
+        head->high = at;
+    return at;
+}
+
+/* The mutex is held. */
+static enum lc_ring_outcome put(struct lc_message_ring *ring, const struct lc_wire *wire)
 {
     struct lc_ring_head *head = ring->head;
-    enum lc_ring_outcome outcome = LC_RING_DONE;
+    enum lc_ring_outcome outcome = room(head);
     struct prefix prefix = {wire->size, 0};
-    uint64_t at;
+    uint64_t used = atomic_load(&head->to) - atomic_load(&head->from), end;
+
+    if (outcome != LC_RING_DONE)
+        return outcome;
+    if (wire->size > head->capacity - sizeof prefix ||
+        used > head->capacity - sizeof prefix - wire->size)
+        return LC_RING_FULL;
+    outcome = send_rights(ring, wire, &prefix);
+    if (outcome != LC_RING_DONE)
+        return outcome;
+    end = write_message(head, wire, &prefix);
+    if (atomic_load(&head->count) == 0)
+        raise_flag(ring->messages);
+    set(&head->to, end);
+    atomic_fetch_add(&head->count, 1);
+    if (is_full(head))
+        lower_flag(ring->places);
+    return LC_RING_DONE;
+}
+
+enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct lc_wire *wire)
+{
+    enum lc_ring_outcome outcome;
 
     lock(ring);
-    if (atomic_load(&head->shut))
-        outcome = LC_RING_SHUT;
-    else if (wire->size > head->capacity - sizeof prefix ||
-             head->to - head->from > head->capacity - sizeof prefix - wire->size)
-        outcome = LC_RING_FULL;
-    else
-        outcome = send_rights(ring, wire, &prefix);
-    if (outcome == LC_RING_DONE) {
-        copy_in(head, head->to, (const char *)&prefix, sizeof prefix);
-        at = head->to + sizeof prefix;
-        for (size_t i = 0; i < wire->vector_count; i++) {
-            copy_in(head, at, wire->vectors[i].iov_base, wire->vectors[i].iov_len);
-            at += wire->vectors[i].iov_len;
-        }
-        head->to = at;
-        if (at > head->high)
-            head->high = at;
-        atomic_fetch_add(&head->count, 1);
-        eventfd_write(ring->messages, 1);
-    }
-    pthread_mutex_unlock(&head->mutex);
-    if (outcome != LC_RING_DONE)
-        lc_ring_give_place(ring);
+    outcome = put(ring, wire);
+    unlock(ring);
     return outcome;
 }
 
@@ -330,16 +383,35 @@ static enum lc_ring_outcome read_rights(struct lc_message_ring *ring, uint64_t s
     return LC_RING_NO_DESCRIPTORS;
 }
 
+/* The first message is gone, with what belongs to it. The mutex is held. */
+static void advance(struct lc_message_ring *ring, const struct prefix *prefix)
+{
+    struct lc_ring_head *head = ring->head;
+
+    if (is_full(head))
+        raise_flag(ring->places);
+    set(&head->from, atomic_load(&head->from) + sizeof *prefix + prefix->size);
+    atomic_fetch_sub(&head->count, 1);
+    if (prefix->serial != 0)
+        lc_rights_drop(ring->rights[1], prefix->serial);
+    if (atomic_load(&head->from) != atomic_load(&head->to))
+        return;
+    rewind_ring(ring);
+    if (!atomic_load(&head->shut))
+        lower_flag(ring->messages);
+}
+
 /* The mutex is held. */
 static enum lc_ring_outcome take(struct lc_message_ring *ring, struct lc_ring_message *message)
 {
     struct lc_ring_head *head = ring->head;
     enum lc_ring_outcome outcome;
     struct prefix prefix;
+    uint64_t from = atomic_load(&head->from);
 
-    if (head->from == head->to)
+    if (from == atomic_load(&head->to))
         return atomic_load(&head->shut) ? LC_RING_SHUT : LC_RING_WAIT;
-    copy_out(head, head->from, (char *)&prefix, sizeof prefix);
+    copy_out(head, from, (char *)&prefix, sizeof prefix);
     message->bytes = malloc(prefix.size);
     if (message->bytes == NULL)
         return LC_RING_NO_MEMORY;
@@ -349,49 +421,45 @@ static enum lc_ring_outcome take(struct lc_message_ring *ring, struct lc_ring_me
         return outcome;
     }
     message->size = prefix.size;
-    copy_out(head, head->from + sizeof prefix, message->bytes, prefix.size);
-    head->from += sizeof prefix + prefix.size;
-    if (prefix.serial != 0)
-        lc_rights_drop(ring->rights[1], prefix.serial);
-    if (atomic_load(&head->count) > 0)
-        atomic_fetch_sub(&head->count, 1);
-    if (head->from == head->to)
-        rewind_ring(ring);
+    copy_out(head, from + sizeof prefix, message->bytes, prefix.size);
+    advance(ring, &prefix);
     return LC_RING_DONE;
 }
 
 enum lc_ring_outcome lc_ring_get(struct lc_message_ring *ring, struct lc_ring_message *message)
 {
     enum lc_ring_outcome outcome;
-    eventfd_t one;
 
     lock(ring);
     outcome = take(ring, message);
-    if (outcome == LC_RING_DONE)
-        eventfd_read(ring->messages, &one);
-    pthread_mutex_unlock(&ring->head->mutex);
-    if (outcome == LC_RING_DONE)
-        lc_ring_give_place(ring);
+    unlock(ring);
     return outcome;
+}
+
+/* Drops what is there. The mutex is held. */
+static void drop_all(struct lc_message_ring *ring)
+{
+    struct lc_ring_head *head = ring->head;
+
+    set(&head->from, atomic_load(&head->to));
+    atomic_store(&head->count, 0);
+    rewind_ring(ring);
+    lc_rights_drop(ring->rights[1], head->serial);
 }
 
 void lc_ring_shut(struct lc_message_ring *ring, bool immediate)
 {
     struct lc_ring_head *head = ring->head;
-    bool first;
 
     lock(ring);
-    first = atomic_exchange(&head->shut, 1) == 0;
-    if (immediate) {
-        atomic_store(&head->count, 0);
-        rewind_ring(ring);
-        lc_rights_drop(ring->rights[1], head->serial);
+    if (!atomic_load(&head->shut)) {
+        raise_flag(ring->places);
+        raise_flag(ring->messages);
+        atomic_store(&head->shut, 1);
     }
-    pthread_mutex_unlock(&head->mutex);
-    if (!first)
-        return;
-    eventfd_write(ring->places, PLENTY);
-    eventfd_write(ring->messages, PLENTY);
+    if (immediate)
+        drop_all(ring);
+    unlock(ring);
 }
 
 uint64_t lc_ring_count(struct lc_message_ring *ring)
@@ -400,7 +468,7 @@ uint64_t lc_ring_count(struct lc_message_ring *ring)
 
     lock(ring);
     count = atomic_load(&ring->head->count);
-    pthread_mutex_unlock(&ring->head->mutex);
+    unlock(ring);
     return count;
 }
 

@@ -1,11 +1,12 @@
 /*
  * message_ring: messages in memory that threads and processes share, first in first out, of any number,
  * limited in bytes. Pages are the system's until a message needs them, and are given back when it is empty.
- * Five descriptors make it: the memory, two counters that can be waited for: of places, if their
- * number is limited, and of messages; and two sockets for descriptors that go with messages. A message takes
- * a place first and brings a count at last.
- * Invariant: a message is whole when it is counted; one that its writer died over was never there. Under the
- *            mutex the count is that of the messages; who takes it after one who died sees to that.
+ * Five descriptors make it: the memory; two flags that can be waited for: there is a place, if their
+ * number is limited, and there is a message; and two sockets for descriptors that go with messages.
+ * Invariant: a message is whole when it is there; one that its writer died over was never there. Nobody has a
+ *            place or a message before it is put or taken under the mutex. A flag is raised before what it
+ *            tells of is done, and lowered after it is over: it is never down when something can be had,
+ *            whoever dies in between. Who takes the mutex after one who died sets the rest right.
  */
 #ifndef LC_MESSAGE_RING_H
 #define LC_MESSAGE_RING_H
@@ -21,8 +22,8 @@ struct lc_wire;
 struct lc_message_ring {
     struct lc_shared shared;
     int memory;
-    int places;    /* readable: one is free */
-    int messages;  /* readable: there is one, or there will be none any more */
+    int places;    /* readable: one is free, or there are no more puts */
+    int messages;  /* readable: there is one, or there are no more */
     int rights[2]; /* to send to, and to read from; see rights.h */
     size_t size;   /* of the mapping */
     struct lc_ring_head *head;
@@ -49,11 +50,10 @@ struct lc_ring_message {
 /* `max` messages at most (0: any number), of so many bytes in all, 1 MB or more. NULL: errno says why. */
 struct lc_message_ring *lc_message_ring_new(uint64_t max, uint64_t capacity);
 
-/* Takes a place; it is given back, or put into. */
-enum lc_ring_outcome lc_ring_take_place(struct lc_message_ring *ring);
-void lc_ring_give_place(struct lc_message_ring *ring);
+/* What a put would come to, but for the message: LC_RING_DONE, LC_RING_WAIT or LC_RING_SHUT. */
+enum lc_ring_outcome lc_ring_room(struct lc_message_ring *ring);
 
-/* Puts a message, with at most LC_RIGHTS_MAX descriptors. On failure the place is given back. */
+/* Puts a message, with at most LC_RIGHTS_MAX descriptors. */
 enum lc_ring_outcome lc_ring_put(struct lc_message_ring *ring, const struct lc_wire *wire);
 
 /* Takes the first message. */

@@ -54,107 +54,157 @@ static void check_shared(lua_State *L, struct lc_host *host, const struct lc_par
     }
 }
 
-/* (item, &parcel, &wire) */
+/* An item as it goes into the memory. */
+struct packed {
+    struct lc_parcel parcel;
+    struct lc_wire wire; /* refers to what the parcel refers to */
+};
+
+/* One that waits for its place. */
+struct held_item {
+    struct lc_object object;
+    struct packed packed;
+};
+
+static const struct lc_type held_item_type = {"item of a shared queue", sizeof(struct held_item)};
+
+static void packed_clear(struct packed *packed)
+{
+    lc_wire_finish(&packed->wire);
+    lc_parcel_clear(&packed->parcel);
+}
+
+/* (item, &packed) */
 static int pack_item(lua_State *L)
 {
     static const struct lc_pack_names names = {"put", 1, false, 0};
     struct lc_host *host = lc_host_of(L);
-    struct lc_parcel *parcel = lua_touserdata(L, 2);
-    struct lc_wire *wire = lua_touserdata(L, 3);
+    struct packed *packed = lua_touserdata(L, 2);
 
-    lc_pack(L, host, parcel, 1, 1, &names);
-    check_shared(L, host, parcel);
-    if (!lc_wire_open(wire, parcel))
+    lc_pack(L, host, &packed->parcel, 1, 1, &names);
+    check_shared(L, host, &packed->parcel);
+    if (!lc_wire_open(&packed->wire, &packed->parcel))
         luaL_error(L, "not enough memory");
-    if (wire->descriptor_count > LC_RIGHTS_MAX)
+    if (packed->wire.descriptor_count > LC_RIGHTS_MAX)
         lc_raise(L, host, LC_VALUE_ERROR,
                  "bad argument #1 to 'put' (its shared things have %d descriptors, more than %d)",
-                 (int)wire->descriptor_count, LC_RIGHTS_MAX);
+                 (int)packed->wire.descriptor_count, LC_RIGHTS_MAX);
     return 0;
 }
 
-/* A place is there: puts the item at 2 into it, or gives it back and raises. */
-static void put_item(lua_State *L, struct lc_host *host, struct lc_message_ring *ring)
+/* (item, &packed) -> an object that has what was packed */
+static int hold_item(lua_State *L)
 {
-    enum lc_ring_outcome outcome = LC_RING_DONE;
-    struct lc_parcel parcel = {.data = NULL};
-    struct lc_wire wire = {.vectors = NULL};
-    int error;
+    struct held_item *held =
+        lc_new_object(L, lc_host_of(L), &held_item_type, LC_REF_SHARED_QUEUE_ITEM, sizeof *held, 0);
 
+    held->packed = *(struct packed *)lua_touserdata(L, 2);
+    return 1;
+}
+
+/* Calls one of these with the item at 2; what is packed is cleared if it raises. [-0, +results, v] */
+static void call_with(lua_State *L, struct lc_host *host, lua_CFunction function,
+                      struct packed *packed, int results)
+{
     lua_pushlightuserdata(L, host);
-    lua_pushcclosure(L, pack_item, 1);
+    lua_pushcclosure(L, function, 1);
     lua_pushvalue(L, 2);
-    lua_pushlightuserdata(L, &parcel);
-    lua_pushlightuserdata(L, &wire);
-    error = lua_pcall(L, 3, 0, 0);
-    if (error == LUA_OK)
-        outcome = lc_ring_put(ring, &wire);
-    else
-        lc_ring_give_place(ring);
-    lc_wire_finish(&wire);
-    lc_parcel_clear(&parcel);
-    if (error != LUA_OK)
-        lua_error(L);
+    lua_pushlightuserdata(L, packed);
+    if (lua_pcall(L, 2, results, 0) == LUA_OK)
+        return;
+    packed_clear(packed);
+    lua_error(L);
+}
+
+/* What a put came to, with nothing packed any more. */
+static int put_done(lua_State *L, struct lc_host *host, enum lc_ring_outcome outcome)
+{
     if (outcome == LC_RING_SHUT)
-        raise_shut(L, host);
+        return raise_shut(L, host);
+    if (outcome == LC_RING_WAIT) {
+        lc_error_push_bare(L, host, LC_QUEUE_FULL);
+        return lua_error(L);
+    }
     if (outcome == LC_RING_FULL)
         lc_raise(L, host, LC_QUEUE_FULL, "the queue's memory has no room for the item");
     if (outcome == LC_RING_MANY)
         lc_raise(L, host, LC_QUEUE_FULL, "the queue has no room for more shared things");
     if (outcome == LC_RING_NO_MEMORY)
         luaL_error(L, "not enough memory");
+    return 0;
 }
 
 static int put_k(lua_State *L, int status, lua_KContext ctx);
 
-static int put(lua_State *L)
+/* The item that waits is at 2. */
+static int put_held(lua_State *L)
 {
     struct lc_message_ring *ring = check_queue(L, "put");
     struct lc_host *host = lc_host_of(L);
+    struct held_item *held = lua_touserdata(L, 2);
     enum lc_ring_outcome outcome;
 
-    luaL_checkstack(L, 10, NULL);
-    while ((outcome = lc_ring_take_place(ring)) == LC_RING_WAIT) {
+    while ((outcome = lc_ring_put(ring, &held->packed.wire)) == LC_RING_WAIT) {
         if (lc_shared_suspends(host))
             return lc_shared_suspend(L, host, ring->places, "shared queue:put", 0, put_k);
         lc_shared_block(L, host, ring->places);
     }
-    if (outcome == LC_RING_SHUT)
-        return raise_shut(L, host);
-    put_item(L, host, ring);
-    return 0;
+    packed_clear(&held->packed);
+    return put_done(L, host, outcome);
 }
 
 static int put_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     (void)ctx;
-    lc_shared_resume(L, lc_host_of(L));
-    return put(L);
+    if (lc_shared_wait_end(L, lc_host_of(L))) {
+        packed_clear(&((struct held_item *)lua_touserdata(L, 2))->packed);
+        return lua_error(L);
+    }
+    return put_held(L);
+}
+
+/* A place is taken by putting the item into it, and not before: so nobody can die with one. */
+static int put(lua_State *L, const char *what, bool waits)
+{
+    struct lc_message_ring *ring = check_queue(L, what);
+    struct lc_host *host = lc_host_of(L);
+    struct packed packed = {{.data = NULL}, {.vectors = NULL}};
+    enum lc_ring_outcome outcome = lc_ring_room(ring);
+
+    lua_settop(L, 2);
+    luaL_checkstack(L, 10, NULL);
+    if (outcome == LC_RING_SHUT || (outcome == LC_RING_WAIT && !waits))
+        return put_done(L, host, outcome);
+    call_with(L, host, pack_item, &packed, 0);
+    outcome = lc_ring_put(ring, &packed.wire);
+    if (outcome == LC_RING_WAIT && waits) {
+        call_with(L, host, hold_item, &packed, 1);
+        lua_replace(L, 2);
+        return put_held(L);
+    }
+    packed_clear(&packed);
+    return put_done(L, host, outcome);
 }
 
 /* queue:put(item). May suspend; without a loop it holds up the thread. */
 static int queue_put(lua_State *L)
 {
-    lua_settop(L, 2);
-    return put(L);
+    return put(L, "put", true);
 }
 
 /* queue:put_nowait(item) */
 static int queue_put_nowait(lua_State *L)
 {
-    struct lc_message_ring *ring = check_queue(L, "put_nowait");
-    struct lc_host *host = lc_host_of(L);
-    enum lc_ring_outcome outcome = lc_ring_take_place(ring);
+    return put(L, "put_nowait", false);
+}
 
-    lua_settop(L, 2);
-    if (outcome == LC_RING_WAIT) {
-        lc_error_push_bare(L, host, LC_QUEUE_FULL);
-        return lua_error(L);
-    }
-    if (outcome == LC_RING_SHUT)
-        return raise_shut(L, host);
-    put_item(L, host, ring);
+static int held_item_gc(lua_State *L)
+{
+    struct held_item *held = lc_to_finalize(L, &held_item_type);
+
+    if (held != NULL)
+        packed_clear(&held->packed);
     return 0;
 }
 
@@ -348,6 +398,9 @@ void lc_shared_queue_open(lua_State *L, struct lc_host *host)
     static const luaL_Reg metamethods[] = {
         {"__gc", lc_shared_gc}, {"__tostring", queue_tostring}, {NULL, NULL}};
 
+    static const luaL_Reg item_metamethods[] = {{"__gc", held_item_gc}, {NULL, NULL}};
+
+    lc_new_type(L, host, LC_REF_SHARED_QUEUE_ITEM, "lucio.shared.item", NULL, item_metamethods);
     lc_new_type(L, host, LC_REF_SHARED_QUEUE, "lucio.shared.queue", methods, metamethods);
     lc_shared_set_index(L, host, LC_REF_SHARED_QUEUE, queue_index);
 }

@@ -36,9 +36,17 @@ int lc_shared_suspend(lua_State *L, struct lc_host *host, int fd, const char *wh
     return lc_descriptor_wait(L, task, descriptor, lua_gettop(L), fd, EV_READ, ctx, k);
 }
 
+bool lc_shared_wait_end(lua_State *L, struct lc_host *host)
+{
+    struct lc_descriptor *descriptor = lua_touserdata(L, -1);
+    bool ended = lc_descriptor_wait_end(L, host->current, descriptor);
+
+    lua_remove(L, ended ? -2 : -1);
+    return ended;
+}
+
 void lc_shared_resume(lua_State *L, struct lc_host *host)
 {
-    if (lc_descriptor_wait_end(L, host->current, lua_touserdata(L, -1)))
+    if (lc_shared_wait_end(L, host))
         lua_error(L);
-    lua_pop(L, 1);
 }

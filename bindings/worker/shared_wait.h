@@ -22,7 +22,10 @@ void lc_shared_block(lua_State *L, struct lc_host *host, int fd);
 int lc_shared_suspend(lua_State *L, struct lc_host *host, int fd, const char *what,
                       lua_KContext ctx, lua_KFunction k);
 
-/* In `k`: ends the wait; raises what ended it. [-1, +0, v] */
+/* In `k`: ends the wait. True: pushes what ended it, to be raised. [-1, +0|1, -] */
+bool lc_shared_wait_end(lua_State *L, struct lc_host *host);
+
+/* The same; raises what ended it. [-1, +0, v] */
 void lc_shared_resume(lua_State *L, struct lc_host *host);
 
 #endif
