@@ -17,12 +17,17 @@
 /* The request is repeated, for one signal may hide another; then the process counts as busy. */
 #define TRIES       4
 #define TRY_SECONDS 0.5
+/* So many in all where the process gets no processor. */
+#define TRIES_MAX 60
+/* Connections looked at in a try: an answer to an earlier question may come first. */
+#define LOOKS 4
 
 /* An open question: a socket that waits for the answer. */
 struct question {
     int pid;
     int listener;
     struct sockaddr_un address;
+    enum lc_request request;
     char *answer;
     size_t length;
 };
@@ -116,15 +121,31 @@ static bool check_process(int pid)
                 pid);
 }
 
-static bool fail_silent(int pid)
+/* The state of the process's main thread, a letter as in ps, and the processor time that it has had.
+ * 0: it has ended. */
+static char read_state(int pid, double *seconds)
 {
-    char text[1024], *after = NULL;
+    char name[64], text[1024], *after = NULL;
+    unsigned long user, system;
 
-    if (read_proc(pid, "stat", text, sizeof text))
+    *seconds = 0;
+    snprintf(name, sizeof name, "task/%d/stat", pid);
+    if (read_proc(pid, name, text, sizeof text))
         after = strrchr(text, ')');
     if (after == NULL || after[1] == '\0')
+        return '\0';
+    if (sscanf(after + 3, "%*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lu %lu", &user, &system) == 2)
+        *seconds = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    return after[2];
+}
+
+static bool fail_silent(int pid)
+{
+    double seconds;
+
+    switch (read_state(pid, &seconds)) {
+    case '\0':
         return fail("process %d has ended", pid);
-    switch (after[2]) {
     case 'T':
     case 't':
         return fail("process %d does not answer: it is stopped", pid);
@@ -194,8 +215,8 @@ static void question_close(struct question *question)
     unlink(question->address.sun_path);
 }
 
-/* The file that comes through the connection, or -1. */
-static int receive_file(int from)
+/* The file that comes through the connection as the answer to this request, or -1. */
+static int receive_file(int from, enum lc_request request)
 {
     int file = -1;
     char byte, space[CMSG_SPACE(sizeof file)];
@@ -212,6 +233,10 @@ static int receive_file(int from)
     if (header != NULL && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof file))
         memcpy(&file, CMSG_DATA(header), sizeof file);
+    if (file >= 0 && byte != (char)request) {
+        close(file);
+        return -1;
+    }
     return file;
 }
 
@@ -223,7 +248,7 @@ static bool read_answer(struct question *question, int from)
 
     if (!lc_control_peer_is(from, question->pid))
         return false;
-    file = receive_file(from);
+    file = receive_file(from, question->request);
     if (file < 0)
         return false;
     if (fstat(file, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
@@ -241,39 +266,72 @@ static bool read_answer(struct question *question, int from)
     return question->length > 0;
 }
 
-/* Queues the signal and waits a while for the answer. */
-static bool try_once(struct question *question, uintptr_t value)
+/* How long a try lasts, TRY_SECONDS on the average: askers that began together do not stay in step, where
+ * the signal of one would hide those of the others each time. */
+static int try_milliseconds(int number)
+{
+    unsigned spread = ((unsigned)getpid() * 37 + (unsigned)number * 61) % 100;
+
+    return (int)(TRY_SECONDS * (double)(500 + 10 * spread));
+}
+
+/* Queues the signal and waits so long for the answer. */
+static bool try_once(struct question *question, uintptr_t value, int milliseconds)
 {
     struct pollfd ready = {question->listener, POLLIN, 0};
     union sigval signal_value = {.sival_ptr = (void *)value};
-    int from;
-    bool answered;
+    bool answered = false;
 
-    if (sigqueue(question->pid, SIGURG, signal_value) != 0 ||
-        poll(&ready, 1, (int)(TRY_SECONDS * 1000)) != 1)
+    if (sigqueue(question->pid, SIGURG, signal_value) != 0)
         return false;
-    from = accept4(question->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (from < 0)
-        return false;
-    answered = read_answer(question, from);
-    close(from);
+    for (int i = 0; i < LOOKS && !answered; i++) {
+        int from;
+
+        if (poll(&ready, 1, milliseconds) != 1)
+            return false;
+        from = accept4(question->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (from < 0)
+            return false;
+        answered = read_answer(question, from);
+        close(from);
+    }
     return answered;
+}
+
+/* Whether the process could have answered since it had this processor time: it has run since, or it
+ * does not want to. On a busy machine it may have had no turn. */
+static bool had_its_turn(int pid, double *since)
+{
+    double seconds;
+    char state = read_state(pid, &seconds);
+
+    if (state == 'R' && seconds - *since < TRY_SECONDS / 2)
+        return false;
+    *since = seconds;
+    return true;
 }
 
 /* Gets the answer into question->answer. False: there was none, which has been said. */
 static bool ask(struct question *question, enum lc_request request, uint32_t id)
 {
     bool answered = false;
+    double since;
+    int tries = 0;
 
     free(question->answer);
     question->answer = NULL;
     question->length = 0;
+    question->request = request;
     if (!question_open(question)) {
         question->listener = -1;
         return false;
     }
-    for (int i = 0; i < TRIES && !answered && !interrupted; i++)
-        answered = try_once(question, lc_request_value(request, id));
+    read_state(question->pid, &since);
+    for (int i = 0; i < TRIES_MAX && tries < TRIES && !answered && !interrupted; i++) {
+        answered = try_once(question, lc_request_value(request, id), try_milliseconds(i));
+        if (!answered && had_its_turn(question->pid, &since))
+            tries++;
+    }
     question_close(question);
     if (interrupted)
         return false;

@@ -115,10 +115,10 @@ static bool write_all(int fd, const char *text, size_t length)
     return true;
 }
 
-/* Hands an open file over; one byte goes with it. */
-static void send_file(int to, int file)
+/* Hands an open file over; a byte with the request that it answers goes with it. */
+static void send_file(int to, int file, enum lc_request request)
 {
-    char byte = 0, space[CMSG_SPACE(sizeof file)] = {0};
+    char byte = (char)request, space[CMSG_SPACE(sizeof file)] = {0};
     struct iovec data = {&byte, 1};
     struct msghdr message = {
         .msg_iov = &data, .msg_iovlen = 1, .msg_control = space, .msg_controllen = sizeof space};
@@ -133,7 +133,7 @@ static void send_file(int to, int file)
 
 /* Sends the text on top to who asks. A memory file takes it whole at once, so that an asker who does
  * not read cannot hold the loop up. [-0, +0, -] */
-static void send_answer(lua_State *L, int asker)
+static void send_answer(lua_State *L, int asker, enum lc_request request)
 {
     int to = connect_to(asker), file;
 
@@ -142,7 +142,7 @@ static void send_answer(lua_State *L, int asker)
     file = memfd_create("lucio answer", MFD_CLOEXEC);
     if (file >= 0) {
         if (write_all(file, lua_tostring(L, -1), lua_rawlen(L, -1)))
-            send_file(to, file);
+            send_file(to, file, request);
         close(file);
     }
     close(to);
@@ -268,7 +268,7 @@ static int answer_request(lua_State *L)
     const struct answer *answer = lua_touserdata(L, 1);
 
     push_answer(L, answer->host, answer->asked & (((uint64_t)1 << ASKER_SHIFT) - 1));
-    send_answer(L, (int)(answer->asked >> ASKER_SHIFT));
+    send_answer(L, (int)(answer->asked >> ASKER_SHIFT), (enum lc_request)(answer->asked & 3));
     return 0;
 }
 

@@ -7,7 +7,8 @@ local system = require "spec.support.system"
 
 local quote = command.quote
 
--- Shell functions: `start ARGS` runs lucio with the script $S and sets $P once it has printed "up";
+-- Shell functions: `start ARGS` runs lucio with the script $S and sets $P once it has printed "up",
+-- which a script whose tasks are looked at does in a callback: when they wait;
 -- `ask ARGS` runs lucio; `until_err TEXT` waits until the process has printed it on stderr.
 local PRELUDE = [[
 start() {
@@ -34,7 +35,8 @@ lucio.create_task{function() lucio.Event():wait() end, name = "twin"}
 lucio.sleep(0.01)
 ]]
 
-local WAITS = TASKS .. 'print("up") lucio.sleep(600)'
+local UP = 'lucio.get_running_loop():call_soon(print, "up") '
+local WAITS = TASKS .. UP .. "lucio.sleep(600)"
 local BUSY = TASKS .. 'print("up") while true do lucio.sleep(0) end'
 local STUCK = TASKS .. 'print("up") while true do end'
 
@@ -109,8 +111,10 @@ describe("lucio ps", function()
       local lucio = require "lucio"
       lucio.run(function()
         lucio.current_task():set_name("inner")
-        print("up")
-        io.stdout:flush()
+        lucio.get_running_loop():call_soon(function()
+          print("up")
+          io.stdout:flush()
+        end)
         lucio.sleep(600)
       end)]], 'start "$S"; ask ps $P; ask pstree $P; stop')
     assert.truthy(out:find("\n1 +Task%-1 +running "))
@@ -134,9 +138,8 @@ describe("lucio ps", function()
       local lines = 0
       debug.sethook(function() lines = lines + 1 end, "l")
       local before
-      for i = 1, 1e8 do
-        if i % 1e5 == 0 and io.open(arg[1]) then break end
-      end
+      local i = 0
+      repeat i = i + 1 until i % 1e5 == 0 and io.open(arg[1])
       before = lines
       for _ = 1, 100 do
         local _ = 1
@@ -163,8 +166,8 @@ describe("lucio pstree", function()
     local out = session([[
       local lucio = require "lucio"
       io.stdout:setvbuf("line")
-      print("up")
       lucio.get_running_loop():add_signal_handler("SIGUSR2", function() end)
+      lucio.get_running_loop():call_soon(print, "up")
       lucio.Event():wait()]], 'start --virtual-clock "$S"; ask pstree $P; stop')
     has(out, "for event at")
   end)
