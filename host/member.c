@@ -15,7 +15,7 @@ void lc_member_init(struct lc_member *member)
 {
     memset(member, 0, sizeof *member);
     member->channel = -1;
-    member->kill_at = HUGE_VAL;
+    member->loaded = member->kill_at = HUGE_VAL;
 }
 
 bool lc_member_start(struct lc_member *member)

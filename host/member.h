@@ -13,8 +13,9 @@ struct lc_member {
     pid_t pid;
     int channel; /* -1: none any more */
     double started;
+    double loaded;  /* when it had read the script; infinite: not yet */
     double kill_at; /* infinite: it is not to end, or has all the time it wants */
-    bool ready;     /* accepts connections, or has run for a while */
+    bool ready;     /* accepts connections, or has run the script for a while */
     bool told;      /* to end */
     bool killed;
 };

@@ -13,7 +13,7 @@
 #include "seats.h"
 #include "signals.h"
 
-/* Seconds after which a process that serves nothing counts as ready. */
+/* Seconds after which a process that has read the script and serves nothing counts as ready. */
 #define READY_AFTER 2.0
 /* Seconds that a socket is kept which no worker has. */
 #define PORT_LIFE 10.0
@@ -41,6 +41,7 @@ static void take_message(struct lc_supervisor *s, struct lc_seat *seat, struct l
     switch ((enum lc_message_kind)message->kind) {
     case LC_SAY_LOADED:
         s->loaded = true;
+        member->loaded = lc_monotonic_time();
         break;
     case LC_SAY_READY:
         member->ready = s->any_ready = s->loaded = true;
@@ -68,6 +69,16 @@ static void take_messages(struct lc_supervisor *s, struct lc_seat *seat, struct 
         lc_member_close(member);
 }
 
+/* Of all processes: what one has said before another one ended counts before that end. */
+static void take_all_messages(struct lc_supervisor *s)
+{
+    for (int i = 0; i < 3 * s->count; i++) {
+        struct lc_seat *seat = &s->seats[i / 3];
+
+        take_messages(s, seat, lc_seat_member(seat, i % 3));
+    }
+}
+
 static void reap(struct lc_supervisor *s)
 {
     for (int i = 0; i < 3 * s->count; i++) {
@@ -77,8 +88,7 @@ static void reap(struct lc_supervisor *s)
 
         if (!lc_member_reap(member, &status))
             continue;
-        /* it may have said something before */
-        take_messages(s, seat, member);
+        take_all_messages(s);
         lc_seat_ended(s, seat, member, status);
     }
 }
@@ -223,8 +233,8 @@ static void check_time(struct lc_supervisor *s, struct lc_member *member, double
 {
     if (member->pid == 0)
         return;
-    if (!member->ready && now - member->started >= READY_AFTER)
-        member->ready = s->any_ready = s->loaded = true;
+    if (!member->ready && now - member->loaded >= READY_AFTER)
+        member->ready = s->any_ready = true;
     if (now >= member->kill_at)
         lc_member_kill(member);
 }
@@ -273,7 +283,7 @@ static double next_time(struct lc_supervisor *s)
         const struct lc_member *member = lc_seat_member(&s->seats[i / 3], i % 3);
 
         if (member->pid != 0 && !member->ready)
-            next = earlier(next, member->started + READY_AFTER);
+            next = earlier(next, member->loaded + READY_AFTER);
         if (member->pid != 0)
             next = earlier(next, member->kill_at);
     }

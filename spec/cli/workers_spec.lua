@@ -46,12 +46,18 @@ describe("lucio --workers", function()
   end)
 
   it("waits longer after each crash in a row", function()
+    local mark = os.tmpname()
+    -- the first one is ready before the second one fails: else all would end
     local script = supervised.PRELUDE .. [[
       local server = lucio.start_server(print, "127.0.0.1", 0)
-      if index == "2" then error("again") end
+      if index == "1" then os.remove(arg[1]) end
+      while index == "2" do
+        if not io.open(arg[1]) then error("again") end
+        lucio.sleep(0.01)
+      end
       server:serve_forever()
     ]]
-    supervised.run({"--workers", "2", script = script}, function(s)
+    supervised.run({"--workers", "2", "SCRIPT", mark, script = script}, function(s)
       for i, seconds in ipairs {"0.1", "0.2", "0.4", "0.8"} do
         assert.are.equal(seconds, (s:line("^lucio: worker 2 .* it starts again in (%S+) s$", i)))
       end
