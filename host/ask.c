@@ -19,6 +19,8 @@
 #define TRY_SECONDS 0.5
 /* So many in all where the process gets no processor. */
 #define TRIES_MAX 60
+/* An answer that has begun has so long, where a second question would do the same again. */
+#define ANSWER_SECONDS 10
 /* Connections looked at in a try: an answer to an earlier question may come first. */
 #define LOOKS 4
 
@@ -226,7 +228,7 @@ static int receive_file(int from, enum lc_request request)
     struct pollfd ready = {from, POLLIN, 0};
     struct cmsghdr *header;
 
-    if (poll(&ready, 1, (int)(TRY_SECONDS * 1000)) != 1 ||
+    if (poll(&ready, 1, ANSWER_SECONDS * 1000) != 1 ||
         recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1)
         return -1;
     header = CMSG_FIRSTHDR(&message);

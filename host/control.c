@@ -23,6 +23,7 @@ static struct {
     atomic_int prints;      /* signals to print that were not served yet */
     _Atomic uint64_t asked; /* asker << 34 | value of the request; 0: none */
     atomic_bool forwarded;  /* another thread got the signal and passed it on */
+    uint64_t served;        /* the last request that was answered; an asker may repeat it */
 } control;
 
 #define ASKER_SHIFT 34
@@ -202,12 +203,16 @@ static void push_names(lua_State *L, struct lc_host *host)
     lua_replace(L, list);
 }
 
-/* Asks the task to end; pushes what to say. False: there is no such task. */
-static bool cancel_task(lua_State *L, struct lc_host *host, uint32_t id)
+/* Asks the task to end, unless it was asked already; pushes what to say. False: there is no such task. */
+static bool cancel_task(lua_State *L, struct lc_host *host, uint32_t id, bool again)
 {
     int top = lua_gettop(L);
     struct lc_task *task = push_task(L, host, id);
 
+    if (task == NULL && again) {
+        lua_pushfstring(L, "task %I was asked to end\n", (LUAI_UACINT)id);
+        return true;
+    }
     if (task == NULL) {
         lua_pushfstring(L, "no task has the number %I any more\n", (LUAI_UACINT)id);
         return false;
@@ -216,16 +221,18 @@ static bool cancel_task(lua_State *L, struct lc_host *host, uint32_t id)
     lua_pushfstring(L, "task %I, %s, was asked to end", (LUAI_UACINT)id, lua_tostring(L, -1));
     lc_text_clean(L);
     lua_pushfstring(L, "%s\n", lua_tostring(L, -1));
-    lua_pushliteral(L, "cancelled from outside");
-    lc_task_cancel(L, task, lua_gettop(L));
-    lua_pop(L, 1);
+    if (!again) {
+        lua_pushliteral(L, "cancelled from outside");
+        lc_task_cancel(L, task, lua_gettop(L));
+        lua_pop(L, 1);
+    }
     lua_replace(L, top + 1);
     lua_settop(L, top + 1);
     return true;
 }
 
-/* Pushes the answer to a request. */
-static void push_answer(lua_State *L, struct lc_host *host, uint64_t value)
+/* Pushes the answer to a request, which may be asked again by who had no answer in time. */
+static void push_answer(lua_State *L, struct lc_host *host, uint64_t value, bool again)
 {
     bool ok = true;
 
@@ -240,7 +247,7 @@ static void push_answer(lua_State *L, struct lc_host *host, uint64_t value)
         push_names(L, host);
         break;
     case LC_ASK_CANCEL:
-        ok = cancel_task(L, host, (uint32_t)(value >> 2));
+        ok = cancel_task(L, host, (uint32_t)(value >> 2), again);
         break;
     }
     lua_pushlstring(L, (const char[]){ok ? LC_ANSWER_OK : LC_ANSWER_ERROR}, 1);
@@ -266,9 +273,12 @@ struct answer {
 static int answer_request(lua_State *L)
 {
     const struct answer *answer = lua_touserdata(L, 1);
+    uint64_t value = answer->asked & (((uint64_t)1 << ASKER_SHIFT) - 1);
+    bool again = answer->asked == control.served;
 
-    push_answer(L, answer->host, answer->asked & (((uint64_t)1 << ASKER_SHIFT) - 1));
-    send_answer(L, (int)(answer->asked >> ASKER_SHIFT), (enum lc_request)(answer->asked & 3));
+    control.served = answer->asked;
+    push_answer(L, answer->host, value, again);
+    send_answer(L, (int)(answer->asked >> ASKER_SHIFT), (enum lc_request)(value & 3));
     return 0;
 }
 
