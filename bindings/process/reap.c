@@ -16,7 +16,7 @@
 #include "stream.h"
 
 /* How long a loop that closes waits for a child that it has killed, ms. */
-#define KILL_WAIT 1000
+#define KILL_WAIT 10000
 
 /* ---- signals ---- */
 
