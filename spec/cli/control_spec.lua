@@ -9,7 +9,8 @@ local quote = command.quote
 
 -- Shell functions: `start ARGS` runs lucio with the script $S and sets $P once it has printed "up",
 -- which a script whose tasks are looked at does in a callback: when they wait;
--- `ask ARGS` runs lucio; `until_err TEXT` waits until the process has printed it on stderr.
+-- `ask ARGS` runs lucio; `halt` stops the process; `until_err TEXT` waits until the process has
+-- printed it on stderr.
 local PRELUDE = [[
 start() {
   rm -f "$D/out"
@@ -19,6 +20,7 @@ start() {
 }
 ask() { "$LUCIO" "$@" 2>&1; echo "status $?"; }
 until_err() { until grep -q "$1" "$D/err"; do sleep 0.01; done; }
+halt() { kill -STOP $P; until grep -q ') T' "/proc/$P/stat"; do sleep 0.01; done; }
 stop() { kill -KILL $P; wait $P 2>/dev/null; }
 ]]
 
@@ -253,7 +255,7 @@ describe("asking a process", function()
   end)
 
   it("that is stopped says so", function()
-    local out = session(WAITS, 'start "$S"; kill -STOP $P; ask ps $P; stop')
+    local out = session(WAITS, 'start "$S"; halt; ask ps $P; stop')
     has(out, "does not answer: it is stopped\nstatus 1\n")
   end)
 
@@ -271,7 +273,7 @@ describe("asking a process", function()
   end)
 
   it("opens a socket that only the user may write to", function()
-    local out = session(WAITS, [[start "$S"; kill -STOP $P
+    local out = session(WAITS, [[start "$S"; halt
       "$LUCIO" ps $P >/dev/null 2>&1 & asker=$!
       until [ -S "$D/lucio/$asker.sock" ]; do sleep 0.01; done
       stat -c %a "$D/lucio/$asker.sock"

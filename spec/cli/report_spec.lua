@@ -110,15 +110,19 @@ describe("debug mode", function()
     lucio.sleep(0.01)
     print("end")]]
 
-  retried("EX5: tells of tasks and callbacks that took long", function()
+  it("EX5: tells of tasks and callbacks that took long", function()
     local r = run{script = SLOW, "--debug", "SCRIPT"}
     assert.are.same({"end\n", 0}, {r.out, r.status})
-    assert.matches("the slow one[^\n]* took 0%.%d+ seconds", r.err)
-    assert.are.equal(2, select(2, r.err:gsub(" took ", "")))
+    -- a machine with a lot to do may make others long as well
+    local _, tasks = r.err:gsub("Executing <Task finished name='the slow one' [^\n]*"
+      .. " took %d+%.%d+ seconds", "")
+    local _, callbacks = r.err:gsub("Executing <Handle function at [^\n]*:4 created at [^\n]*:9>"
+      .. " took %d+%.%d+ seconds", "")
+    assert.are.same({1, 1}, {tasks, callbacks}, r.err)
   end)
 
-  retried("EX5: tells the line at which a step holds the loop", function()
-    local slower = SLOW:gsub("0%.2", "0.1"):gsub("0%.3", "0.6")
+  retried("EX5: tells the line at which a step holds the loop", function(slack)
+    local slower = SLOW:gsub("0%.2", "0.1"):gsub("0%.3", tostring(0.6 * slack))
     local r = run{script = slower, "--debug", "SCRIPT"}
     assert.are.equal(0, r.status)
     assert.are.equal(2, select(2, r.err:gsub(", held at [^\n]*:6\n", "")))
@@ -139,7 +143,7 @@ describe("debug mode", function()
       lucio.sleep(0.01)
       print("end")]]}
     assert.are.same({"end\n", 0}, {r.out, r.status})
-    assert.is_nil(r.err:find("Task%-[45]"))
+    assert.is_nil(r.err:find("Task%-5"))
   end)
 
   it("EX5: without debug nothing is told", function()

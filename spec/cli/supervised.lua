@@ -93,13 +93,19 @@ local function collect(reader, list)
   for line in reader:lines() do list[#list + 1] = line end
 end
 
---- Whether a process is there and no zombie.
-function M.is_alive(pid)
+--- The state of a process, a letter as in ps; nil: there is none.
+function M.state(pid)
   local file = io.open("/proc/" .. pid .. "/stat")
-  if not file then return false end
+  if not file then return nil end
   local text = file:read("a") or ""
   file:close()
-  return text:match "%) (%a)" ~= nil and not text:match "%) Z"
+  return text:match "%) (%a)"
+end
+
+--- Whether a process is there and no zombie.
+function M.is_alive(pid)
+  local state = M.state(pid)
+  return state ~= nil and state ~= "Z"
 end
 
 --- Runs `fn(supervised)` while `lucio` runs with the words of the list `options`. Its `script` is

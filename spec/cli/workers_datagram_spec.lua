@@ -1,15 +1,8 @@
 -- lucio --workers: sockets of datagrams that the workers share.
 local assert = require "luassert"
+local loopback = require "spec.support.loopback"
 local lucio = require "lucio"
 local supervised = require "spec.cli.supervised"
-
--- A port that nobody uses.
-local function free_port()
-  return lucio.run(function()
-    local endpoint <close> = lucio.open_datagram{local_addr = {"127.0.0.1", 0}}
-    return endpoint:getsockname().port
-  end)
-end
 
 -- Answers each datagram with its number and process in front. OPTIONS: those of the endpoint.
 local ENDPOINT = supervised.PRELUDE .. [[
@@ -36,7 +29,7 @@ local PROTOCOL = supervised.PRELUDE .. [[
 ]]
 
 local function script(text, port, more)
-  local options = ("local_addr = {'127.0.0.1', %d}%s"):format(port, more or "")
+  local options = ("local_addr = {%q, %d}%s"):format(loopback.host, port, more or "")
   return (text:gsub("OPTIONS", options))
 end
 
@@ -54,14 +47,15 @@ end
 describe("datagrams with --workers", function()
   for name, text in pairs{endpoint = ENDPOINT, protocol = PROTOCOL} do
     it("sent to one port reach one of the workers each: " .. name, function()
-      local port = free_port()
+      local port = loopback.port()
       supervised.run({"--workers", "2", script = script(text, port)}, function(s)
         ready(s, 2)
-        local client <close> = lucio.open_datagram{remote_addr = {"127.0.0.1", port}}
+        local client <close> = lucio.open_datagram{remote_addr = {loopback.host, port}}
         local index, process, said = ask(client, "one")
         assert.are.equal("one", said)
         -- who is stopped leaves it to the other
         os.execute("kill -STOP " .. process)
+        supervised.wait_until(function() return supervised.state(process) == "T" end)
         for i = 1, 20 do
           local other, _, answer = ask(client, tostring(i))
           assert.are.same({3 - index, tostring(i)}, {tonumber(other), answer})
@@ -75,14 +69,14 @@ describe("datagrams with --workers", function()
 
     for _, more in ipairs{"", ", reuse_port = true"} do
       it("are not lost while the workers are reloaded: " .. name .. more, function()
-        local port = free_port()
+        local port = loopback.port()
         supervised.run({"--workers", "2", script = script(text, port, more)}, function(s)
           ready(s, 2)
           local reloaded = false
           local function talk()
             -- another address each time: the kernel chooses among sockets by it
             repeat
-              local client <close> = lucio.open_datagram{remote_addr = {"127.0.0.1", port}}
+              local client <close> = lucio.open_datagram{remote_addr = {loopback.host, port}}
               for i = 1, 20 do
                 assert.are.equal(tostring(i), select(3, ask(client, tostring(i))))
               end
@@ -103,10 +97,10 @@ describe("datagrams with --workers", function()
   end
 
   it("wait for the worker that comes after one that crashed", function()
-    local port = free_port()
+    local port = loopback.port()
     supervised.run({"--workers", "1", script = script(ENDPOINT, port)}, function(s)
       ready(s, 1)
-      local client <close> = lucio.open_datagram{remote_addr = {"127.0.0.1", port}}
+      local client <close> = lucio.open_datagram{remote_addr = {loopback.host, port}}
       local _, before = ask(client, "hello")
       client:sendto("crash")
       local _, after, said = ask(client, "are you there")
@@ -148,7 +142,7 @@ describe("datagrams with --workers", function()
   end)
 
   it("has one endpoint for an address, which can be opened again", function()
-    local port = free_port()
+    local port = loopback.port()
     local text = script(supervised.PRELUDE .. [[
       do
         local endpoint <close> = lucio.open_datagram{OPTIONS}
