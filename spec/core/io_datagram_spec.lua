@@ -2,7 +2,9 @@
 local assert = require "luassert"
 local case = require "spec.support.case"
 local eventually = require "spec.support.eventually"
+local loopback = require "spec.support.loopback"
 local lucio = require "lucio"
+local system = require "spec.support.system"
 
 local HERE = {local_addr = {"127.0.0.1", 0}}
 
@@ -20,7 +22,7 @@ end
 
 -- An address at which nobody listens.
 local function nobody()
-  local endpoint = lucio.open_datagram(HERE)
+  local endpoint = lucio.open_datagram{local_addr = {loopback.host, loopback.port()}}
   local address = endpoint:getsockname()
   close(endpoint)
   return address
@@ -70,7 +72,7 @@ describe("open_datagram", function()
     assert.are.equal(endpoint:getsockname().port, address.port)
   end)
 
-  case("speaks IPv6, and looks names up", function(t)
+  system.case(system.IPV6, "the loopback address of IPv6", "speaks IPv6", function(t)
     local server <close> = lucio.open_datagram{local_addr = {"::1", 0}}
     local port = server:getsockname().port
     local client <close> = lucio.open_datagram{remote_addr = {"::1", port}}
@@ -80,6 +82,9 @@ describe("open_datagram", function()
       {data, address.family, tostring(address)})
     t.raises("can not get address information", lucio.open_datagram,
       {local_addr = {"127.0.0.1", 0}, remote_addr = {"::1", port}})
+  end, case)
+
+  case("looks names up", function()
     local four <close> = lucio.open_datagram{local_addr = {"localhost", 0}, family = "inet"}
     assert.are.equal("127.0.0.1", four:getsockname().host)
   end)
@@ -221,17 +226,22 @@ describe("recvfrom", function()
   case("reads only while somebody waits: what does not fit is the system's to drop", function()
     local server <close> = lucio.open_datagram(HERE)
     local client <close> = towards(server)
-    for i = 1, 5000 do client:sendto(("%06d"):format(i):rep(100)) end
+    -- more than the system has room for
+    local room = io.open("/proc/sys/net/core/rmem_default")
+    local many = math.max(5000, room and room:read("n") // 300 or 0)
+    if room then room:close() end
+    for i = 1, many do client:sendto(("%06d"):format(i):rep(100)) end
     local count, last = 0, 0
     while true do
-      local ok, data = pcall(lucio.wait_for, function() return (server:recvfrom()) end, 0.05)
+      local limit = count == 0 and 60 or 0.05
+      local ok, data = pcall(lucio.wait_for, function() return (server:recvfrom()) end, limit)
       if not ok then break end
       count = count + 1
       local number = math.tointeger(tonumber(data:sub(1, 6)))
       assert.is_true(number > last)
       last = number
     end
-    assert.is_true(count > 0 and count < 5000)
+    assert.is_true(count > 0 and count < many)
   end)
 
   case("does not keep the others from running while it has something", function()
@@ -322,15 +332,24 @@ describe("closing", function()
   end)
 
   case("what was received by then can still be taken", function(t)
-    local server = lucio.open_datagram(HERE)
-    local client = towards(server)
-    local first = lucio.create_task(server.recvfrom, server)
-    lucio.sleep(0)
-    for i = 1, 3 do client:sendto(tostring(i)) end
-    assert.are.equal("1", (first:await()))
-    close(server, client)
-    assert.are.same({"2", "3"}, {(server:recvfrom()), (server:recvfrom())})
-    t.raises(lucio.ConnectionAbortedError, server.recvfrom, server)
+    local taken
+    -- a machine with a lot to do may deliver them one by one
+    for _ = 1, 100 do
+      local server = lucio.open_datagram(HERE)
+      local client = towards(server)
+      local first = lucio.create_task(server.recvfrom, server)
+      lucio.sleep(0)
+      for i = 1, 3 do client:sendto(tostring(i)) end
+      assert.are.equal("1", (first:await()))
+      close(server, client)
+      taken = {}
+      pcall(function()
+        while true do taken[#taken + 1] = server:recvfrom() end
+      end)
+      t.raises(lucio.ConnectionAbortedError, server.recvfrom, server)
+      if #taken == 2 then break end
+    end
+    assert.are.same({"2", "3"}, taken)
   end)
 
   case("an endpoint that nobody closed is closed when it is collected, or its loop is", function()
@@ -349,20 +368,32 @@ describe("closing", function()
 end)
 
 describe("sending", function()
+  -- Sends datagrams until the system takes no more and some are kept; how many it was.
+  local function send_until_kept(client)
+    local count = 0
+    repeat
+      count = count + 1
+      client:sendto(("x"):rep(1000))
+    until client:get_write_buffer_size() > 20000
+    return count
+  end
+
   case("IO1: never suspends: what the system does not take is kept, in order", function(t)
     local path = unix_path()
     local server <close> = lucio.open_datagram{local_addr = path}
     local client <close> = lucio.open_datagram{remote_addr = path}
     t.start_ticks()
-    for i = 1, 500 do client:sendto(("%04d"):format(i):rep(250)) end
+    local count = 0
+    repeat -- how many the system takes is its own matter
+      count = count + 1
+      client:sendto(("%06d"):format(count):rep(200))
+    until client:get_write_buffer_size() > 200000
     assert.are.equal(0, t.tick())
-    local kept = client:get_write_buffer_size()
-    assert.is_true(kept > 65536)
     local drained = lucio.create_task(client.drain, client)
     lucio.sleep(0.01)
     assert.is_false(drained:done())
-    for i = 1, 500 do
-      assert.are.equal(("%04d"):format(i), (server:recvfrom()):sub(1, 4))
+    for i = 1, count do
+      assert.are.equal(("%06d"):format(i), (server:recvfrom()):sub(1, 6))
     end
     drained:await()
     eventually(function() return client:get_write_buffer_size() == 0 end)
@@ -374,23 +405,21 @@ describe("sending", function()
     local server <close> = lucio.open_datagram{local_addr = path}
     for _, method in ipairs {"close", "abort"} do
       local client = lucio.open_datagram{remote_addr = path}
-      for i = 1, 100 do client:sendto(tostring(i)) end
-      local kept = client:get_write_buffer_size()
-      assert.is_true(kept > 0)
+      local sent = send_until_kept(client)
       local drain = lucio.create_task(client.drain, client)
       client[method](client)
       collectgarbage()
       local count = 0
       repeat
         -- as long as it takes while more has to come
-        local limit = method == "close" and count < 100 and 60 or 0.2
+        local limit = method == "close" and count < sent and 60 or 0.2
         local ok = pcall(lucio.wait_for, function() return server:recvfrom() end, limit)
         count = count + (ok and 1 or 0)
       until not ok
       if method == "close" then
-        assert.are.equal(100, count)
+        assert.are.equal(sent, count)
       else
-        assert.is_true(count < 100)
+        assert.is_true(count < sent)
       end
       client:wait_closed()
       if not pcall(drain.await, drain) then assert.are.equal("abort", method) end
@@ -406,8 +435,7 @@ describe("sending", function()
     t.raises("enough", function()
       local client <close> = lucio.open_datagram{remote_addr = server:getsockname()}
       sender = client
-      for i = 1, 100 do client:sendto(tostring(i)) end
-      assert.is_true(client:get_write_buffer_size() > 0)
+      send_until_kept(client)
       error("enough")
     end)
     assert.are.equal(-1, sender:fileno())
@@ -523,7 +551,7 @@ describe("create_datagram_endpoint", function()
   case("TR3: pause_writing and resume_writing alternate", function(t)
     local path = unix_path()
     local server <close> = lucio.open_datagram{local_addr = path}
-    local order = {}
+    local order, sent = {}, 0
     local transport, made = lucio.get_running_loop():create_datagram_endpoint(function()
       return protocol(t, {
         pause_writing = function() order[#order + 1] = "pause" end,
@@ -531,8 +559,12 @@ describe("create_datagram_endpoint", function()
       })
     end, {remote_addr = path})
     for _ = 1, 2 do
-      for _ = 1, 500 do transport:sendto(("x"):rep(1000)) end
-      for _ = 1, 500 do server:recvfrom() end
+      repeat
+        sent = sent + 1
+        transport:sendto(("x"):rep(1000))
+      until transport:get_write_buffer_size() > 200000
+      for _ = 1, sent do server:recvfrom() end
+      sent = 0
       eventually(function() return transport:get_write_buffer_size() == 0 end)
     end
     transport:close()
