@@ -70,12 +70,12 @@ static int complete(lua_State *L)
         lc_future_set_error(L, 1);
         return 0;
     }
+    lc_loan_read(job);
     if (job->failed && job->result.values == 0) {
         lua_pushliteral(L, "the error of the job cannot be passed on, or there is no memory");
         lc_future_set_error(L, 1);
         return 0;
     }
-    lc_loan_read(job);
     n = lc_unpack(L, host, &job->result);
     lc_loan_end(job);
     if (!job->failed) {

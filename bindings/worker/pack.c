@@ -20,8 +20,6 @@
 
 /* From this size on, a string is a block of its own. */
 #define BLOCK_SIZE 65536
-/* From this size on, that of a result is lent: waking the loop takes as long as copying less. */
-#define RESULT_SIZE ((size_t)256 * 1024)
 
 /* ---- bytes ---- */
 
@@ -59,8 +57,7 @@ void lc_put_string(struct lc_packer *packer, int idx)
     const char *text = lua_tolstring(packer->L, idx, &size);
 
     if (size >= BLOCK_SIZE) {
-        bool lend =
-            packer->names->lent != 0 && (packer->names->what != NULL || size >= RESULT_SIZE);
+        bool lend = packer->names->lent != 0;
 
         if (lend)
             keep_lent(packer, idx);

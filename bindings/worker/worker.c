@@ -26,6 +26,7 @@ struct threads {
 struct thread {
     struct lc_workplace place;
     struct lc_stop stop;
+    struct lc_lender lender;
 };
 
 static void open_worker(struct lc_worker *worker)
@@ -47,19 +48,34 @@ static void open_worker(struct lc_worker *worker)
     lc_warden_end(&threads->warden, &thread->stop);
 }
 
-/* Sends back a job whose result lends strings of the worker's state. */
-static void post_lending(struct threads *threads, struct lc_workplace *place, struct lc_job *job)
+/* Lets go what loops have read. */
+static void collect_loans(struct thread *thread)
 {
-    struct lc_loan loan;
+    struct lc_loan *loan;
 
-    lc_loan_begin(&loan, &threads->loans, job);
-    if (lc_errand_post(&job->errand)) {
-        lc_loan_wait(&loan, job);
-    } else {
-        lc_loan_drop(job);
-        lc_job_free(job);
-    }
-    lc_workplace_end_loan(place);
+    while ((loan = lc_loan_collect(&thread->lender)) != NULL)
+        lc_workplace_forget(&thread->place, loan);
+}
+
+/* Lets go what is too much with the job's result; NULL: all. */
+static void make_room(struct thread *thread, const struct lc_job *job)
+{
+    struct lc_loan *loan;
+
+    while ((loan = lc_loan_make_room(&thread->lender, job)) != NULL)
+        lc_workplace_forget(&thread->place, loan);
+}
+
+/* Sends back a job whose result lends strings of the worker's state. */
+static void post_lending(struct threads *threads, struct thread *thread, struct lc_job *job)
+{
+    make_room(thread, job);
+    lc_loan_begin(&thread->lender, &threads->loans, job);
+    if (lc_errand_post(&job->errand))
+        return;
+    lc_loan_drop(&thread->lender);
+    lc_workplace_forget(&thread->place, lc_loan_next(&thread->lender));
+    lc_job_free(job);
 }
 
 static void run(struct lc_worker *worker, struct lc_pool_job *queued)
@@ -70,12 +86,14 @@ static void run(struct lc_worker *worker, struct lc_pool_job *queued)
 
     job->failed = true;
     if (thread != NULL) {
+        collect_loans(thread);
+        thread->place.keeper = lc_loan_next(&thread->lender);
         lc_warden_begin(&threads->warden, &thread->stop, job);
         job->failed = !lc_workplace_run(&thread->place, job);
         lc_warden_end(&threads->warden, &thread->stop);
     }
     if (thread != NULL && thread->place.lends)
-        post_lending(threads, &thread->place, job);
+        post_lending(threads, thread, job);
     else if (!lc_errand_post(&job->errand))
         lc_job_free(job);
 }
@@ -86,6 +104,7 @@ static void close_worker(struct lc_worker *worker)
 
     if (thread == NULL)
         return;
+    make_room(thread, NULL);
     lc_stop_close(&thread->stop);
     lc_workplace_close(&thread->place);
     free(thread);

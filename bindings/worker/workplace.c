@@ -248,7 +248,7 @@ static void pack_result(lua_State *L, struct lc_workplace *place)
     lc_pack(L, place->host, &place->job->result, lua_gettop(L) - n + 1, n, &names);
     if (names.lent != 0 && !lua_isnil(L, names.lent)) {
         lua_pushvalue(L, names.lent);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, place);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, place->keeper);
         place->lends = true;
     }
 }
@@ -309,12 +309,11 @@ bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job)
     return ok;
 }
 
-void lc_workplace_end_loan(struct lc_workplace *place)
+void lc_workplace_forget(struct lc_workplace *place, const void *keeper)
 {
     /* the field is there: nothing is allocated */
     lua_pushnil(place->L);
-    lua_rawsetp(place->L, LUA_REGISTRYINDEX, place);
-    place->lends = false;
+    lua_rawsetp(place->L, LUA_REGISTRYINDEX, keeper);
 }
 
 /* (place, error) */

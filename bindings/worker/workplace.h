@@ -28,7 +28,8 @@ struct lc_workplace {
     /* Sends it. False: no memory. NULL in a thread. */
     bool (*report)(struct lc_workplace *place, const struct lc_parcel *parcel);
     struct lc_job *job;       /* that runs now, or NULL */
-    bool lends;               /* the result of the last job lends strings of the state */
+    const void *keeper;       /* of a thread: the key under which the state keeps strings... */
+    bool lends;               /* ...that the result of the last job lends, if it does */
     bool failed;              /* the state or its initializer */
     struct lc_parcel failure; /* with what; no values: there was no memory for it */
 };
@@ -43,8 +44,8 @@ void lc_workplace_initialize(struct lc_workplace *place);
  * nothing if there was no memory. */
 bool lc_workplace_run(struct lc_workplace *place, struct lc_job *job);
 
-/* Nobody reads what the last job's result lends any more. */
-void lc_workplace_end_loan(struct lc_workplace *place);
+/* Nobody reads the strings any more that are kept there. */
+void lc_workplace_forget(struct lc_workplace *place, const void *keeper);
 
 /* The job could not be taken: its outcome is an OSError. */
 void lc_workplace_refuse(struct lc_workplace *place, struct lc_job *job, int error);

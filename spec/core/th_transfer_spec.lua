@@ -1,5 +1,6 @@
 -- What crosses to a worker and back, and what is refused (API.md, "Executors and shared memory").
 local case = require "spec.support.case"
+local limit = require "spec.support.limit"
 local lucio = require "lucio"
 local small = require "spec.support.small"
 
@@ -266,6 +267,64 @@ describe("long strings", function()
         assert.are.same({150000, text, true, "key", text}, {future:await()})
       end
     end
+  end)
+
+  case("come back as they are, though their worker goes on with other jobs", function()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 2}
+    local function make(i)
+      local kb = ({64, 100, 200, 64, 600, 70})[i % 6 + 1]
+      local text = ("%5d"):format(i):rep(kb * 1024 // 5 + 1)
+      collectgarbage("step")
+      return text, {text, [text] = i}, text:sub(1, 1000)
+    end
+    local futures = {}
+    for i = 1, small(60, 20) do
+      futures[i] = pool:submit(make, i)
+      if i % 7 == 0 then futures[i]:cancel() end
+    end
+    for i, future in ipairs(futures) do
+      if i % 7 == 0 then
+        assert.is_false((pcall(future.await, future)))
+      else
+        local text, list, start = future:await()
+        local expected = ("%5d"):format(i):rep(#text // 5)
+        assert.is_true(text == expected and list[1] == text and list[text] == i)
+        assert.are.equal(expected:sub(1, 1000), start)
+      end
+      futures[i] = nil
+    end
+  end)
+
+  case("come back from workers that end while the loop is busy", function()
+    local count = lucio.shared.Value("i64")
+    local function make(i)
+      count:add(1)
+      return ("%5d"):format(i):rep(20000)
+    end
+    local pool, futures = lucio.ThreadPoolExecutor{max_workers = 2}, {}
+    for i = 1, 20 do futures[i] = pool:submit(make, i) end
+    pool:shutdown{wait = false}
+    local last = os.time() + limit
+    while count.value < 20 and os.time() < last do end -- luacheck: ignore 542
+    for i, future in ipairs(futures) do assert.is_true(future:await() == make(i)) end
+  end)
+
+  it("are not lost when the loop has closed before it has read them", function()
+    for _ = 1, 20 do
+      local pool = lucio.ThreadPoolExecutor{max_workers = 2}
+      for round = 1, 2 do
+        local runner <close> = lucio.Runner()
+        local left = runner:run(function()
+          local future
+          for i = 1, 12 do
+            future = pool:submit(string.rep, "x", 65536 + i)
+          end
+          return round == 2 and future:await()
+        end)
+        assert.is_true(not left or #left == 65536 + 12)
+      end
+    end
+    collectgarbage()
   end)
 
   it("are not read when the loop has closed", function()
