@@ -1,7 +1,9 @@
 --- How long does it take to count the words of a text of 200 MB, in chunks of four, with two worker
 -- processes, and to merge the counts? Elapsed time, without the making of the text. `one`: the
 -- chunks are counted here, one after the other; `threads`: by two threads, which do in lucio what
--- needs processes elsewhere; `lines`: the chunks are lists of lines, 50 MB.
+-- needs processes elsewhere; `lines`: the chunks are lists of lines, 50 MB; `counter`: with
+-- lucio.counter in the place of loops in Lua.
+local counter = require "lucio.counter"
 local lucio = require "lucio"
 local measure = dofile(arg[0]:match "^(.*)/" .. "/support/measure.lua")
 
@@ -72,24 +74,33 @@ lucio.run(function()
   end
   measure.report("mapreduce_one", (loop:time() - start) * 1e9)
 
-  local function count_all(pool, metric)
-    pool:submit(count, ""):await()
+  start = loop:time()
+  local counted = {}
+  for _, chunk in ipairs(chunks) do
+    counter.count(chunk, nil, counted)
+  end
+  measure.report("mapreduce_counter_one", (loop:time() - start) * 1e9)
+
+  local function count_all(pool, metric, map, reduce)
+    pool:submit(map, ""):await()
     start = loop:time()
     local total = {}
-    for _, counts in pool:map(count, chunks) do
-      merge(total, counts)
+    for _, counts in pool:map(map, chunks) do
+      reduce(total, counts)
     end
     measure.report(metric, (loop:time() - start) * 1e9)
     for word, n in pairs(expected) do
-      assert(total[word] == n)
+      assert(total[word] == n and counted[word] == n)
     end
   end
   do
     local threads <close> = lucio.ThreadPoolExecutor { max_workers = 2 }
-    count_all(threads, "mapreduce_threads")
+    count_all(threads, "mapreduce_threads", count, merge)
+    count_all(threads, "mapreduce_counter_threads", counter.count, counter.merge)
   end
   local pool <close> = lucio.ProcessPoolExecutor { max_workers = 2 }
-  count_all(pool, "mapreduce")
+  count_all(pool, "mapreduce", count, merge)
+  count_all(pool, "mapreduce_counter", counter.count, counter.merge)
 
   local lists, lines = {}, cut(first)
   for i = 1, LINES_CHUNKS do

@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 RUNNER = os.environ.get("BENCH_RUNNER", "asyncio")
@@ -420,6 +421,10 @@ def merge_counts(total, counts):
         total[word] = total.get(word, 0) + n
 
 
+def count_with_counter(text):
+    return Counter(text.split())
+
+
 async def mapreduce():
     megabytes, chunk = 200, 4
     words, seed, size = [], 1, 0
@@ -437,6 +442,13 @@ async def mapreduce():
         merge_counts(expected, count_words(text))
     report("mapreduce_one", (time.perf_counter() - start) * 1e9)
 
+    start = time.perf_counter()
+    counted = Counter()
+    for text in chunks:
+        counted.update(text.split())
+    report("mapreduce_counter_one", (time.perf_counter() - start) * 1e9)
+    assert counted == expected
+
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(2) as pool:
         await loop.run_in_executor(pool, count_words, "")
@@ -445,6 +457,14 @@ async def mapreduce():
         for future in [loop.run_in_executor(pool, count_words, text) for text in chunks]:
             merge_counts(total, await future)
         report("mapreduce", (time.perf_counter() - start) * 1e9)
+        assert total == expected
+
+        await loop.run_in_executor(pool, count_with_counter, "")
+        start = time.perf_counter()
+        total = Counter()
+        for future in [loop.run_in_executor(pool, count_with_counter, text) for text in chunks]:
+            total.update(await future)
+        report("mapreduce_counter", (time.perf_counter() - start) * 1e9)
         assert total == expected
 
         words = first.split()

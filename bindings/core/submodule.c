@@ -22,6 +22,7 @@
  * called without arguments, the host is its upvalue.
  */
 #define SUBMODULES(X)                                                                              \
+    X(counter, lc_open_counter)                                                                    \
     X(fs, lc_open_fs)                                                                              \
     X(log, lc_open_log)                                                                            \
     X(pretty, NULL)                                                                                \

@@ -26,6 +26,7 @@ extern const struct lc_lua_source lc_lua_sources[];
 const struct lc_lua_source *lc_lua_source_find(const char *name);
 
 /* The functions in C of the modules. [-0, +1, e] */
+int lc_open_counter(lua_State *L);
 int lc_open_fs(lua_State *L);
 int lc_open_log(lua_State *L);
 int lc_open_ssl(lua_State *L);

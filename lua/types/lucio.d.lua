@@ -485,6 +485,7 @@
 ---@field eager_task_factory fun(loop: lucio.Loop, fn: any, ...: any): lucio.Task
 ---@field fs lucio.fs
 ---@field log lucio.log
+---@field counter lucio.counter
 ---@field pretty lucio.pretty
 ---@field shared lucio.shared
 ---@field ssl lucio.ssl

@@ -128,6 +128,13 @@ const char state_work[] =
     "  for i, x in pool:map(job, {{}, {}, {}}, {chunksize = 2}) do count = count + i + x[2] end\n"
     "  assert(count == 9)\n"
     "end\n"
+    "local function counts()\n"
+    "  local counter, text = lucio.counter, ('w1 w2 w3 '):rep(70)\n"
+    "  local all = counter.count(text, nil, counter.count_items{'w1', 'w2'})\n"
+    "  counter.merge(all, counter.count('w1 w2', '%f[%w]%w+'))\n"
+    "  assert(counter.total(counter.subtract(all, {w3 = 1})) == 213)\n"
+    "  assert(counter.most_common(all, 1)[1][2] == 72)\n"
+    "end\n"
     "function runner()\n"
     "  local runner <close> = lucio.Runner()\n"
     "  assert(runner:run(lucio.sleep, 0.01, 1) == 1 and runner:run(lucio.sleep, 0.01, 2) == 2)\n"
@@ -135,7 +142,7 @@ const char state_work[] =
     "  runner:close()\n"
     "end\n"
     "function main()\n"
-    "  queues() cancels() groups() others() functions_of_lua() streams() threads()\n"
+    "  queues() cancels() groups() others() functions_of_lua() streams() threads() counts()\n"
     "  return 'done'\n"
     "end\n";
 

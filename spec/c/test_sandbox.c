@@ -88,6 +88,14 @@ static const struct {
     {"return (('a'):rep(100000)):match('.-.-.-.-b')", true},
     {"return (('a'):rep(100000)):gsub('.-.-.-.-b', '')", true},
     {"for _ in (('a'):rep(100000)):gmatch('.-.-.-.-b') do end", true},
+    {"return require('lucio').counter.count(('a'):rep(100000), '.-.-.-.-b')", true},
+    {"local text = ('a '):rep(40000) .. 'b'\n"
+     "for _ = 1, 10 do require('lucio').counter.count(text) end",
+     true},
+    {"local counter, list = require('lucio').counter, {n = 10000}\n"
+     "for i = 1, list.n do list[i] = i end\n"
+     "for _ = 1, 100 do counter.total(counter.merge(counter.count_items(list), list)) end",
+     true},
     {"table.move({}, 1, math.maxinteger - 1, 2)", true},
     {"table.move({}, math.mininteger, -2, 2)", true},
     {"table.insert(setmetatable({}, {__len = function() return 1 << 60 end}), 1, 1)", true},

@@ -10,7 +10,7 @@ local LEFT_OUT = {
   exit = true, connect_stdin = true, connect_stdout = true, connect_stderr = true, upgrade = true,
 }
 
-local MODULES = {"", "fs", "log", "pretty", "shared", "ssl", "streams", "subprocess"}
+local MODULES = {"", "counter", "fs", "log", "pretty", "shared", "ssl", "streams", "subprocess"}
 
 local function no_op() end
 

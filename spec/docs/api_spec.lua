@@ -4,10 +4,9 @@ local child = require "spec.support.child"
 local lucio = require "lucio"
 local tls = require "spec.support.tls"
 
-local PAGES = {"combining", "command", "context", "debugging", "errors", "executors", "fs",
-  "futures", "generators", "groups", "log", "loop", "processes", "queues", "repl", "running",
-  "stdlib", "synchronisation", "tasks", "testing", "timeouts",
-  "tls"}
+local PAGES = {"combining", "command", "context", "counter", "debugging", "errors", "executors",
+  "fs", "futures", "generators", "groups", "log", "loop", "processes", "queues", "repl", "running",
+  "stdlib", "synchronisation", "tasks", "testing", "timeouts", "tls"}
 
 -- The text of the first block of that language.
 local function block(page, language)
