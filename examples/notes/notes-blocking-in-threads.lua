@@ -2,26 +2,27 @@
 -- In asyncio: to_thread.
 local lucio = require "lucio"
 
-local function blocking()
-  os.execute("sleep 0.3")
+-- Blocks for a while; in a thread until the heart has beaten three times.
+local function blocking(beats)
+  repeat os.execute("sleep 0.3") until not beats or beats.value > 2
 end
 
 local function beats_during(fn)
-  local beats = 0
+  local beats = lucio.shared.Value("i64", 0)
   local heart = lucio.create_task(function()
     while true do
       lucio.sleep(0.02)
-      beats = beats + 1
+      beats:add(1)
     end
   end)
   lucio.sleep(0)
-  fn()
+  fn(beats)
   heart:cancel()
-  return beats
+  return beats.value
 end
 
 lucio.run(function()
-  print("Ударов при вызове в задаче: " .. beats_during(blocking))
-  local beats = beats_during(function() lucio.to_thread(blocking) end)
+  print("Ударов при вызове в задаче: " .. beats_during(function() blocking() end))
+  local beats = beats_during(function(beats) lucio.to_thread(blocking, beats) end)
   print("При вызове в потоке сердце билось: " .. tostring(beats > 2))
 end)

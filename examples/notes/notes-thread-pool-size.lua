@@ -14,7 +14,8 @@ lucio.run(function()
       local now = inside:add(1)
       local before = most.value
       while now > before and not most:compare_exchange(before, now) do before = most.value end
-      os.execute("sleep 0.01")
+      -- with other threads it waits for the first one of them
+      repeat os.execute("sleep 0.01") until size == 1 or most.value > 1
       inside:add(-1)
       return lucio.worker.index
     end

@@ -3,20 +3,21 @@
 -- In asyncio: to_thread.
 local lucio = require "lucio"
 
-local function blocking(name, seconds)
-  os.execute("sleep " .. seconds)
+-- Blocks its thread at least until the loop has counted to four.
+local function blocking(name, seconds, ticks)
+  repeat os.execute("sleep " .. seconds) until ticks.value > 3
   return "готово: " .. name, lucio.worker ~= nil
 end
 
 lucio.run(function()
-  local ticks = 0
+  local ticks = lucio.shared.Value("i64", 0)
   local ticker = lucio.create_task(function()
     while true do
-      ticks = ticks + 1
+      ticks:add(1)
       lucio.sleep(0.01)
     end
   end)
-  print(lucio.to_thread(blocking, "отчёт", 0.3))
-  print("Цикл отвечал всё это время: " .. tostring(ticks > 3))
+  print(lucio.to_thread(blocking, "отчёт", 0.3, ticks))
+  print("Цикл отвечал всё это время: " .. tostring(ticks.value > 3))
   ticker:cancel()
 end)

@@ -155,7 +155,7 @@ static void a_port_is_a_process_s_once_and_may_be_in_use(void **state)
     struct lc_ports ports;
     struct lc_message message;
     in_port_t port;
-    int fd;
+    int fd = -1;
 
     (void)state;
     lc_ports_init(&ports);
@@ -166,8 +166,14 @@ static void a_port_is_a_process_s_once_and_may_be_in_use(void **state)
     assert_int_equal(-1, lc_ports_open(&ports, 200, 2, &message));
     assert_int_equal(EADDRINUSE, message.error);
     lc_ports_close(&ports, true);
-    message = ask_at(port, LC_BIND_REUSE_ADDRESS);
-    fd = lc_ports_open(&ports, 100, 1, &message);
+    /* somebody else may have got it since */
+    for (int i = 0; fd < 0 && i < 100; i++) {
+        message = ask_at(0, LC_BIND_REUSE_ADDRESS);
+        port = port_of(lc_ports_open(&ports, 100, 1, &message));
+        lc_ports_close(&ports, true);
+        message = ask_at(port, LC_BIND_REUSE_ADDRESS);
+        fd = lc_ports_open(&ports, 100, 1, &message);
+    }
     assert_true(fd >= 0);
     message = ask_at(port, LC_BIND_REUSE_ADDRESS);
     assert_int_equal(-1, lc_ports_open(&ports, 100, 1, &message));

@@ -1,6 +1,7 @@
 -- Context variables, the contexts of tasks and callbacks. Also cx_copy_spec.lua.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 describe("lucio.ContextVar", function()
@@ -206,7 +207,7 @@ describe("A callback's context", function()
       var:set("callback")
     end)
     var:set("after")
-    lucio.sleep(1)
+    eventually(function() return seen end)
     return {seen, var:get()}
   end
 

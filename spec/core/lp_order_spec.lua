@@ -3,6 +3,7 @@ local case = require "spec.support.case"
 local child = require "spec.support.child"
 local fifo = require "spec.support.fifo"
 local lucio = require "lucio"
+local retried = require "spec.support.retried"
 
 local function no_op() end
 
@@ -163,7 +164,7 @@ describe("a tick", function()
     t.same_lines {}
   end)
 
-  it("LP4: sleeps in the poll, in real time", function()
+  retried("LP4: sleeps in the poll, in real time", function()
     local r = child.run([[
       local lucio = require "lucio"
       lucio.run(function()

@@ -3,6 +3,7 @@
 local case = require "spec.support.case"
 local eventually = require "spec.support.eventually"
 local jobs = require "spec.support.jobs"
+local limit = require "spec.support.limit"
 local own_loop = require "spec.support.own_loop"
 local lucio = require "lucio"
 
@@ -127,7 +128,7 @@ describe("to_thread", function()
         -- a shell that could not hear of its child's end would wait for ever
         waited = {os.execute "sleep 0 & wait"}}
     end
-    local got = lucio.wait_for(lucio.create_task(lucio.to_thread, run), 30)
+    local got = lucio.wait_for(lucio.create_task(lucio.to_thread, run), limit)
     assert.are.equal(0, got.mask)
     assert.are.same({nil, "exit", 3}, got.read)
     assert.are.same({nil, "signal", 9}, got.written)
@@ -453,8 +454,8 @@ describe("long results", function()
   -- Holds the thread of the loop until the flag is set and the worker has had time to give up.
   local function hold_loop(value)
     hold(value)
-    local limit = os.clock() + 0.02
-    while os.clock() < limit do end -- luacheck: ignore 542
+    local last = os.clock() + 0.02
+    while os.clock() < last do end -- luacheck: ignore 542
   end
 
   -- A job that sets the flag at its end.

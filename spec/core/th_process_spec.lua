@@ -92,18 +92,26 @@ describe("ProcessPoolExecutor", function()
   end)
 
   case("passes large strings both ways while the loop goes on", function()
-    local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}
+    local started, go, ended = flag(), flag(), flag()
+    local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1, initializer = function()
+      started.value = true
+      while not go.value do end -- luacheck: ignore 542
+    end}
     local text = ("0123456789abcdef"):rep(1000000)
-    local future = pool:submit(function(s, list) return s .. "!", list end, text, {text, "x"})
-    local turns = 0
-    while not future:done() do
-      lucio.sleep(0)
-      turns = turns + 1
-    end
+    local future = pool:submit(function(s, list)
+      ended.value = true
+      return s .. "!", list
+    end, text, {text, "x"})
+    -- the process reads none of it yet, nor does it fit into what lies between
+    for _ = 1, 20 do lucio.sleep(0) end
+    await_flag(started)
+    assert.is_false(future:done())
+    go.value = true
+    await_flag(ended)
+    for _ = 1, 20 do lucio.sleep(0) end
     local back, list = future:await()
     assert.is_true(back == text .. "!")
     assert.is_true(list[1] == text and list[2] == "x")
-    assert.is_true(turns > 10)
   end)
 
   case("calls the initializer in each process", function(t)
@@ -372,11 +380,17 @@ describe("the end of a process pool", function()
       lucio.run(function()
         pool:submit(function() total:add(1) end)
         print(pool:submit(function() return total.value end):await())
-        local started = lucio.shared.Value("bool", false)
-        pool:submit(function() started.value = true os.execute("sleep 0.1") print "last" end)
+        started, ended = lucio.shared.Value("bool", false), lucio.shared.Value("bool", false)
+        pool:submit(function(s, e)
+          s.value = true
+          while not e.value do end
+          print "last"
+        end, started, ended)
         while not started.value do lucio.sleep(0.001) end
       end)
-      print "end"]], {clock = "real"})
+      print "end"
+      io.stdout:flush()
+      ended.value = true]], {clock = "real"})
     assert.are.equal("2\nend\nlast\n", r.stdout)
     assert.are.equal(0, r.status)
   end)
