@@ -19,6 +19,7 @@
 #include "step_timer.h"
 #include "streams.h"
 #include "task.h"
+#include "virtual_clock.h"
 #include "watcher.h"
 
 /* The poll never sleeps longer: an infinite delay simply never fires (LP4). */
@@ -311,9 +312,7 @@ static void restore_order(struct lc_link *ready, struct lc_link *last)
     }
 }
 
-/* Lets libev wait for `timeout` seconds at most; negative: without limit. A loop of the program's is
- * left alone: it polls by itself. */
-static void loop_wait(struct lc_loop *loop, double timeout)
+void lc_loop_wait(struct lc_loop *loop, double timeout)
 {
     struct lc_link *last = loop->ready.prev;
 
@@ -340,7 +339,7 @@ static void loop_wait(struct lc_loop *loop, double timeout)
 
 void lc_loop_poll(struct lc_loop *loop)
 {
-    loop_wait(loop, 0);
+    lc_loop_wait(loop, 0);
 }
 
 double lc_loop_timeout(struct lc_loop *loop)
@@ -356,42 +355,6 @@ double lc_loop_timeout(struct lc_loop *loop)
     if (!(timeout > 0))
         return 0;
     return timeout < POLL_MAX ? timeout : POLL_MAX;
-}
-
-/* Idle under the virtual clock: jumps to the next deadline, or takes real time while something
- * outside of the process is awaited. False: nothing can ever happen any more. */
-static bool loop_wait_virtual(struct lc_loop *loop)
-{
-    struct lc_clock *clock = &loop->host->clock;
-    const struct lc_deadline *timer = lc_timers_first(&loop->timers);
-    double now = lc_loop_time(loop);
-
-    if (loop->local_io > 0) {
-        loop_wait(loop, 0);
-        if (!lc_list_empty(&loop->ready))
-            return true;
-    }
-    if (loop->io > loop->local_io || loop->workers > 0) {
-        double before = lc_monotonic_time(), passed;
-
-        loop_wait(loop, lc_loop_timeout(loop));
-        passed = lc_monotonic_time() - before;
-        if (timer != NULL && now + passed >= timer->when)
-            clock->now = timer->when > now ? timer->when : now;
-        else
-            clock->now = now + passed;
-        return true;
-    }
-    if (timer != NULL && isfinite(timer->when)) {
-        if (timer->when > now)
-            clock->now = timer->when;
-        return true;
-    }
-    if (!lc_list_empty(&loop->signals)) {
-        loop_wait(loop, -1);
-        return true;
-    }
-    return false;
 }
 
 /* Queues what signals and other threads have posted. */
@@ -421,7 +384,7 @@ static bool loop_look(struct lc_loop *loop)
     if (!lc_spin_look(&loop->spin, &loop->posted))
         return false;
     if (loop->io > 0)
-        loop_wait(loop, 0);
+        lc_loop_wait(loop, 0);
     return true;
 }
 
@@ -435,14 +398,14 @@ static bool loop_poll(struct lc_loop *loop)
 
     if (busy) {
         if (loop->io > 0 && !(loop->was_quiet && loop->writing == 0))
-            loop_wait(loop, 0);
+            lc_loop_wait(loop, 0);
     } else {
         loop->host->places.left = LC_PLACES_ROW;
         if (loop->host->clock.is_virtual)
-            return loop_wait_virtual(loop);
+            return lc_virtual_wait(loop);
         if (loop->workers > 0 && loop_look(loop))
             return true;
-        loop_wait(loop, lc_loop_timeout(loop));
+        lc_loop_wait(loop, lc_loop_timeout(loop));
     }
     return true;
 }
@@ -504,7 +467,7 @@ static int run_ticks(lua_State *L)
         break;
     case LC_SPAN_TICK:
         if (loop->io > 0 || lc_list_empty(&loop->ready))
-            loop_wait(loop, 0);
+            lc_loop_wait(loop, 0);
         loop_tick(loop);
         break;
     case LC_SPAN_TURN:

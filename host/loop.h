@@ -135,6 +135,10 @@ void lc_loop_call(lua_State *L, struct lc_loop *loop, lua_CFunction fn, void *da
 /* Polls without waiting: queues what has happened, and brings changed watchers to the kernel. */
 void lc_loop_poll(struct lc_loop *loop);
 
+/* Lets libev wait for `timeout` seconds at most; negative: without limit. A loop of the program's is
+ * left alone: it polls by itself. */
+void lc_loop_wait(struct lc_loop *loop, double timeout);
+
 /* Seconds that a poll may wait now: 0 when something is ready; negative: for ever. */
 double lc_loop_timeout(struct lc_loop *loop);
 
