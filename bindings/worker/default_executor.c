@@ -34,6 +34,7 @@ static struct lc_pool *push_default(lua_State *L, struct lc_loop *loop)
 /* loop:run_in_executor(executor or nil, fn, ...) -> Future */
 static int loop_run_in_executor(lua_State *L)
 {
+    static const struct lc_pack_names names = {.what = "run_in_executor", .first = 2};
     struct lc_loop *loop = lc_loop_check(L, "run_in_executor");
     struct lc_pool *pool = lc_executor_pool(L, 2);
 
@@ -46,13 +47,14 @@ static int loop_run_in_executor(lua_State *L)
     }
     if (lc_pool_is_closed(pool))
         lc_raise(L, loop->host, LC_RUNTIME_ERROR, "cannot schedule new futures after shutdown");
-    lc_job_submit(L, loop, pool, 3, "run_in_executor", LC_JOB_CALL);
+    lc_job_submit(L, loop, pool, 3, &names, LC_JOB_CALL);
     return 1;
 }
 
 /* lucio.to_thread(fn, ...) -> what it returns. May suspend. */
 static int lucio_to_thread(lua_State *L)
 {
+    static const struct lc_pack_names names = {.what = "to_thread", .first = 1};
     struct lc_host *host = lc_host_of(L);
     struct lc_pool *pool;
 
@@ -62,7 +64,7 @@ static int lucio_to_thread(lua_State *L)
     lua_insert(L, 1);
     if (lc_pool_is_closed(pool))
         lc_raise(L, host, LC_RUNTIME_ERROR, "cannot schedule new futures after shutdown");
-    lc_job_submit(L, host->loop, pool, 2, "to_thread", LC_JOB_CONTEXT);
+    lc_job_submit(L, host->loop, pool, 2, &names, LC_JOB_CONTEXT);
     lua_replace(L, 1);
     lua_settop(L, 1);
     return lc_await_future(L, host, lc_to_future(L, 1), 1);

@@ -217,11 +217,12 @@ static struct lc_pool *check_open(lua_State *L, const char *what)
 /* executor:submit(fn, ...) -> Future */
 static int executor_submit(lua_State *L)
 {
+    static const struct lc_pack_names names = {.what = "submit", .first = 1};
     struct lc_pool *pool = check_open(L, "submit");
     struct lc_loop *loop = check_loop(L, lc_host_of(L));
 
     lc_executor_check_function(L, 2, "submit", 1);
-    lc_job_submit(L, loop, pool, 2, "submit", LC_JOB_CALL);
+    lc_job_submit(L, loop, pool, 2, &names, LC_JOB_CALL);
     return 1;
 }
 

@@ -200,7 +200,7 @@ void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queue
 /* (variable, value, &parcel) */
 static int pack_variable(lua_State *L)
 {
-    static const struct lc_pack_names names = {"", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "", .first = 1};
 
     lc_pack(L, lc_host_of(L), lua_touserdata(L, 3), 1, 2, &names);
     return 0;
@@ -243,18 +243,16 @@ static void pack_context(lua_State *L, struct lc_host *host, struct lc_job *job)
     lua_settop(L, top);
 }
 
-/* (loop, job, what, function, ...) -> future */
+/* (loop, job, names, function, ...) -> future */
 static int prepare(lua_State *L)
 {
     struct lc_loop *loop = lua_touserdata(L, 1);
     struct lc_job *job = lua_touserdata(L, 2);
-    struct lc_pack_names names = {lua_touserdata(L, 3), 1, false, 0};
+    struct lc_pack_names names = *(const struct lc_pack_names *)lua_touserdata(L, 3);
     int n = lua_gettop(L) - 3;
     struct lc_future *future;
     int lent = 0;
 
-    if (strcmp(names.what, "run_in_executor") == 0)
-        names.first = 2;
     if (!lc_pool_is_served(job->pool)) {
         lua_pushnil(L);
         lent = names.lent = lua_gettop(L);
@@ -279,7 +277,7 @@ static int prepare(lua_State *L)
 }
 
 struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool *pool, int first,
-                             const char *what, enum lc_job_options options)
+                             const struct lc_pack_names *names, enum lc_job_options options)
 {
     int n = lua_gettop(L) - first + 1, error;
     struct lc_job *job = calloc(1, sizeof *job);
@@ -300,7 +298,7 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
     lua_pushcfunction(L, prepare);
     lua_pushlightuserdata(L, loop);
     lua_pushlightuserdata(L, job);
-    lua_pushlightuserdata(L, (void *)what);
+    lua_pushlightuserdata(L, (void *)names);
     for (int i = 0; i < n; i++)
         lua_pushvalue(L, first + i);
     if (lua_pcall(L, 3 + n, 1, 0) != LUA_OK) {
@@ -313,6 +311,6 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
     lc_list_unlink(&job->watch.link);
     lc_errand_withdraw(L, loop, &job->errand);
     lc_job_free(job);
-    lc_raise(L, loop->host, LC_RUNTIME_ERROR, "%s: cannot start a thread: %s", what,
+    lc_raise(L, loop->host, LC_RUNTIME_ERROR, "%s: cannot start a thread: %s", names->what,
              strerror(error));
 }

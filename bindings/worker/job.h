@@ -74,10 +74,10 @@ struct lc_job {
     struct lc_parcel result; /* or the error and its traceback; empty: there was no memory */
 };
 
-/* Submits the call of the function at `first` with the arguments above it, up to the top; `what` names
+/* Submits the call of the function at `first` with the arguments above it, up to the top; `names` says
  * who asked. Pushes the future. [-0, +1, v] */
 struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool *pool, int first,
-                             const char *what, enum lc_job_options options);
+                             const struct lc_pack_names *names, enum lc_job_options options);
 
 /* The job was taken back from its pool's queue: cancels its future. [-0, +0, m] */
 void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queued);

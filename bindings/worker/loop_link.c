@@ -143,7 +143,7 @@ static const struct lc_entry_type call_entry = {call_run, call_forget, NULL, NUL
 /* (&parcel, function, ...) */
 static int pack_call(lua_State *L)
 {
-    static const struct lc_pack_names names = {"call_soon_threadsafe", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "call_soon_threadsafe", .first = 1};
 
     lc_pack(L, lc_host_of(L), lua_touserdata(L, 1), 2, lua_gettop(L) - 1, &names);
     return 0;

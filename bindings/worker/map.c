@@ -10,6 +10,7 @@ struct map {
     struct lc_loop *loop;
     uint32_t generation;
     bool has_deadline;
+    bool waiting; /* a task waits for the chunk at hand */
     double deadline;
     lua_Integer chunks; /* how many */
     lua_Integer chunk;  /* the one at hand; 0: none yet */
@@ -20,19 +21,39 @@ struct map {
 
 static const struct lc_type map_type = {"map", sizeof(struct map)};
 
+/* Nobody wants what is left. [-0, +0, m] */
+static void cancel_rest(lua_State *L, struct map *map, int self)
+{
+    int top = lua_gettop(L);
+
+    self = lua_absindex(L, self);
+    if (map->generation != map->loop->generation || map->loop->state == LC_LOOP_CLOSED)
+        return;
+    lua_getiuservalue(L, self, 1);
+    for (; map->chunk < map->chunks; map->chunk++) {
+        lua_rawgeti(L, top + 1, map->chunk + 1);
+        if (lc_to_future(L, -1) != NULL)
+            lc_future_cancel(L, top + 2, 0);
+        lua_settop(L, top + 1);
+    }
+    map->item = map->items = 0;
+    lua_settop(L, top);
+}
+
 /* ---- making it ---- */
 
 /* Submits the items from..to as one job; adds its future to the list at `futures`. */
 static void submit_chunk(lua_State *L, struct lc_loop *loop, struct lc_pool *pool, lua_Integer from,
                          lua_Integer to, int futures)
 {
+    struct lc_pack_names names = {.what = "map", .first = 1, .item = from};
     int top = lua_gettop(L);
 
     luaL_checkstack(L, (int)(to - from) + 10, "chunksize is too large");
     lua_pushvalue(L, 2);
     for (lua_Integer i = from; i <= to; i++)
         lua_rawgeti(L, 3, i);
-    lc_job_submit(L, loop, pool, top + 1, "map", LC_JOB_EACH);
+    lc_job_submit(L, loop, pool, top + 1, &names, LC_JOB_EACH);
     lua_rawseti(L, futures, (lua_Integer)lua_rawlen(L, futures) + 1);
     lua_settop(L, top);
 }
@@ -58,6 +79,22 @@ static lua_Integer read_options(lua_State *L, struct lc_host *host, struct map *
     return chunksize;
 }
 
+/* (nil, function, list, pool, map, futures, n, chunksize): submits all. */
+static int submit_all(lua_State *L)
+{
+    struct lc_pool *pool = lua_touserdata(L, 4);
+    struct map *map = lua_touserdata(L, 5);
+    lua_Integer n = lua_tointeger(L, 7), chunksize = lua_tointeger(L, 8);
+
+    for (lua_Integer from = 1; from <= n; from += chunksize) {
+        lua_Integer to = n - from < chunksize ? n : from + chunksize - 1;
+
+        submit_chunk(L, map->loop, pool, from, to, 6);
+        map->chunks++;
+    }
+    return 0;
+}
+
 int lc_map_new(lua_State *L, struct lc_loop *loop, struct lc_pool *pool)
 {
     struct lc_host *host = loop->host;
@@ -75,11 +112,18 @@ int lc_map_new(lua_State *L, struct lc_loop *loop, struct lc_pool *pool)
     lua_newtable(L);
     lua_pushvalue(L, -1);
     lua_setiuservalue(L, self, 1);
-    for (lua_Integer from = 1; from <= n; from += chunksize) {
-        lua_Integer to = n - from < chunksize ? n : from + chunksize - 1;
-
-        submit_chunk(L, loop, pool, from, to, self + 1);
-        map->chunks++;
+    lua_pushcfunction(L, submit_all);
+    lua_pushnil(L);
+    lua_pushvalue(L, 2);
+    lua_pushvalue(L, 3);
+    lua_pushlightuserdata(L, pool);
+    lua_pushvalue(L, self);
+    lua_pushvalue(L, self + 1);
+    lua_pushinteger(L, n);
+    lua_pushinteger(L, chunksize);
+    if (lua_pcall(L, 8, 0, 0) != LUA_OK) {
+        cancel_rest(L, map, self);
+        return lua_error(L);
     }
     lua_settop(L, self);
     lua_pushnil(L);
@@ -89,25 +133,6 @@ int lc_map_new(lua_State *L, struct lc_loop *loop, struct lc_pool *pool)
 }
 
 /* ---- going through it ---- */
-
-/* Nobody wants what is left. [-0, +0, m] */
-static void cancel_rest(lua_State *L, struct map *map, int self)
-{
-    int top = lua_gettop(L);
-
-    self = lua_absindex(L, self);
-    if (map->generation != map->loop->generation || map->loop->state == LC_LOOP_CLOSED)
-        return;
-    lua_getiuservalue(L, self, 1);
-    for (; map->chunk < map->chunks; map->chunk++) {
-        lua_rawgeti(L, top + 1, map->chunk + 1);
-        if (lc_to_future(L, -1) != NULL)
-            lc_future_cancel(L, top + 2, 0);
-        lua_settop(L, top + 1);
-    }
-    map->item = map->items = 0;
-    lua_settop(L, top);
-}
 
 static int next_result(lua_State *L);
 
@@ -161,6 +186,7 @@ static int waited_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)status;
     (void)ctx;
+    ((struct map *)lua_touserdata(L, 1))->waiting = false;
     if (lc_wait_end(L, lc_host_of(L)->current)) {
         cancel_rest(L, lua_touserdata(L, 1), 1);
         return lua_error(L);
@@ -172,6 +198,7 @@ static int waited_k(lua_State *L, int status, lua_KContext ctx)
 static int limited_k(lua_State *L, int status, lua_KContext ctx)
 {
     (void)ctx;
+    ((struct map *)lua_touserdata(L, 1))->waiting = false;
     if (status != LUA_YIELD && status != LUA_OK) {
         cancel_rest(L, lua_touserdata(L, 1), 1);
         return lua_error(L);
@@ -189,6 +216,7 @@ static int wait_limited(lua_State *L, struct lc_host *host, struct map *map)
     lua_replace(L, -2);
     lua_pushvalue(L, 2);
     lua_pushnumber(L, left > 0 ? left : 0);
+    map->waiting = true;
     return limited_k(L, lua_pcallk(L, 2, 0, 0, 0, limited_k), 0);
 }
 
@@ -198,6 +226,7 @@ static int next_result(lua_State *L)
     struct map *map = lc_check_self(L, &map_type, "map");
     struct lc_host *host = lc_host_of(L);
     struct lc_future *future;
+    struct lc_task *task;
 
     lua_settop(L, 1);
     if (map->item < map->items)
@@ -206,6 +235,8 @@ static int next_result(lua_State *L)
         return 0;
     if (host->loop != map->loop || map->generation != map->loop->generation)
         lc_raise(L, host, LC_RUNTIME_ERROR, "map: its event loop is not running");
+    if (map->waiting)
+        lc_raise(L, host, LC_RUNTIME_ERROR, "map: another task waits for the next result");
     lua_getiuservalue(L, 1, 1);
     lua_rawgeti(L, -1, map->chunk + 1);
     lua_replace(L, 2);
@@ -214,7 +245,9 @@ static int next_result(lua_State *L)
         return chunk_done(L);
     if (map->has_deadline)
         return wait_limited(L, host, map);
-    return lc_wait_future(L, lc_wait_task(L, host, "map"), future, 2, 0, waited_k);
+    task = lc_wait_task(L, host, "map");
+    map->waiting = true;
+    return lc_wait_future(L, task, future, 2, 0, waited_k);
 }
 
 static int map_close(lua_State *L)

@@ -89,6 +89,24 @@ static void push_path(struct lc_packer *packer)
     lua_replace(L, -2);
 }
 
+/* Pushes where the value that is being packed is in the argument or result, and returns which that is. */
+static int push_place(struct lc_packer *packer)
+{
+    const struct lc_pack_names *names = packer->names;
+    bool is_item = names->item > 0 && packer->root > 0;
+    lua_State *L = packer->L;
+
+    push_path(packer);
+    if (is_item) {
+        lua_pushfstring(L, "item %I%s%s", (LUAI_UACINT)(names->item + packer->root - 1),
+                        lua_rawlen(L, -1) > 0 ? " " : "", lua_tostring(L, -1));
+        lua_replace(L, -2);
+    }
+    lua_pushstring(L, lua_rawlen(L, -1) > 0 ? ": " : "");
+    lua_concat(L, 2);
+    return names->first + (is_item ? 1 : packer->root);
+}
+
 static const char *kind_name(lua_State *L, int idx)
 {
     if (lua_type(L, idx) == LUA_TTHREAD)
@@ -103,6 +121,7 @@ static bool refuse(struct lc_packer *packer, int idx)
 {
     const char *what = packer->names->what;
     lua_State *L = packer->L;
+    int position;
 
     idx = lua_absindex(L, idx);
     if (packer->names->lenient) {
@@ -113,15 +132,13 @@ static bool refuse(struct lc_packer *packer, int idx)
     }
     if (packer->paths == 0)
         return false;
-    push_path(packer);
-    lua_pushstring(L, lua_rawlen(L, -1) > 0 ? ": " : "");
-    lua_concat(L, 2);
+    position = push_place(packer);
     if (what != NULL)
         lc_raise(L, packer->host, LC_TYPE_ERROR,
-                 "bad argument #%d to '%s' (%s%s cannot be passed to a worker)",
-                 packer->names->first + packer->root, what, lua_tostring(L, -1), kind_name(L, idx));
+                 "bad argument #%d to '%s' (%s%s cannot be passed to a worker)", position, what,
+                 lua_tostring(L, -1), kind_name(L, idx));
     lc_raise(L, packer->host, LC_TYPE_ERROR, "result #%d of the job (%s%s cannot leave a worker)",
-             packer->names->first + packer->root, lua_tostring(L, -1), kind_name(L, idx));
+             position, lua_tostring(L, -1), kind_name(L, idx));
 }
 
 static void set_step(struct lc_packer *packer)

@@ -65,6 +65,8 @@ struct lc_pack_names {
     int first;        /* position of the first value */
     bool lenient;     /* no errors: what cannot cross is replaced by its text */
     int lent; /* where on the stack the list is made of long strings that are not copied; 0: all are */
+    lua_Integer
+        item; /* the values behind the first are items of one list, from this one on; 0: not */
 };
 
 /* Packs the n values from `first` on into an empty parcel. Raises TypeError for what cannot cross. The

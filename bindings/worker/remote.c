@@ -89,7 +89,7 @@ static void settle(struct remote *remote, enum remote_state state, struct lc_par
 /* (host, &parcel, error): packs the error and its traceback. */
 static int pack_error(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, true, 0};
+    static const struct lc_pack_names names = {.first = 1, .lenient = true};
     struct lc_host *host = lua_touserdata(L, 1);
 
     lc_traceback_push(L, host, 3);
@@ -124,7 +124,7 @@ static void settle_error(lua_State *L, struct lc_host *host, struct remote *remo
 /* (host, &parcel, task): packs its results, or raises. */
 static int pack_outcome(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, false, 0};
+    static const struct lc_pack_names names = {.first = 1};
     struct lc_host *host = lua_touserdata(L, 1);
     int n;
 
@@ -404,11 +404,10 @@ static int remote_result(lua_State *L)
 static int remote_cancel(lua_State *L)
 {
     struct remote *remote = check_remote(L, "cancel");
-    bool pending = state_of(remote) == REMOTE_PENDING;
 
-    if (pending && !remote->stop_sent) {
+    if (state_of(remote) == REMOTE_PENDING) {
+        settle(remote, REMOTE_CANCELLED, NULL);
         atomic_fetch_add(&remote->users, 1);
-        remote->stop_sent = true;
         if (!lc_errand_box_send(remote->box, &remote->stop))
             remote_release(remote);
     }

@@ -85,7 +85,7 @@ static const struct lc_entry_type report_entry = {report_run, report_forget, NUL
 /* (&parcel, value) */
 static int pack_value(lua_State *L)
 {
-    static const struct lc_pack_names names = {"report", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "report", .first = 1};
 
     lc_pack(L, lc_host_of(L), lua_touserdata(L, 1), 2, 1, &names);
     return 0;

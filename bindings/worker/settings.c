@@ -71,7 +71,7 @@ static void copy_options(lua_State *L, struct lc_host *host, struct lc_settings 
 static int fill(lua_State *L)
 {
     struct lc_settings *settings = lua_touserdata(L, 3);
-    struct lc_pack_names names = {lua_touserdata(L, 4), 1, false, 0};
+    struct lc_pack_names names = {.what = lua_touserdata(L, 4), .first = 1};
     struct lc_host *host = lc_host_open(L);
 
     settings->name = strdup(lua_tostring(L, 1));

@@ -77,7 +77,7 @@ static void packed_clear(struct packed *packed)
 /* (item, &packed) */
 static int pack_item(lua_State *L)
 {
-    static const struct lc_pack_names names = {"put", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "put", .first = 1};
     struct lc_host *host = lc_host_of(L);
     struct packed *packed = lua_touserdata(L, 2);
 

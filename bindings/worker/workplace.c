@@ -185,7 +185,7 @@ static void end_traceback(lua_State *L, const struct lc_workplace *place)
 /* (place, error, parcel): packs the error and its traceback. */
 static int pack_failure(lua_State *L)
 {
-    static const struct lc_pack_names names = {NULL, 1, true, 0};
+    static const struct lc_pack_names names = {.first = 1, .lenient = true};
     struct lc_workplace *place = lua_touserdata(L, 1);
 
     lc_traceback_push(L, place->host, 2);
@@ -237,7 +237,7 @@ static void raise_broken(lua_State *L, struct lc_workplace *place)
 /* Packs all above the place at 1. Long strings are lent to another thread; the state keeps them. */
 static void pack_result(lua_State *L, struct lc_workplace *place)
 {
-    struct lc_pack_names names = {NULL, 1, false, 0};
+    struct lc_pack_names names = {.first = 1};
     int n = lua_gettop(L) - 1;
 
     if (place->is_thread) {

@@ -39,7 +39,7 @@ static lua_State *open_state(void)
 /* Runs the chunk and packs what it returns. */
 static void pack(lua_State *L, struct lc_parcel *parcel, const char *chunk)
 {
-    static const struct lc_pack_names names = {"pack", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "pack", .first = 1};
 
     if (luaL_dostring(L, chunk) != LUA_OK)
         fail_msg("%s", lua_tostring(L, -1));
