@@ -32,7 +32,6 @@ struct remote {
     atomic_uint users;
     struct lc_errand_box *box; /* held */
     struct lc_note begin, stop;
-    bool stop_sent;        /* of the caller's thread */
     struct lc_parcel call; /* the function and its arguments */
     /* of the loop's thread */
     struct lc_errand errand; /* its anchor is the task */
@@ -66,8 +65,19 @@ static void remote_release(struct remote *remote)
     free(remote);
 }
 
+static enum remote_state state_of(struct remote *remote)
+{
+    enum remote_state state;
+
+    pthread_mutex_lock(&remote->mutex);
+    state = remote->state;
+    pthread_mutex_unlock(&remote->mutex);
+    return state;
+}
+
 /* ---- in the loop ---- */
 
+/* By the loop that knows what came of it, or by the future's cancel: the first one counts. */
 static void settle(struct remote *remote, enum remote_state state, struct lc_parcel *result)
 {
     pthread_mutex_lock(&remote->mutex);
@@ -136,25 +146,33 @@ static int pack_outcome(lua_State *L)
     return 0;
 }
 
-/* The task is done. */
-static void watch_run(struct lc_loop *loop, struct lc_entry *entry)
+/* Passes on what came of the task. */
+static void settle_task(lua_State *L, struct lc_host *host, struct remote *remote)
 {
-    struct remote *remote = lc_container_of(entry, struct remote, watch);
     struct lc_parcel result = {.data = NULL};
-    lua_State *L = loop->L;
 
     lua_pushcfunction(L, pack_outcome);
-    lua_pushlightuserdata(L, loop->host);
+    lua_pushlightuserdata(L, host);
     lua_pushlightuserdata(L, &result);
-    lc_anchor_push(L, loop->host, remote->errand.future);
-    lc_errand_withdraw(L, loop, &remote->errand);
-    remote->running = false;
+    lc_anchor_push(L, host, remote->errand.future);
     if (lua_pcall(L, 3, 0, 0) == LUA_OK) {
         settle(remote, REMOTE_DONE, &result);
     } else {
         lc_parcel_clear(&result);
-        settle_error(L, loop->host, remote);
+        settle_error(L, host, remote);
     }
+}
+
+/* The task is done. Of one that was cancelled by its future, an error is nobody's: it is reported as such. */
+static void watch_run(struct lc_loop *loop, struct lc_entry *entry)
+{
+    struct remote *remote = lc_container_of(entry, struct remote, watch);
+    lua_State *L = loop->L;
+
+    if (state_of(remote) == REMOTE_PENDING)
+        settle_task(L, loop->host, remote);
+    lc_errand_withdraw(L, loop, &remote->errand);
+    remote->running = false;
     remote_release(remote);
 }
 
@@ -247,16 +265,6 @@ static struct remote *check_remote(lua_State *L, const char *what)
     if (remote == NULL)
         lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "the future is finished");
     return remote;
-}
-
-static enum remote_state state_of(struct remote *remote)
-{
-    enum remote_state state;
-
-    pthread_mutex_lock(&remote->mutex);
-    state = remote->state;
-    pthread_mutex_unlock(&remote->mutex);
-    return state;
 }
 
 /* What came of it, which is settled. */
@@ -400,7 +408,7 @@ static int remote_result(lua_State *L)
     return return_all(L, LUA_OK, 0);
 }
 
-/* future:cancel() -> whether it was not settled yet. The task is cancelled. */
+/* future:cancel() -> whether it is cancelled. It is at once, and the task when its loop hears of it. */
 static int remote_cancel(lua_State *L)
 {
     struct remote *remote = check_remote(L, "cancel");
@@ -411,7 +419,7 @@ static int remote_cancel(lua_State *L)
         if (!lc_errand_box_send(remote->box, &remote->stop))
             remote_release(remote);
     }
-    lua_pushboolean(L, pending);
+    lua_pushboolean(L, state_of(remote) == REMOTE_CANCELLED);
     return 1;
 }
 
@@ -470,7 +478,7 @@ static struct remote *remote_new(struct lc_errand_box *box)
 /* The coroutine at 1 goes to the loop of the box. */
 static int send(lua_State *L, struct lc_host *host, struct lc_errand_box *box)
 {
-    static const struct lc_pack_names names = {"run_coroutine_threadsafe", 1, false, 0};
+    static const struct lc_pack_names names = {.what = "run_coroutine_threadsafe", .first = 1};
     struct remote_object *object =
         lc_new_object(L, host, &remote_type, LC_REF_REMOTE_FUTURE, sizeof *object, 0);
     int first = lua_gettop(L) + 1, n;

@@ -1,5 +1,6 @@
 -- What a job does with the loop of its submitter: coroutines and callbacks there.
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 describe("run_coroutine_threadsafe", function()
@@ -33,12 +34,12 @@ describe("run_coroutine_threadsafe", function()
     end)
     assert.are.equal("in the loop", e.message)
     assert.is_truthy(e.traceback:find("th_loop_spec.lua:28", 1, true), e.traceback)
-    assert.is_truthy(e.traceback:find("th_loop_spec.lua:32", 1, true), e.traceback)
+    assert.is_truthy(e.traceback:find("th_loop_spec.lua:33", 1, true), e.traceback)
   end)
 
   case("TH5: a timeout of result() does not cancel; cancel reaches the task", function()
     local loop = lucio.get_running_loop()
-    local go, cancelled = lucio.shared.Semaphore(0), lucio.shared.Value("i64")
+    local go, cancelled = lucio.shared.Semaphore(0), lucio.shared.Semaphore(0)
     local function wait()
       go:acquire()
       return "went"
@@ -47,7 +48,7 @@ describe("run_coroutine_threadsafe", function()
     local function sleep()
       started:release()
       local _, e = pcall(require "lucio".sleep, 1e6)
-      cancelled:add(1)
+      cancelled:release()
       error(e, 0)
     end
     lucio.to_thread(function()
@@ -64,7 +65,34 @@ describe("run_coroutine_threadsafe", function()
       assert(not ok and e.name == "CancelledError" and other:cancelled())
       assert(tostring(other) == "<ConcurrentFuture cancelled>")
     end)
-    assert.are.equal(1, cancelled.value)
+    cancelled:acquire()
+  end)
+
+  case("TH5: a cancelled one is so at once; what its task fails with is reported", function()
+    local loop = lucio.get_running_loop()
+    local reported = lucio.Queue()
+    loop:set_exception_handler(function(_, context) reported:put(context.exception.message) end)
+    local started, go = lucio.shared.Semaphore(0), lucio.shared.Semaphore(0)
+    local function stubborn()
+      started:release()
+      pcall(require "lucio".sleep, 1e6)
+      go:acquire()
+      error(require "lucio".ValueError("cleaning up failed"))
+    end
+    lucio.to_thread(function()
+      local l = require "lucio"
+      local future = l.run_coroutine_threadsafe(stubborn, loop)
+      started:acquire()
+      assert(future:cancel() and future:cancelled() and future:done() and future:cancel())
+      local ok, e = pcall(future.result, future)
+      assert(not ok and e.name == "CancelledError")
+    end)
+    go:release()
+    eventually(function()
+      collectgarbage()
+      return not reported:empty()
+    end)
+    assert.are.equal("cleaning up failed", reported:get())
   end)
 
   case("TH5: refuses what is no coroutine, and what cannot cross", function(t)
