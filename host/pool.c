@@ -27,6 +27,7 @@ struct lc_worker {
 
 struct lc_pool {
     struct lc_link link; /* host->pools */
+    struct lc_host *host;
     const struct lc_pool_type *type;
     void *data;
     unsigned max;
@@ -38,11 +39,11 @@ struct lc_pool {
     pthread_mutex_t mutex; /* of what follows */
     pthread_cond_t changed;
     struct lc_link queue;
-    unsigned queued;
-    unsigned idle;       /* threads that sleep */
-    bool looking;        /* a thread looks for a job before it does: it needs no signal */
-    atomic_bool news;    /* while one does: it finds something */
-    struct lc_spin spin; /* of the one that looks */
+    unsigned queued, orphans; /* all in the queue; those of closed loops */
+    unsigned idle;            /* threads that sleep */
+    bool looking;             /* a thread looks for a job before it does: it needs no signal */
+    atomic_bool news;         /* while one does: it finds something */
+    struct lc_spin spin;      /* of the one that looks */
     unsigned alive;
     bool closed;
     bool orphan; /* its host is gone: the last thread frees it */
@@ -86,6 +87,16 @@ unsigned lc_pool_max(const struct lc_pool *pool)
 
 /* ---- the threads ---- */
 
+/* Takes the job out of the queue. The mutex is held. */
+static void unqueue(struct lc_pool *pool, struct lc_pool_job *job)
+{
+    lc_list_unlink(&job->link);
+    job->queued = false;
+    pool->queued--;
+    if (job->orphan)
+        pool->orphans--;
+}
+
 /* The first job of the queue, or NULL. The mutex is held. */
 static struct lc_pool_job *pop_job(struct lc_pool *pool)
 {
@@ -93,9 +104,8 @@ static struct lc_pool_job *pop_job(struct lc_pool *pool)
 
     if (lc_list_empty(&pool->queue))
         return NULL;
-    job = lc_container_of(lc_list_pop(&pool->queue), struct lc_pool_job, link);
-    job->queued = false;
-    pool->queued--;
+    job = lc_container_of(pool->queue.next, struct lc_pool_job, link);
+    unqueue(pool, job);
     return job;
 }
 
@@ -320,6 +330,7 @@ struct lc_pool *lc_pool_new(struct lc_host *host, const struct lc_pool_type *typ
         type->free(data);
         return NULL;
     }
+    pool->host = host;
     pool->type = type;
     pool->data = data;
     pool->max = max;
@@ -348,7 +359,7 @@ bool lc_pool_is_done(struct lc_pool *pool)
     bool done;
 
     pthread_mutex_lock(&pool->mutex);
-    done = pool->closed && lc_list_empty(&pool->queue);
+    done = pool->closed && pool->queued == pool->orphans;
     pthread_mutex_unlock(&pool->mutex);
     return done;
 }
@@ -362,6 +373,7 @@ int lc_pool_submit(struct lc_pool *pool, struct lc_pool_job *job)
     pthread_mutex_lock(&pool->mutex);
     lc_list_append(&pool->queue, &job->link);
     job->queued = true;
+    job->orphan = false;
     pool->queued++;
     start = pool->queued > pool->idle + pool->looking && pool->started < pool->max;
     if (pool->idle > 0 && pool->queued > pool->looking)
@@ -401,13 +413,25 @@ bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job)
 
     pthread_mutex_lock(&pool->mutex);
     queued = job->queued;
-    if (queued) {
-        lc_list_unlink(&job->link);
-        job->queued = false;
-        pool->queued--;
-    }
+    if (queued)
+        unqueue(pool, job);
     pthread_mutex_unlock(&pool->mutex);
     return queued;
+}
+
+bool lc_pool_orphan(struct lc_pool *pool, struct lc_pool_job *job)
+{
+    const struct lc_host *host = pool->host;
+
+    if (pool->daemon || host->interrupted || host->confined || host->budget != NULL)
+        return lc_pool_withdraw(pool, job);
+    pthread_mutex_lock(&pool->mutex);
+    if (job->queued) {
+        job->orphan = true;
+        pool->orphans++;
+    }
+    pthread_mutex_unlock(&pool->mutex);
+    return false;
 }
 
 struct lc_pool_job *lc_pool_pop(struct lc_pool *pool)

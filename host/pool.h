@@ -22,7 +22,8 @@ struct lc_worker;
 /* What a pool queues; a part of what its type runs. */
 struct lc_pool_job {
     struct lc_link link;
-    bool queued; /* under the pool's mutex */
+    bool queued; /* under the pool's mutex, as the next one */
+    bool orphan; /* its loop has closed: it is run, but nobody waits for it */
 };
 
 struct lc_pool_type {
@@ -34,8 +35,8 @@ struct lc_pool_type {
      * what tells it that there may be something to do. Any thread. */
     void (*serve)(struct lc_worker *worker);
     void (*wake)(struct lc_pool *pool);
-    /* The host closes, and Ctrl-C was pressed: jobs are not waited for; nor are those of a
-     * daemon pool. NULL: they are. */
+    /* The host closes, and Ctrl-C was pressed: jobs are not waited for, and those of the queue dropped; so
+     * are those of a daemon pool. NULL: they are waited for. */
     void (*hurry)(struct lc_pool *pool);
     void (*free)(void *data); /* of the pool; no thread is left */
 };
@@ -70,10 +71,14 @@ bool lc_pool_has_jobs(const struct lc_pool *pool);
 /* Takes back the job if no thread has it. False: one has, or had. */
 bool lc_pool_withdraw(struct lc_pool *pool, struct lc_pool_job *job);
 
+/* The loop of the job has closed. False: the job may stay where it is, and is run if no thread has it yet;
+ * true: it was taken back, since the host is to end soon, or has limits. */
+bool lc_pool_orphan(struct lc_pool *pool, struct lc_pool_job *job);
+
 /* Takes back the first job of the queue, or NULL. */
 struct lc_pool_job *lc_pool_pop(struct lc_pool *pool);
 
-/* Whether it is closed and its queue empty. Any thread. */
+/* Whether it is closed and nobody waits for what is in its queue. Any thread. */
 bool lc_pool_is_done(struct lc_pool *pool);
 
 /* A job that a thread has is wanted no more. */

@@ -367,6 +367,7 @@ static void wake(struct lc_pool *pool)
 
 static void hurry(struct lc_pool *pool)
 {
+    lc_jobs_drop(pool);
     lc_courier_signal(pool, SIGKILL);
 }
 

@@ -29,9 +29,15 @@ void lc_job_free(struct lc_job *job)
 
 bool lc_job_begin_reading(struct lc_job *job)
 {
-    int unread = LC_JOB_UNREAD;
+    for (;;) {
+        int state = LC_JOB_UNREAD;
 
-    return atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_READING);
+        if (atomic_compare_exchange_strong(&job->reading, &state, LC_JOB_READING))
+            return true;
+        if (state != LC_JOB_COPYING)
+            return false;
+        sched_yield();
+    }
 }
 
 void lc_job_end_reading(struct lc_job *job)
@@ -41,14 +47,20 @@ void lc_job_end_reading(struct lc_job *job)
     atomic_compare_exchange_strong(&job->reading, &reading, LC_JOB_READ);
 }
 
-/* The strings of the call are about to go: the worker has read them, or does not any more. Waits while it
- * is about it, which is no longer than copying takes. */
+/* The strings of the call are about to go: the worker has read them, or gets copies. Waits while it is
+ * about it, which is no longer than copying takes. */
 static void take_back(struct lc_job *job)
 {
     int unread = LC_JOB_UNREAD;
 
-    if (!job->lends || atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_DROPPED))
+    if (!job->lends)
         return;
+    if (atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_COPYING)) {
+        bool copied = lc_parcel_own(&job->call);
+
+        atomic_store(&job->reading, copied ? LC_JOB_UNREAD : LC_JOB_DROPPED);
+        return;
+    }
     while (atomic_load(&job->reading) == LC_JOB_READING)
         sched_yield();
 }
@@ -147,14 +159,26 @@ static bool job_abandon(struct lc_errand *errand)
 
     lc_list_unlink(&job->watch.link);
     lc_pool_forget(pool);
-    if (!lc_pool_withdraw(pool, &job->queued)) {
-        atomic_store(&job->cancelled, true);
-        lc_pool_nudge(pool);
-        take_back(job);
-        return false;
+    if (lc_pool_orphan(pool, &job->queued)) {
+        lc_job_free(job);
+        return true;
     }
-    lc_job_free(job);
-    return true;
+    atomic_store(&job->cancelled, true);
+    lc_pool_nudge(pool);
+    take_back(job);
+    return false;
+}
+
+void lc_jobs_drop(struct lc_pool *pool)
+{
+    struct lc_pool_job *queued;
+
+    while ((queued = lc_pool_pop(pool)) != NULL) {
+        struct lc_job *job = lc_container_of(queued, struct lc_job, queued);
+
+        if (!lc_errand_post(&job->errand))
+            lc_job_free(job);
+    }
 }
 
 static const struct lc_errand_type job_type = {{job_run, job_forget, NULL, NULL}, job_abandon};

@@ -44,7 +44,8 @@ enum lc_job_reading {
     LC_JOB_UNREAD,
     LC_JOB_READING, /* the worker is about it */
     LC_JOB_READ,
-    LC_JOB_DROPPED /* the loop has closed: it is not read any more */
+    LC_JOB_COPYING, /* the loop closes: they become the parcel's */
+    LC_JOB_DROPPED  /* there was no memory for it */
 };
 
 struct lc_job {
@@ -81,6 +82,9 @@ struct lc_job *lc_job_submit(lua_State *L, struct lc_loop *loop, struct lc_pool 
 
 /* The job was taken back from its pool's queue: cancels its future. [-0, +0, m] */
 void lc_job_cancel(lua_State *L, struct lc_host *host, struct lc_pool_job *queued);
+
+/* The host closes in a hurry: what is queued, of loops that have closed, is not run. */
+void lc_jobs_drop(struct lc_pool *pool);
 
 /* Pushes the error that tells of the job's loss; in loss.c. [-0, +1, m] */
 void lc_job_push_loss(lua_State *L, struct lc_host *host, const struct lc_job *job);

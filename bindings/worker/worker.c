@@ -143,6 +143,7 @@ static int limit(struct lc_pool *pool, double seconds)
 
 static void stop_all(struct lc_pool *pool)
 {
+    lc_jobs_drop(pool);
     limit(pool, 0);
 }
 

@@ -114,6 +114,7 @@ describe("worker processes", function()
       local started = flag()
       print("worker " .. pool:submit(function() return lucio.worker.pid end):await())
       pool:submit(hold, started, flag())
+      pool:submit(print, "survived")
       await_flag(started)
       interrupt()
       lucio.sleep(60)]]

@@ -66,15 +66,30 @@ describe("run_in_executor", function()
     go.value = true
   end)
 
-  own_loop("TH6: drops jobs that are queued when the loop closes", function(loop)
+  own_loop("TH6: jobs that are queued when the loop closes are run", function(loop)
     local pool = lucio.ThreadPoolExecutor{max_workers = 1}
-    local ran, go = lucio.shared.Value("i64"), flag()
+    local ran, go, long = lucio.shared.Value("i64"), flag(), ("x"):rep(100000)
     loop:run_in_executor(pool, hold, go)
-    for _ = 1, 5 do loop:run_in_executor(pool, function() ran:add(1) end) end
+    for i = 1, 5 do
+      loop:run_in_executor(pool, function(...)
+        if #(...) == i + 100000 then ran:add(1) end
+      end, long .. ("y"):rep(i))
+    end
+    loop:run_in_executor(pool, hold, go):cancel()
     loop:close()
+    collectgarbage()
     go.value = true
     lucio.run(function() pool:shutdown() end)
-    assert.are.equal(0, ran.value)
+    assert.are.equal(5, ran.value)
+  end)
+
+  own_loop("TH6: processes run them, too", function(loop)
+    local pool = lucio.ProcessPoolExecutor{max_workers = 1}
+    local ran = lucio.shared.Value("i64")
+    for i = 1, 3 do loop:run_in_executor(pool, function() return ran:add(i) end) end
+    loop:close()
+    lucio.run(function() pool:shutdown() end)
+    assert.are.equal(6, ran.value)
   end)
 end)
 

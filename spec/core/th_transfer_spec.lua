@@ -327,7 +327,7 @@ describe("long strings", function()
     collectgarbage()
   end)
 
-  it("are not read when the loop has closed", function()
+  it("are copied when the loop closes", function()
     for _ = 1, 20 do
       local runner <close> = lucio.Runner()
       local pool = lucio.ThreadPoolExecutor{max_workers = 2}
