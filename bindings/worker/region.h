@@ -31,7 +31,7 @@ struct lc_region_head {
     uint64_t count; /* of elements */
     uint64_t id;    /* of this memory, wherever it is mapped */
     uint32_t recursive;
-    uint32_t abandoned; /* who held the lock last died, or ended, without giving it back */
+    _Atomic(uint32_t) abandoned; /* who held the lock last died, or ended, without giving it back */
     /* of who holds the lock */
     _Atomic(uint64_t) owner; /* its host's number; anybody may look whether it is his */
     uint64_t task;           /* of the host's tasks; 0: none */

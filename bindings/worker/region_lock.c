@@ -18,7 +18,8 @@ bool lc_region_is_held(const struct lc_host *host, const struct lc_region *regio
     return host->shared_id != 0 && atomic_load(&region->head->owner) == host->shared_id;
 }
 
-/* Locks the mutex; negative: tries. Who died with it leaves a note. 0 or an errno. */
+/* Locks the mutex; negative: tries. Who died with the lock leaves a note; who had but the mutex, as a helper does or
+ * who was about to take or to give the lock, changed nothing. 0 or an errno. */
 static int mutex_lock(struct lc_region_head *head, int milliseconds)
 {
     struct timespec until;
@@ -34,7 +35,9 @@ static int mutex_lock(struct lc_region_head *head, int milliseconds)
         error = pthread_mutex_timedlock(&head->mutex, &until);
     }
     if (error == EOWNERDEAD) {
-        head->abandoned = 1;
+        if (atomic_load(&head->owner) != 0)
+            atomic_store(&head->abandoned, 1);
+        atomic_store(&head->owner, 0);
         error = pthread_mutex_consistent(&head->mutex);
     }
     return error;
@@ -64,8 +67,7 @@ static int take(struct lc_host *host, struct lc_region *region, int milliseconds
     atomic_store(&head->owner, host->shared_id);
     head->task = caller(host);
     head->depth = 1;
-    *died = head->abandoned != 0;
-    head->abandoned = 0;
+    *died = atomic_exchange(&head->abandoned, 0) != 0;
     lc_list_append(&host->held_locks, &region->held);
     lc_shared_hold(&region->shared);
     return 0;
@@ -149,7 +151,7 @@ void lc_held_locks_abandon(struct lc_host *host)
     while (!lc_list_empty(&host->held_locks)) {
         struct lc_region *held = lc_container_of(host->held_locks.next, struct lc_region, held);
 
-        held->head->abandoned = 1;
+        atomic_store(&held->head->abandoned, 1);
         /* a mutex that another thread took keeps its mapping: that thread's end is yet to come */
         unlock(held);
     }
