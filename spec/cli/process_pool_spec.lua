@@ -73,6 +73,54 @@ describe("worker processes", function()
     assert_gone(r.stdout)
   end)
 
+  it("end with a command that is killed, whatever shared things they hold or wait for", function()
+    local r = run_leader [[
+      local shared = lucio.shared
+      local pool = lucio.ProcessPoolExecutor{max_workers = 6}
+      local ready, count = shared.Value("i64"), 0
+      local lock, free, permits = shared.Lock(), shared.RLock(), shared.Semaphore(0)
+      local full, empty = shared.Queue(1), shared.Queue()
+      full:put(0)
+      local function start(fn)
+        count = count + 1
+        pool:submit(function()
+          print("worker " .. lucio.worker.pid)
+          fn(function() ready:add(1) end)
+          print("survived")
+        end)
+      end
+      local has = flag()
+      start(function(tell)
+        lock:acquire()
+        has.value = true
+        tell()
+        while true do end
+      end)
+      await_flag(has)
+      start(function(tell) tell() lock:acquire() end)
+      start(function(tell) tell() permits:acquire() end)
+      start(function(tell) tell() full:put(1) end)
+      start(function(tell) tell() empty:get() end)
+      start(function(tell)
+        local lucio = require "lucio"
+        lucio.run(function()
+          local own <close> = lucio.ProcessPoolExecutor{max_workers = 1}
+          own:submit(function()
+            print("worker " .. lucio.worker.pid)
+            tell()
+            while true do free:acquire() free:release() end
+          end):await()
+        end)
+      end)
+      lucio.create_task(lock.acquire, lock)
+      while ready.value < count do lucio.sleep(0.001) end
+      io.popen("kill -9 $PPID"):close()]]
+    assert.are.equal(137, r.status)
+    assert_gone(r.stdout)
+    assert.are.equal(7, select(2, r.stdout:gsub("worker", "")))
+    assert.is_nil(table.concat(process.lines("ls /dev/shm"), " "):find("lucio", 1, true))
+  end)
+
   it("take no notice of Ctrl-C that the script handles", function()
     local r = run_leader [[
       lucio.get_running_loop():add_signal_handler("SIGINT", print, "Ctrl-C")
