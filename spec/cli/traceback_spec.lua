@@ -2,6 +2,7 @@
 local assert = require "luassert"
 local command = require "spec.cli.command"
 local limit = require "spec.support.limit"
+local screen = require "spec.cli.screen"
 
 local run, script = command.run, command.script
 
@@ -257,9 +258,8 @@ describe("colours", function()
     local file <close> = assert(io.open(path, "w"))
     file:write(text)
     file:flush()
-    local line = string.format("env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s timeout %d %s %s",
-      env, limit, quote(command.path), quote(path))
-    local pipe = assert(io.popen("script -qec " .. quote(line) .. " /dev/null </dev/null"))
+    local pipe = assert(io.popen(("%s %d 80 env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s %s %s "
+      .. "</dev/null 2>&1"):format(quote(screen.pty), limit, env, quote(command.path), quote(path))))
     local out = pipe:read("a"):gsub("\r\n", "\n")
     pipe:close()
     os.remove(path)
