@@ -258,8 +258,9 @@ describe("colours", function()
     local file <close> = assert(io.open(path, "w"))
     file:write(text)
     file:flush()
-    local pipe = assert(io.popen(("%s %d 80 env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s %s %s "
-      .. "</dev/null 2>&1"):format(quote(screen.pty), limit, env, quote(command.path), quote(path))))
+    local line = "%s %d 80 env -u NO_COLOR TERM=xterm LUCIO_CLOCK=virtual %s %s %s </dev/null 2>&1"
+    local pipe = assert(io.popen(line:format(quote(screen.pty), limit, env, quote(command.path),
+      quote(path))))
     local out = pipe:read("a"):gsub("\r\n", "\n")
     pipe:close()
     os.remove(path)
