@@ -149,9 +149,10 @@ static int pack_call(lua_State *L)
     return 0;
 }
 
-static int raise_closed(lua_State *L)
+static int raise_gone(lua_State *L, const struct link *link)
 {
-    return lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR, "Event loop is closed");
+    return lc_raise(L, lc_host_of(L), LC_RUNTIME_ERROR,
+                    link->box == NULL ? "the loop is another process's" : "Event loop is closed");
 }
 
 /* link:call_soon_threadsafe(fn, ...) */
@@ -164,7 +165,7 @@ static int link_call_soon(lua_State *L)
 
     lc_check_callable(L, 2, "call_soon_threadsafe", 1);
     if (link->box == NULL)
-        return raise_closed(L);
+        return raise_gone(L, link);
     luaL_checkstack(L, n + 4, "too many arguments");
     call = calloc(1, sizeof *call);
     if (call == NULL)
@@ -182,7 +183,7 @@ static int link_call_soon(lua_State *L)
     if (lc_errand_box_send(link->box, &call->note))
         return 0;
     call_free(call);
-    return raise_closed(L);
+    return raise_gone(L, link);
 }
 
 /* link:is_closed() */

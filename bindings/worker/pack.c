@@ -111,6 +111,8 @@ static const char *kind_name(lua_State *L, int idx)
 {
     if (lua_type(L, idx) == LUA_TTHREAD)
         return "coroutine";
+    if (lc_is_async_function(L, idx))
+        return "async function";
     if (lua_iscfunction(L, idx))
         return "C function that no loaded module has";
     return lua_type(L, idx) == LUA_TTABLE ? "table with a metatable" : lc_type_name(L, idx);

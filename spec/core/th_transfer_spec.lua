@@ -200,6 +200,8 @@ describe("what cannot cross", function()
     refused("bad argument #2 to 'to_thread' (FILE* cannot be passed to a worker)", same, io.stdout)
     refused("bad argument #2 to 'to_thread' (C function that no loaded module has cannot be " ..
       "passed to a worker)", same, string.gmatch("", ""))
+    refused("bad argument #1 to 'to_thread' (async function cannot be passed to a worker)",
+      lucio.async(same))
   end)
 
   case("is found in functions of functions", function()
