@@ -2,7 +2,8 @@
  * quota: a limit of memory that several Lua states share: a host's, those of its worker threads, and of its worker
  * processes by a ledger, which is memory that all these processes have.
  * Invariant: what was taken and not given back is never above the limit. A process counts at a place of its own in
- *            the ledger, so that what it had is known when it has died.
+ *            the ledger, so that what it had is known when it has died. It is given back by who reaps it; where that one
+ *            died, too, by whoever needs it.
  * Owner:     whoever holds it; the last one frees it.
  * Context:   any thread.
  */
@@ -24,18 +25,27 @@ void lc_quota_release(struct lc_quota *quota);
 /* The limit; of NULL 0. */
 size_t lc_quota_limit(const struct lc_quota *quota);
 
-/* Makes the quota count at that place of a ledger, which is lc_ledger_size() bytes, zero in the beginning, with what
- * the other processes count. `release` is called with the data when the quota goes, or now if it has a ledger. */
-void lc_quota_share(struct lc_quota *quota, void *ledger, unsigned place,
-                    void (*release)(void *data), void *data);
+/* Memory of lc_ledger_size() bytes, zero in the beginning, and the descriptor of its file, which no other part of the
+ * process may close: that would let go a lock. `release` is called with the data when the quota goes. */
+struct lc_ledger {
+    void *memory;
+    int fd;
+    void (*release)(void *data);
+    void *data;
+};
+
+/* Makes the quota count in a ledger, with what the other processes count; a ledger too many is released. The ticket
+ * is 0 for the host, and what lc_quota_take_place gave its parent for a process. False: the process has no place,
+ * because its parent has died; or the system has no lock. */
+bool lc_quota_share(struct lc_quota *quota, const struct lc_ledger *shared, unsigned ticket);
 /* The data of its ledger; NULL: it has none. */
 void *lc_quota_ledger(const struct lc_quota *quota);
 size_t lc_ledger_size(void);
 
-/* A place in its ledger for another process; 0: there is none free. Giving it back gives back what was counted
- * there: the process has ended. */
+/* A ticket for a place in its ledger for another process; 0: there is none free. Giving it back gives back what was
+ * counted there: the process has ended. */
 unsigned lc_quota_take_place(struct lc_quota *quota);
-void lc_quota_give_place(struct lc_quota *quota, unsigned place);
+void lc_quota_give_place(struct lc_quota *quota, unsigned ticket);
 
 /* A block of old_size bytes becomes one of new_size. False: that is more than the limit allows; a block
  * that does not grow is never refused. */

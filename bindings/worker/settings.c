@@ -183,6 +183,13 @@ static void release_ledger(void *region)
     lc_shared_release(region);
 }
 
+static bool share_ledger(struct lc_quota *quota, struct lc_region *region, unsigned ticket)
+{
+    struct lc_ledger ledger = {region->head->elements, region->fd, release_ledger, region};
+
+    return lc_quota_share(quota, &ledger, ticket);
+}
+
 /* The ledger of the memory limit goes along. False: errno says why. */
 static bool put_ledger(struct lc_quota *quota, struct lc_parcel *parcel)
 {
@@ -194,7 +201,7 @@ static bool put_ledger(struct lc_quota *quota, struct lc_parcel *parcel)
         region = lc_region_new(LC_REGION_BYTES, LC_REGION_U8, lc_ledger_size(), false);
         if (region == NULL)
             return false;
-        lc_quota_share(quota, region->head->elements, 0, release_ledger, region);
+        share_ledger(quota, region, 0);
     }
     parcel->shared = malloc(sizeof(*parcel->shared));
     if (parcel->shared == NULL)
@@ -242,7 +249,7 @@ static bool get_permits(struct lc_settings *settings, const char *at, size_t siz
 
 /* A process counts its memory at its place in the ledger that has come. */
 static bool get_quota(struct lc_settings *settings, size_t limit, const struct lc_parcel *parcel,
-                      unsigned place)
+                      unsigned ticket)
 {
     struct lc_region *region;
 
@@ -253,19 +260,18 @@ static bool get_quota(struct lc_settings *settings, size_t limit, const struct l
     if (region->head->count != lc_ledger_size() || settings->limits.quota == NULL)
         return false;
     lc_shared_hold(&region->shared);
-    lc_quota_share(settings->limits.quota, region->head->elements, place, release_ledger, region);
-    return true;
+    return share_ledger(settings->limits.quota, region, ticket);
 }
 
 static bool get_limits(struct lc_settings *settings, const struct fixed *fixed,
-                       const struct lc_parcel *parcel, unsigned place)
+                       const struct lc_parcel *parcel, unsigned ticket)
 {
     settings->limits = (struct lc_limits){.libraries = fixed->libraries,
                                           .sandbox = fixed->sandbox,
                                           .step = fixed->step,
                                           .task = fixed->task};
     settings->confined = fixed->confined;
-    return fixed->memory == 0 || get_quota(settings, fixed->memory, parcel, place);
+    return fixed->memory == 0 || get_quota(settings, fixed->memory, parcel, ticket);
 }
 
 static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
@@ -274,7 +280,7 @@ static bool is_ours(const struct lc_parcel *parcel, const struct fixed *fixed)
            memcmp(parcel->data + sizeof *fixed + 1, version, sizeof version) == 0;
 }
 
-struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned place)
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned ticket)
 {
     struct fixed fixed;
     struct lc_settings *settings;
@@ -301,7 +307,7 @@ struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned pl
     settings->cpath = get_text(&at);
     settings->options.backend = settings->backend = get_text(&at);
     if (settings->name == NULL || !get_permits(settings, at, fixed.permits_size) ||
-        !get_limits(settings, &fixed, parcel, place)) {
+        !get_limits(settings, &fixed, parcel, ticket)) {
         lc_settings_free(settings);
         return NULL;
     }

@@ -44,7 +44,8 @@ void lc_settings_free(struct lc_settings *settings);
  * says why. */
 bool lc_settings_write(const struct lc_settings *settings, struct lc_parcel *parcel);
 
-/* New settings out of such bytes, for a process that counts its memory at that place of the ledger. NULL: no memory, or the bytes are another version's. */
-struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned place);
+/* New settings out of such bytes, for a process that has that ticket for a place in the ledger. NULL: no
+ * memory, the bytes are another version's, or the place is not its own, because its parent has died. */
+struct lc_settings *lc_settings_read(const struct lc_parcel *parcel, unsigned ticket);
 
 #endif

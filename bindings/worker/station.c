@@ -35,9 +35,9 @@ static int spawn(struct lc_station *station, const char *program, int theirs)
 {
     struct lc_child child;
     int error;
-    char parent[16], place[16];
+    char parent[16], ticket[16];
     char name[] = "lucio-worker";
-    char *argv[] = {name, parent, place, NULL};
+    char *argv[] = {name, parent, ticket, NULL};
     struct lc_spawn plan = {.program = program,
                             .argv = argv,
                             .stdio = {theirs, LC_STDIO_INHERIT, LC_STDIO_INHERIT},
@@ -46,7 +46,7 @@ static int spawn(struct lc_station *station, const char *program, int theirs)
     const char *culprit;
 
     snprintf(parent, sizeof parent, "%d", (int)getpid());
-    snprintf(place, sizeof place, "%u", station->place);
+    snprintf(ticket, sizeof ticket, "%u", station->ticket);
     error = lc_spawn(&plan, &child, &culprit);
     if (error != 0)
         return error;
@@ -88,7 +88,7 @@ static void undo_start(struct lc_station *station)
 static void give_place(struct lc_station *station)
 {
     if (station->quota != NULL)
-        lc_quota_give_place(station->quota, station->place);
+        lc_quota_give_place(station->quota, station->ticket);
     station->quota = NULL;
 }
 
@@ -106,9 +106,9 @@ struct lc_station *lc_station_start(const char *program, unsigned index, struct 
     station->deadline = INFINITY;
     station->pidfd = -1;
     if (quota != NULL) {
-        station->place = lc_quota_take_place(quota);
+        station->ticket = lc_quota_take_place(quota);
         station->quota = quota;
-        if (station->place == 0) {
+        if (station->ticket == 0) {
             *error = EAGAIN;
             free(station);
             return NULL;

@@ -37,7 +37,7 @@ struct lc_station {
     enum lc_station_state state;
     unsigned index;         /* from 1; a new process may have the index of one that is gone */
     struct lc_quota *quota; /* the pool's; NULL: there is no limit of memory */
-    unsigned place;         /* in its ledger */
+    unsigned ticket;        /* for its place in the ledger */
     int pid, pidfd;
     struct lc_channel channel;
     int epoll;

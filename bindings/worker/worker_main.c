@@ -85,7 +85,7 @@ static bool receive(struct worker *worker)
 }
 
 /* The settings and the initializer. NULL: they did not come. */
-static struct lc_settings *receive_settings(struct worker *worker, unsigned place)
+static struct lc_settings *receive_settings(struct worker *worker, int parent, unsigned ticket)
 {
     struct lc_parcel parcel = {0};
     struct lc_settings *settings;
@@ -95,9 +95,11 @@ static struct lc_settings *receive_settings(struct worker *worker, unsigned plac
     worker->place.index = (int)worker->channel.in.number;
     if (!lc_channel_take(&worker->channel, &parcel))
         return NULL;
-    settings = lc_settings_read(&parcel, place);
+    settings = lc_settings_read(&parcel, ticket);
     lc_parcel_clear(&parcel);
     if (settings == NULL) {
+        if (getppid() != parent)
+            return NULL; /* it has died, and we shall at once */
         fprintf(stderr, "lucio-worker: this program is not of the version that has started it\n");
         return NULL;
     }
@@ -197,7 +199,7 @@ int main(int argc, char **argv)
     if (fd < 0 || worker == NULL)
         return EXIT_FAILURE;
     lc_channel_init(&worker->channel, fd);
-    settings = receive_settings(worker, (unsigned)atoi(argv[2]));
+    settings = receive_settings(worker, atoi(argv[1]), (unsigned)atoi(argv[2]));
     if (settings == NULL)
         return EXIT_FAILURE;
     worker->place.settings = settings;

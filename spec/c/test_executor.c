@@ -353,6 +353,52 @@ static void worker_processes_take_theirs_from_it_too(void **unused)
     assert_int_equal(memory.balance, 0);
 }
 
+/* A process has a pool of its own, and is killed: nobody who counts reaps the one that it has started. */
+static void what_processes_of_a_dead_one_had_is_given_back(void **unused)
+{
+    static const char code[] =
+        "local lucio = require 'lucio'\n"
+        "local function make(size) kept = nil collectgarbage() kept = ('x'):rep(size) return true "
+        "end\n"
+        "local function nest(number)\n"
+        "  local lucio = require 'lucio'\n"
+        "  lucio.run(function()\n"
+        "    local own <close> = lucio.ProcessPoolExecutor{max_workers = 1}\n"
+        "    own:submit(make, 6 << 20):await()\n"
+        "    number.value = lucio.worker.pid\n"
+        "    lucio.get_running_loop():create_future():await()\n"
+        "  end)\n"
+        "end\n"
+        "local function wait_for(condition)\n"
+        "  local last = os.time() + 60\n"
+        "  while not condition() do\n"
+        "    assert(os.time() < last, 'it did not come about')\n"
+        "    lucio.sleep(0.001)\n"
+        "  end\n"
+        "end\n"
+        "local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}\n"
+        "for _ = 1, 4 do\n"
+        "  local number = lucio.shared.Value('i64')\n"
+        "  local job = pool:submit(nest, number)\n"
+        "  wait_for(function() return number.value ~= 0 end)\n"
+        "  assert(not pcall(make, 6 << 20))\n"
+        "  os.execute('kill -9 ' .. number.value)\n"
+        "  assert(not pcall(job.await, job))\n"
+        "  wait_for(function() return pcall(make, 6 << 20) end)\n"
+        "  make(0)\n"
+        "end\n";
+    struct memory memory = {0};
+    struct lucio_config config;
+
+    (void)unused;
+    lucio_config_init(&config);
+    config.memory_limit = 16 << 20;
+    config.alloc = memory_alloc;
+    config.alloc_data = &memory;
+    assert_int_equal(run_with(&config, code), LUCIO_OK);
+    assert_int_equal(memory.balance, 0);
+}
+
 static void closing_waits_for_jobs_and_leaves_no_memory(void **unused)
 {
     static const char code[] =
@@ -386,6 +432,7 @@ int main(void)
         cmocka_unit_test(a_worker_has_the_instruction_budget_of_its_host),
         cmocka_unit_test(a_worker_takes_its_memory_from_its_hosts),
         cmocka_unit_test(worker_processes_take_theirs_from_it_too),
+        cmocka_unit_test(what_processes_of_a_dead_one_had_is_given_back),
         cmocka_unit_test(closing_waits_for_jobs_and_leaves_no_memory),
     };
 
