@@ -214,10 +214,10 @@ static void set_slowly(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, l
     lua_callk(L, 3, 0, ctx, k);
 }
 
-void lc_op_set_item(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k)
+void lc_op_set_item(lua_State *L, bool is_table, int idx, lua_Integer i, lua_KContext ctx,
+                    lua_KFunction k)
 {
-    if ((lua_type(L, 1) == LUA_TTABLE && lua_rawgeti(L, 1, i) != LUA_TNIL) ||
-        !lua_getmetatable(L, 1)) {
+    if ((is_table && lua_rawgeti(L, 1, i) != LUA_TNIL) || !lua_getmetatable(L, 1)) {
         lua_pushvalue(L, idx);
         lua_seti(L, 1, i); /* nothing is called; it may raise an error */
         return;

@@ -86,6 +86,7 @@ static inline void lc_op_item(lua_State *L, bool is_table, lua_Integer i, lua_KC
 }
 
 /* Makes the value at `idx` item i of the object at 1. Other values are left. [-0, +n, ey] */
-void lc_op_set_item(lua_State *L, int idx, lua_Integer i, lua_KContext ctx, lua_KFunction k);
+void lc_op_set_item(lua_State *L, bool is_table, int idx, lua_Integer i, lua_KContext ctx,
+                    lua_KFunction k);
 
 #endif

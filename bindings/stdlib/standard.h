@@ -51,10 +51,16 @@ enum lc_upvalue {
     LC_UP_COUNT = LC_UP_HELPER
 };
 
+/* Whether L runs in a task that may wait, unless a foreign function in C is in the way. [-0, +0, -] */
+static inline bool lc_standard_is_in_task(lua_State *L, const struct lc_host *host)
+{
+    return host->current != NULL && host->running == L && host->can_await;
+}
+
 /* Whether code that L calls may suspend the task. Else the original does. [-0, +0, -] */
 static inline bool lc_standard_may_wait(lua_State *L, const struct lc_host *host)
 {
-    return host->current != NULL && host->running == L && host->can_await && lua_isyieldable(L);
+    return lc_standard_is_in_task(L, host) && lua_isyieldable(L);
 }
 
 /* Runs the original in this frame: it has no upvalues, so that nobody can tell. [-?, +?, e] */

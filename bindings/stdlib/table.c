@@ -30,10 +30,11 @@ static inline bool lacks(lua_State *L, int idx, enum lc_upvalue name)
     return lua_rawget(L, idx) == LUA_TNIL;
 }
 
-/* Calls the __len of the object at 1, which is on top, if the task may wait in it. */
+/* Calls the __len of the object at 1, which is on top, if the task may wait in it. Where something is in the
+ * way of that, it does what lua_len does: it is not asked for. */
 static inline bool may_call_len(lua_State *L, lua_KContext n, lua_KFunction k)
 {
-    if (!lc_standard_may_wait(L, lc_host_of(L)))
+    if (!lc_standard_is_in_task(L, lc_host_of(L)))
         return false;
     lc_op_call_len(L, n, k);
     return true;
@@ -62,7 +63,7 @@ static int insert_length_k(lua_State *L, int status, lua_KContext n)
         return luaL_error(L, "wrong number of arguments to 'insert'");
     }
     if (pos == free) {
-        lc_op_set_item(L, (int)n, pos, 0, insert_done_k);
+        lc_op_set_item(L, lua_type(L, 1) == LUA_TTABLE, (int)n, pos, 0, insert_done_k);
         return 0;
     }
     lc_handover_push(L, LC_UP_HELPER, "insert");
@@ -71,6 +72,15 @@ static int insert_length_k(lua_State *L, int status, lua_KContext n)
     lua_pushvalue(L, (int)n);
     lua_pushinteger(L, free);
     lua_callk(L, 4, 0, 0, insert_done_k);
+    return 0;
+}
+
+/* The same for a table and a value for its end. */
+static int append_k(lua_State *L, int status, lua_KContext ctx)
+{
+    (void)status;
+    (void)ctx;
+    lc_op_set_item(L, true, 2, luaL_intop(+, lc_op_length(L), 1), 0, insert_done_k);
     return 0;
 }
 
@@ -84,8 +94,8 @@ static int table_insert(lua_State *L)
     n = lua_gettop(L) - 1;
     if (n == 2 && lua_type(L, 1) == LUA_TTABLE) {
         if (!lacks(L, 3, LC_UP_LEN)) {
-            if (may_call_len(L, n, insert_length_k))
-                return insert_length_k(L, LUA_OK, n);
+            if (may_call_len(L, 0, append_k))
+                return append_k(L, LUA_OK, 0);
         } else if (lacks(L, 3, LC_UP_NEWINDEX)) {
             /* an object of a class: nothing is called */
             lua_settop(L, 2);
@@ -119,15 +129,19 @@ static int remove_last_k(lua_State *L, int status, lua_KContext item)
     return 1;
 }
 
-/* The item at `pos`, the end of the list, is on top. */
+/* Removes the item at `pos`, the end of the list, which is on top, at `item`. */
+static inline int remove_last(lua_State *L, bool is_table, int item, lua_Integer pos)
+{
+    lua_pushnil(L);
+    lc_op_set_item(L, is_table, item + 1, pos, item, remove_last_k);
+    lua_settop(L, item);
+    return 1;
+}
+
 static int remove_got_k(lua_State *L, int status, lua_KContext pos)
 {
-    int item = lua_gettop(L);
-
     (void)status;
-    lua_pushnil(L);
-    lc_op_set_item(L, item + 1, pos, item, remove_last_k);
-    return remove_last_k(L, LUA_OK, item);
+    return remove_last(L, lua_type(L, 1) == LUA_TTABLE, lua_gettop(L), pos);
 }
 
 /* The length is on top of n arguments and others. */
@@ -154,6 +168,26 @@ static int remove_length_k(lua_State *L, int status, lua_KContext n)
     return 1;
 }
 
+/* Where a table's last item is: behind its metatable, its length and what lc_op_item pushes. */
+#define LAST_ITEM 6
+
+static int take_got_k(lua_State *L, int status, lua_KContext pos)
+{
+    (void)status;
+    return remove_last(L, true, LAST_ITEM, pos);
+}
+
+/* The length of a table, whose last item is to be removed, is on top. */
+static int take_length_k(lua_State *L, int status, lua_KContext ctx)
+{
+    lua_Integer length = lc_op_length(L);
+
+    (void)status;
+    (void)ctx;
+    lc_op_item(L, true, length, length, take_got_k);
+    return remove_last(L, true, LAST_ITEM, length);
+}
+
 /* table.remove(object, position) */
 static int table_remove(lua_State *L)
 {
@@ -163,17 +197,19 @@ static int table_remove(lua_State *L)
         return lc_standard_original(L);
     n = lua_gettop(L) - 1;
     if (n == 1 && lua_type(L, 1) == LUA_TTABLE) {
-        lua_Integer length;
+        lua_Integer length = (lua_Integer)lua_rawlen(L, 1);
+        bool has_last = length > 0 && lua_rawgeti(L, 1, length) != LUA_TNIL, has_len;
 
-        if (!lacks(L, 2, LC_UP_LEN)) {
-            if (may_call_len(L, n, remove_length_k))
-                return remove_length_k(L, LUA_OK, n);
-        } else if ((length = (lua_Integer)lua_rawlen(L, 1)) > 0 &&
-                   lua_rawgeti(L, 1, length) != LUA_TNIL) {
-            lua_pushnil(L);
+        has_len = !lacks(L, 2, LC_UP_LEN);
+        if (has_last && !has_len) {
+            /* an object of a class: nothing is called, and the nil on top is its last item from now on */
             lua_rawseti(L, 1, length);
             return 1;
         }
+        if (length > 0)
+            lua_replace(L, 3);
+        if (has_len && may_call_len(L, 0, take_length_k))
+            return take_length_k(L, LUA_OK, 0);
         lua_settop(L, 2);
     }
     if (!lc_op_enters(L, CHANGES))
@@ -228,8 +264,9 @@ static bool can_move(lua_State *L, int to, struct range *range)
     range->first = lua_tointegerx(L, 2, &is_first);
     range->last = lua_tointegerx(L, 3, &is_last);
     range->target = lua_tointegerx(L, 4, &is_target);
-    return is_first && is_last && is_target && lc_op_is_able(L, 1, LC_CAN_READ) &&
-           lc_op_is_able(L, to, LC_CAN_WRITE) && range->last >= range->first &&
+    return is_first && is_last && is_target &&
+           lc_op_is_able(L, 1, to == 1 ? LC_CAN_READ | LC_CAN_WRITE : LC_CAN_READ) &&
+           (to == 1 || lc_op_is_able(L, to, LC_CAN_WRITE)) && range->last >= range->first &&
            (range->first > 0 || range->last < LUA_MAXINTEGER + range->first) &&
            range->target <= LUA_MAXINTEGER - (range->last - range->first + 1) + 1;
 }
@@ -251,8 +288,9 @@ static int table_move(lua_State *L)
     lua_settop(L, 5);
     if (to == 1)
         lua_copy(L, 1, 5);
-    if (range.target > range.last || range.target <= range.first)
-        return move_range(L, &range, false);
+    if (to == 1 || range.target > range.last || range.target <= range.first)
+        return move_range(L, &range,
+                          to == 1 && range.target > range.first && range.target <= range.last);
     lc_op_equal(L, 1, 5, 0, move_same_k);
     return move_range(L, &range, lua_toboolean(L, -1));
 }
