@@ -117,7 +117,7 @@ end
 -- A race: the next address is tried when the one before has failed or `delay` seconds have passed;
 -- the first connection wins and the others are cancelled (RFC 8305, section 5).
 local function connect_in_a_race(addresses, from, delay, all_errors)
-  local attempts, errors, winner = {}, {}, nil
+  local attempts, errors, winner, over = {}, {}, nil, nil
   local function attempt(i, failed)
     local ok, socket = try(addresses[i], from)
     if ok and winner then
@@ -134,7 +134,7 @@ local function connect_in_a_race(addresses, from, delay, all_errors)
       local failed = lucio.Event()
       attempts[i] = lucio.create_task(attempt, i, failed)
       if i == #addresses then break end
-      local over = lucio.create_task(failed.wait, failed)
+      over = lucio.create_task(failed.wait, failed)
       lucio.wait({over, attempts[i]}, {timeout = delay, return_when = lucio.FIRST_COMPLETED})
       over:cancel()
       if winner then break end
@@ -148,6 +148,7 @@ local function connect_in_a_race(addresses, from, delay, all_errors)
       lucio.wait(pending, {return_when = lucio.FIRST_COMPLETED})
     end
   end)
+  if over then over:cancel() end -- cancelled while it waited for the next attempt
   for _, task in ipairs(attempts) do task:cancel() end
   if not ok then
     if winner then native.close(winner) end

@@ -150,11 +150,21 @@ describe("a resolver that hangs", function()
       local server <close> = lucio.open_datagram{local_addr = {"127.0.0.1", 53}}
       local loop = lucio.get_running_loop()
       local lookups = {}
-      for i = 1, 20 do
+      local function ask(i)
         lookups[i] = lucio.create_task(function()
           loop:getaddrinfo(("slow%d.example"):format(i), 80)
         end)
       end
+      local function threads() return #lucio.fs.listdir("/proc/self/task") end
+      local before = threads()
+      for i = 1, 5 do ask(i) end
+      lucio.sleep(0)
+      -- others are looked up meanwhile
+      print(#lucio.wait_for(function() return loop:getaddrinfo("localhost", 80) end, 60) > 0)
+      for i = 6, 40 do ask(i) end
+      lucio.sleep(0)
+      -- eight for all of them, and a few for files
+      print(threads() - before < 20)
       local question = lucio.wait_for(function() return (server:recvfrom()) end, 60)
       print(question:find("\4slow", 1, true) ~= nil or question:find("slow%d") ~= nil)
       -- numbers need no resolver, files are read by other threads
@@ -169,7 +179,71 @@ describe("a resolver that hangs", function()
       print(loop:time() - began < 50)
     ]])
     os.remove(file)
-    assert.are.equal("true\n1\ttrue\nfalse\tTimeoutError\ntrue\n", out)
+    assert.are.equal("true\ntrue\ntrue\n1\ttrue\nfalse\tTimeoutError\ntrue\n", out)
+  end)
+end)
+
+describe("a host some of whose addresses lead nowhere", function()
+  local HOSTS = "echo '127.0.0.2 race\n127.0.0.3 race\n127.0.0.3 pair\n127.0.0.4 pair' >%s; " ..
+    "mount --bind %s /etc/hosts"
+
+  isolated("is reached at the next one, and the others are given up", function()
+    local file = os.tmpname()
+    local out = inside(HOSTS:format(file, file), [[
+      local lucio = require "lucio"
+      local eventually = require "spec.support.eventually"
+      local sweep = require("spec.support.sweep")
+      local function hold(reader) lucio.pcall(reader.read, reader) end
+      local server <close> = lucio.start_server(hold, "127.0.0.3", 0)
+      local port = server.sockets[1]:getsockname().port
+      local second <close> = lucio.start_server(hold, "127.0.0.4", port)
+      -- takes one connection and has room for two; the kernel drops what comes then
+      local held = {}
+      local full <close> = lucio.start_server(function(_, writer)
+        held.writer = writer
+        lucio.Future():await()
+      end, "127.0.0.2", port, {backlog = 1, max_connections = 1})
+      for i = 1, 3 do held[i] = table.pack(lucio.open_connection("127.0.0.2", port)) end
+      print(lucio.get_running_loop():getaddrinfo("race", port)[1].address.host)
+      local function count() return #lucio.fs.listdir("/proc/self/fd") end
+      local function finish(writer)
+        writer:close()
+        writer:wait_closed()
+      end
+      local ok, e = pcall(lucio.open_connection, "race", port, {timeout = 0.05})
+      print(ok, e.name) -- one after the other it takes minutes
+      local _, writer = lucio.open_connection("race", port, {happy_eyeballs_delay = 0.01})
+      print(writer:get_extra_info("peername").host)
+      -- nobody goes on with the other address: there are this task, and two of servers
+      eventually(function() return #lucio.all_tasks() == 3 end)
+      finish(writer)
+      eventually(function() return #lucio.all_tasks() == 2 end)
+      for _, host in ipairs {"race", "pair"} do
+        local before = count()
+        collectgarbage "stop"
+        for i = 1, 20 do
+          -- more than one may get through in the same tick
+          local _, writer = lucio.open_connection(host, port, {happy_eyeballs_delay = 0})
+          finish(writer)
+        end
+        eventually(function() return count() <= before end, "a connection is left")
+        collectgarbage "restart"
+        for _, run in ipairs {sweep.run, sweep.slowly} do
+          run(function(first)
+            local reader, writer = lucio.open_connection(host, port, {happy_eyeballs_delay = 0})
+            if first then finish(writer) end
+            return reader, writer
+          end, function(_, writer) finish(writer) end)
+        end
+      end
+      print("nothing is left")
+      for _, connection in ipairs(held) do connection[2]:abort() end
+      for _, task in ipairs(lucio.all_tasks()) do
+        if task ~= lucio.current_task() then task:cancel() end
+      end
+    ]])
+    os.remove(file)
+    assert.are.equal("127.0.0.2\nfalse\tTimeoutError\n127.0.0.3\nnothing is left\n", out)
   end)
 end)
 
