@@ -1,6 +1,7 @@
 -- lucio.fs.watch: what happens in directories, by inotify.
 local assert = require "luassert"
 local case = require "spec.support.case"
+local eventually = require "spec.support.eventually"
 local lucio = require "lucio"
 
 local fs = lucio.fs
@@ -98,6 +99,112 @@ describe("watch", function()
     t.raises(lucio.TimeoutError, lucio.wait_for, function() return watch() end, 0.01)
     fs.write_file(dir .. "/a", "")
     assert.are.same({"created a"}, take(watch, 1))
+  end)
+
+  watch_case("with debounce tells of a move out that came last", function(_, dir, take)
+    fs.mkdir(dir .. "/in")
+    for _, name in ipairs {"x", "y"} do fs.write_file(dir .. "/in/" .. name, "") end
+    local watch <close> = fs.watch(dir .. "/in", {debounce = 0.05})
+    fs.append_file(dir .. "/in/y", "x")
+    fs.rename(dir .. "/in/x", dir .. "/x")
+    assert.are.same({"modified in/y", "deleted in/x"}, take(watch, 2))
+  end)
+
+  watch_case("recursive tells nothing of a directory that was moved out", function(_, dir, take)
+    fs.mkdir(dir .. "/in/d", {parents = true})
+    local watch <close> = fs.watch(dir .. "/in", {recursive = true})
+    fs.rename(dir .. "/in/d", dir .. "/out")
+    assert.are.same({"deleted in/d"}, take(watch, 1))
+    fs.write_file(dir .. "/out/f", "")
+    fs.write_file(dir .. "/in/x", "")
+    assert.are.same({"created in/x"}, take(watch, 1))
+  end)
+
+  watch_case("recursive passes over a directory that was gone at once", function(_, dir, take)
+    local watch <close> = fs.watch(dir, {recursive = true})
+    fs.mkdir(dir .. "/d")
+    fs.rmdir(dir .. "/d")
+    assert.are.same({"created d", "deleted d"}, take(watch, 2))
+  end)
+
+  watch_case("recursive tells of a name that comes again", function(_, dir, take)
+    local watch <close> = fs.watch(dir, {recursive = true})
+    fs.mkdir(dir .. "/d")
+    fs.write_file(dir .. "/d/f", "")
+    -- nobody was watching d when f came
+    assert.are.same({"created d", "created d/f"}, take(watch, 2))
+    for _, name in ipairs {"g", "h"} do
+      fs.rename(dir .. "/d/f", dir .. "/d/" .. name)
+      assert.are.same({"moved d/f -> d/" .. name}, take(watch, 1))
+      fs.write_file(dir .. "/d/f", "")
+      assert.are.same({"created d/f"}, take(watch, 1))
+    end
+    fs.rename(dir .. "/d", dir .. "/e")
+    assert.are.same({"moved d -> e"}, take(watch, 1))
+    fs.mkdir(dir .. "/d")
+    fs.write_file(dir .. "/d/f", "")
+    assert.are.same({"created d", "created d/f"}, take(watch, 2))
+  end)
+
+  watch_case("tells that events were lost", function(_, dir)
+    local most = tonumber(fs.read_file("/proc/sys/fs/inotify/max_queued_events"))
+    local a <close> = io.open(dir .. "/a", "w")
+    local b <close> = io.open(dir .. "/b", "w")
+    a:setvbuf("no")
+    b:setvbuf("no")
+    local watch <close> = fs.watch(dir, {debounce = 0.05})
+    -- two of the same in a row would be one
+    for _ = 0, most // 2 do
+      a:write("x")
+      b:write("x")
+    end
+    local seen = {}
+    for i = 1, 3 do
+      local event = lucio.wait_for(function() return watch() end, 60)
+      seen[i] = event.kind .. event.path:sub(#dir + 1) .. (event.overflow and " overflow" or "")
+    end
+    assert.are.same({"modified/a", "modified/b", "modified overflow"}, seen)
+  end)
+
+  watch_case("hands its events out to all that wait, in turn", function(t, dir)
+    local watch <close> = fs.watch(dir)
+    local tasks = {}
+    for i = 1, 3 do
+      tasks[i] = lucio.create_task(function() t.log(i, watch().path:sub(#dir + 2)) end)
+    end
+    lucio.sleep(0)
+    for _, name in ipairs {"a", "b", "c"} do fs.mkdir(dir .. "/" .. name) end
+    lucio.wait_for(function() lucio.gather(tasks) end, 60)
+    t.same_lines {"1 a", "2 b", "3 c"}
+  end)
+
+  watch_case("gives its descriptor back: closed, with its wait cancelled, or left", function(_, dir)
+    local function watches()
+      local found = 0
+      for _, name in ipairs(fs.listdir("/proc/self/fd")) do
+        local ok, target = lucio.pcall(fs.readlink, "/proc/self/fd/" .. name)
+        if ok and target:find("inotify", 1, true) then found = found + 1 end
+      end
+      return found
+    end
+    local before = watches()
+    local watch = fs.watch(dir)
+    assert.are.equal(before + 1, watches())
+    watch:close()
+    assert.are.equal(before, watches())
+    local held = fs.watch(dir)
+    local task = lucio.create_task(function() return held() end)
+    lucio.sleep(0)
+    held:close()
+    task:cancel()
+    pcall(task.await, task)
+    assert.are.equal(before, watches())
+    assert.is_nil(held())
+    fs.watch(dir)
+    eventually(function()
+      collectgarbage()
+      return watches() == before
+    end, "the collector leaves it open")
   end)
 
   watch_case("ends its loop when it is closed", function(t, dir)

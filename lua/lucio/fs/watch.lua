@@ -83,6 +83,13 @@ local function forget(self, path)
   end
 end
 
+-- What had that name, or was below it, has another one now, and the name may come again.
+local function unsee(self, path)
+  for seen in pairs(self.seen) do
+    if seen == path or seen:sub(1, #path + 1) == path .. "/" then self.seen[seen] = nil end
+  end
+end
+
 -- ---- telling ----
 
 local function gone(self, moved)
@@ -127,6 +134,7 @@ local function tell_raw(self, event)
     self.seen[path] = nil
     tell(self, "deleted", path)
   elseif has(event, native.MOVED_FROM) then
+    unsee(self, path)
     self.moved = {path = path, cookie = event.cookie, is_directory = has(event, native.ISDIR)}
   elseif base == self.path and (has(event, native.DELETE_SELF) or has(event, native.MOVE_SELF)) then
     tell(self, "deleted", path)
