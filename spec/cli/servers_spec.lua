@@ -68,6 +68,36 @@ describe("a process without descriptors", function()
       "true\tfalse\ttrue\n", r.out)
   end)
 
+  it("SV2: goes on at once with what a connection gives back", function()
+    local r = run[[
+      local reader, writer = connect()
+      print(reader:readline())
+      local files = use_up()
+      table.remove(files):close()
+      local timers = lucio.stats().timers
+      local other, other_writer = connect()
+      wait_until(function() return #reports > 0 end)
+      print(lucio.stats().timers - timers)
+      writer:close()
+      writer:wait_closed()
+      -- it waits for no second that is over
+      print(lucio.stats().timers - timers)
+      print(other:readline())
+      other_writer:close()
+      other_writer:wait_closed()
+      wait_until(function() return #lucio.all_tasks() == 1 end)
+      -- once more, until the server closes
+      for _, file in ipairs(files) do file:close() end
+      files = use_up()
+      table.remove(files):close()
+      other, other_writer = connect()
+      wait_until(function() return lucio.stats().timers > timers end)
+      server:close()
+      print(lucio.stats().timers - timers)
+    ]]
+    assert.are.same({"hello\n\n1\n0\nhello\n\n0\n", "", 0}, {r.out, r.err, r.status})
+  end)
+
   it("SV2: tries again by itself when something else gives descriptors back", function()
     local r = run[[
       local files = use_up()

@@ -37,6 +37,54 @@ describe("connect_stdin", function()
     assert.are.equal("one\ntwo\nrest\ntrue\ttrue\n", r.out)
   end)
 
+  it("goes on waiting where somebody else was faster to read", function()
+    local r = run{
+      script = [=[
+        local lucio = require "lucio"
+        local child = lucio.create_subprocess_exec(arg[-1], "-e", [[
+          local lucio = require "lucio"
+          local got, ends = "", 0
+          local function read(reader)
+            repeat
+              local data = reader:read(100)
+              got = got .. data
+              io.stdout:write(data)
+              io.stdout:flush()
+            until data == ""
+            ends = ends + 1
+          end
+          local transports = {}
+          for i = 1, 2 do
+            transports[i] = lucio.get_running_loop():connect_read_pipe(function()
+              return {
+                data_received = function(_, data)
+                  got = got .. data
+                  io.stdout:write(data)
+                  io.stdout:flush()
+                end,
+                connection_lost = function(_, e) ends = e and tostring(e) or ends + 1 end,
+              }
+            end, 0)
+          end
+          lucio.gather(function() read(lucio.connect_stdin()) end,
+            function() read(lucio.connect_stdin()) end)
+          for _ = 1, 1000 do
+            if ends == 4 then break end
+            lucio.sleep(0.01)
+          end
+          print(#got, ends)
+        ]], {stdin = -1, stdout = -1})
+        for i = 1, 200 do
+          child.stdin:write("x")
+          child.stdout:readexactly(1)
+        end
+        child.stdin:close()
+        print(child.stdout:read())
+        child:wait()
+      ]=]}
+    assert.are.equal("200\t4\n\n", r.out)
+  end)
+
   it("leaves what other processes share as it was", function()
     local r = run{
       input = "echo x",

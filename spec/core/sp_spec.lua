@@ -337,6 +337,40 @@ describe("Process", function()
     assert.are.same({true, "late\n"}, {ok, line})
   end)
 
+  case("timeout is forgotten once the child has ended", function()
+    local timers = lucio.stats().timers
+    local process = exec("true", {timeout = 1000})
+    assert.are.equal(timers + 1, lucio.stats().timers)
+    process:wait()
+    assert.are.equal(timers, lucio.stats().timers)
+  end)
+
+  case("timeout keeps no child whose output was read", function()
+    local function state(pid)
+      local ok, stat = lucio.pcall(lucio.fs.read_file, "/proc/" .. pid .. "/stat")
+      return ok and stat:match("%) (%a)") or "gone"
+    end
+    for _ = 1, 20 do
+      local process = shell("echo x", {timeout = 1000, stdout = PIPE})
+      assert.are.equal("x\n", (process:communicate()))
+      assert.are_not.equal("Z", state(process.pid))
+    end
+  end)
+
+  case("timeout: <close> ends who the child left behind with its pipe", function()
+    local pid
+    do
+      local process <close> = shell("sleep 98765 & echo $!; exit 4",
+        {timeout = 1000, stdout = PIPE})
+      pid = process.stdout:readline():match("%d+")
+      assert.are.equal(4, process:wait())
+    end
+    eventually(function()
+      local ok, line = lucio.pcall(lucio.fs.read_file, "/proc/" .. pid .. "/cmdline")
+      return not ok or not line:find("98765", 1, true)
+    end, "it goes on")
+  end)
+
   case("SP9: <close> kills a running child and waits for its end", function()
     local process
     do

@@ -198,9 +198,15 @@ describe("start_server", function()
   case("SV3: a port in use is an OSError, and closes what was opened", function(t)
     local port, hosts = loopback.port(), {loopback.other_host, loopback.host}
     local server = lucio.start_server(hold, loopback.host, port)
+    lucio.fs.listdir("/proc/self/fd") -- what it sets up for good is no leak
+    local before = #lucio.fs.listdir("/proc/self/fd")
+    collectgarbage "stop" -- nothing is left to it
     local e = t.raises(lucio.OSError, lucio.start_server, hold, hosts, port)
+    local after = #lucio.fs.listdir("/proc/self/fd")
+    collectgarbage "restart"
     assert.are.equal("EADDRINUSE", e.code)
     assert.matches("error while attempting to bind on address", e.message, 1, true)
+    assert.are.equal(before, after)
     end_all(server)
     server = lucio.start_server(hold, hosts, port)
     end_all(server)
@@ -265,6 +271,17 @@ describe("max_connections", function()
     end
     assert.are.equal(2, has.most)
     end_all(server, writers[5])
+  end)
+
+  case("does not look at who waits to be accepted", function()
+    local server = start_limited("127.0.0.1", 1)
+    local watchers = lucio.stats().watchers
+    local reader, writer = connect(port_of(server, 1))
+    local _, other = connect(port_of(server, 1))
+    assert.are.equal("hello\n", reader:readline())
+    -- three ends are read, and in the place of the listening socket nothing is watched
+    eventually(function() return lucio.stats().watchers == watchers + 2 end, "it is watched")
+    end_all(server, writer, other)
   end)
 
   case("counts over all sockets of the server", function()
