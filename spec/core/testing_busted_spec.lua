@@ -1,6 +1,7 @@
 -- lucio.testing as the helper of Busted: specs of a user's, run by Busted in another process.
 local assert = require "luassert"
 local child = require "spec.support.child"
+local limit = require "spec.support.limit"
 
 local PROLOGUE = [[
 local lucio = require "lucio"
@@ -13,13 +14,16 @@ local function write(path, text)
   file:write(text)
 end
 
+-- The usual ten seconds may not be enough for a machine with a lot to do.
+local DEFAULT = {"--helper=lucio.testing", "-Xhelper", "timeout=" .. limit}
+
 -- What Busted prints for the spec: lines of TAP. Options are Busted's.
 local function run(spec, options)
   local name = os.tmpname()
   local path = name .. "_spec.lua"
   write(path, PROLOGUE .. spec)
   local words = {"--output=spec/support/busted_tap.lua", path}
-  for _, word in ipairs(options or {"--helper=lucio.testing"}) do words[#words + 1] = word end
+  for _, word in ipairs(options or DEFAULT) do words[#words + 1] = word end
   for i, word in ipairs(words) do words[i] = ("%q"):format(word) end
   local r = child.run(("arg = {[0] = 'busted', %s}\nrequire 'busted.runner'({standalone = false})")
     :format(table.concat(words, ", ")), {clock = "real"})
