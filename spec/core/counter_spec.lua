@@ -76,11 +76,13 @@ describe("lucio.counter.count", function()
   end)
 
   it("counts what gmatch finds, whatever the pattern and the text", function()
-    for _, pattern in ipairs(PATTERNS) do
-      for _ = 1, small(3, 1) do
-        check(random_bytes(math.random(0, 200)), pattern)
-        check(random_bytes(math.random(500, 700)), pattern)
-        check(random_text(math.random(0, 200), 100, 30), pattern)
+    for _ = 1, small(4, 1) do
+      local texts = {
+        "", random_bytes(math.random(100)), random_bytes(math.random(512, 700)),
+        random_text(math.random(100, 200), 100, 30),
+      }
+      for _, pattern in ipairs(PATTERNS) do
+        for _, text in ipairs(texts) do check(text, pattern) end
       end
     end
   end)
@@ -240,7 +242,7 @@ describe("lucio.counter", function()
 
   it("finds the same among many as by sorting all", function()
     local counts = {}
-    local size = small(2000, 300)
+    local size = small(2000, 120)
     for i = 1, size do counts["k" .. i] = math.random(100) end
     local all = counter.most_common(counts)
     assert.are.equal(size, #all)
@@ -248,7 +250,7 @@ describe("lucio.counter", function()
       local a, b = all[i - 1], all[i]
       assert.is_true(a[2] > b[2] or a[2] == b[2] and a[1] < b[1])
     end
-    for _, n in ipairs {0, 1, 10, 150, size - 1, size} do
+    for _, n in ipairs {0, 1, 10, 110, size} do
       assert.are.same(table.move(all, 1, n, 1, {}), counter.most_common(counts, n))
     end
   end)
