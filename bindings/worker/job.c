@@ -95,10 +95,7 @@ static int complete(lua_State *L)
         return 0;
     }
     lc_traceback_arrive(L, host);
-    if (lc_error_kind(L, -1) == LC_KIND_CANCELLED)
-        lc_future_set_cancelled(L, 1);
-    else
-        lc_future_set_error(L, 1);
+    lc_future_set_error(L, 1);
     return 0;
 }
 
