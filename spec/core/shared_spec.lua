@@ -318,6 +318,36 @@ describe("Queue", function()
     assert.are.equal("third", queue:get())
   end)
 
+  case("copies an item when put is called, though it waits for its place", function(t)
+    local queue = shared.Queue(1)
+    queue:put("first")
+    local item = {1, ("x"):rep(100000), shared.Value("i64", 7)}
+    local put = lucio.create_task(function() queue:put(item) end)
+    lucio.sleep(0)
+    item[1] = 2
+    t.raises(lucio.TypeError, queue.put, queue, {coroutine.create(print)})
+    assert.are.equal("first", queue:get())
+    put:await()
+    local got = queue:get()
+    assert.are.same({1, 100000, 7}, {got[1], #got[2], got[3].value})
+  end)
+
+  case("ends the puts that wait, with what they have, when it is shut down", function(t)
+    local queue, n = shared.Queue(1), 3
+    queue:put("first")
+    local puts = {}
+    for i = 1, n do
+      puts[i] = lucio.create_task(function() queue:put{shared.Value("i64", i)} end)
+    end
+    local job = lucio.create_task(lucio.to_thread, function() queue:put("from a thread") end)
+    lucio.sleep(0)
+    queue:shutdown()
+    for i = 1, n do t.raises(lucio.QueueShutDown, puts[i].await, puts[i]) end
+    t.raises(lucio.QueueShutDown, job.await, job)
+    assert.are.equal("first", queue:get())
+    t.raises(lucio.QueueShutDown, queue.get, queue)
+  end)
+
   case("shuts down: the rest is there for getters, then QueueShutDown", function(t)
     local queue = shared.Queue()
     queue:put("rest")
