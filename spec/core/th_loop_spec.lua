@@ -161,6 +161,53 @@ describe("run_coroutine_threadsafe", function()
     assert.are.equal("Event loop is closed", outcomes:get())
   end)
 
+  case("wakes who waits for it in a loop of the job", function()
+    local loop = lucio.get_running_loop()
+    local flags = {asked = lucio.Event(), go = lucio.Event()}
+    package.loaded["th_loop.flags"] = flags -- for what comes back from the job
+    local task = lucio.create_task(lucio.to_thread, function(main)
+      local l = require "lucio"
+      local function wait_here()
+        local here = require "th_loop.flags"
+        here.asked:set()
+        here.go:wait()
+      end
+      return l.run(function()
+        local future = l.run_coroutine_threadsafe(wait_here, main)
+        l.wait_for(function() return future:result() end, 60)
+        return "woken"
+      end)
+    end, loop)
+    lucio.wait_for(function() flags.asked:wait() end, 60)
+    lucio.sleep(0.01)
+    flags.go:set()
+    assert.are.equal("woken", lucio.wait_for(task, 60))
+    package.loaded["th_loop.flags"] = nil
+  end)
+
+  case("can be left by a job that is stopped while it waits for it", function(t)
+    local loop = lucio.get_running_loop()
+    local pool <close> = lucio.ThreadPoolExecutor{max_workers = 1, cancel_timeout = 0.01}
+    local begun = lucio.Event()
+    package.loaded["th_loop.flags"] = begun
+    local job = pool:submit(function(main)
+      local l = require "lucio"
+      l.run_coroutine_threadsafe(function()
+        require("th_loop.flags"):set()
+        require("lucio").Future():await()
+      end, main):result()
+    end, loop)
+    lucio.wait_for(function() begun:wait() end, 60)
+    package.loaded["th_loop.flags"] = nil
+    job:cancel()
+    t.raises(lucio.CancelledError, job.await, job)
+    -- its thread has time for others; the coroutine goes on
+    assert.are.equal("next", lucio.wait_for(pool:submit(function() return "next" end), 60))
+    for _, task in ipairs(lucio.all_tasks()) do
+      if task ~= lucio.current_task() then task:cancel() end
+    end
+  end)
+
   case("on a loop of the same thread makes a task", function()
     local loop = lucio.get_running_loop()
     assert.are.equal(3, lucio.run_coroutine_threadsafe(lucio.async(math.max)(1, 3), loop):await())
