@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "large.h"
 #include "parcel.h"
 
 /* How many descriptors go at once: the kernel's SCM_MAX_FD. */
@@ -263,7 +264,7 @@ int lc_channel_receive(struct lc_channel *channel, bool wait)
         if (result <= 0)
             return result;
         if (channel->in.size > 0) {
-            channel->message = malloc(channel->in.size);
+            channel->message = lc_alloc(channel->in.size);
             if (channel->message == NULL) {
                 errno = ENOMEM;
                 return -1;

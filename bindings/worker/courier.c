@@ -62,7 +62,7 @@ static struct lc_job *job_of(struct lc_link *link)
 
 static void finish(struct lc_job *job)
 {
-    lc_parcel_clear(&job->call);
+    lc_job_clear_call(job);
     if (!lc_errand_post(&job->errand))
         lc_job_free(job);
 }

@@ -47,22 +47,38 @@ void lc_job_end_reading(struct lc_job *job)
     atomic_compare_exchange_strong(&job->reading, &reading, LC_JOB_READ);
 }
 
-/* The strings of the call are about to go: the worker has read them, or gets copies. Waits while it is
- * about it, which is no longer than copying takes. */
+void lc_job_give_call(struct lc_job *job)
+{
+    atomic_store(&job->reading, LC_JOB_UNREAD);
+}
+
+void lc_job_clear_call(struct lc_job *job)
+{
+    bool begun = lc_job_begin_reading(job);
+
+    lc_parcel_clear(&job->call);
+    if (begun)
+        lc_job_end_reading(job);
+}
+
+/* The strings of the call are about to go: the worker has read them, or gets copies, as a courier does, which may
+ * be sending them. Waits while it is about it, which is no longer than copying takes. */
 static void take_back(struct lc_job *job)
 {
-    int unread = LC_JOB_UNREAD;
+    int state;
 
     if (!job->lends)
         return;
-    if (atomic_compare_exchange_strong(&job->reading, &unread, LC_JOB_COPYING)) {
-        bool copied = lc_parcel_own(&job->call);
+    do {
+        state = LC_JOB_UNREAD;
+        if (atomic_compare_exchange_strong(&job->reading, &state, LC_JOB_COPYING)) {
+            bool copied = lc_parcel_own(&job->call);
 
-        atomic_store(&job->reading, copied ? LC_JOB_UNREAD : LC_JOB_DROPPED);
-        return;
-    }
-    while (atomic_load(&job->reading) == LC_JOB_READING)
+            atomic_store(&job->reading, copied ? LC_JOB_UNREAD : LC_JOB_DROPPED);
+            return;
+        }
         sched_yield();
+    } while (state == LC_JOB_READING);
 }
 
 /* ---- the way back ---- */
@@ -270,16 +286,13 @@ static int prepare(lua_State *L)
     struct lc_loop *loop = lua_touserdata(L, 1);
     struct lc_job *job = lua_touserdata(L, 2);
     struct lc_pack_names names = *(const struct lc_pack_names *)lua_touserdata(L, 3);
-    int n = lua_gettop(L) - 3;
+    int n = lua_gettop(L) - 3, lent;
     struct lc_future *future;
-    int lent = 0;
 
-    if (!lc_pool_is_served(job->pool)) {
-        lua_pushnil(L);
-        lent = names.lent = lua_gettop(L);
-    }
+    lua_pushnil(L);
+    lent = names.lent = lua_gettop(L);
     lc_pack(L, loop->host, &job->call, 4, n, &names);
-    job->lends = lent != 0 && !lua_isnil(L, lent);
+    job->lends = !lua_isnil(L, lent);
     if (job->options & LC_JOB_CONTEXT)
         pack_context(L, loop->host, job);
     future = lc_future_new(L, loop);

@@ -39,10 +39,11 @@ enum lc_job_options {
     LC_JOB_EACH = 2 /* the function is called for each argument; its first results are the result */
 };
 
-/* Who may read the call: its long strings are lent by the state that submitted it. */
+/* Who may read the call: its long strings are lent by the state that submitted it. A courier is not through with
+ * it before the job is: it may have to send it again. */
 enum lc_job_reading {
     LC_JOB_UNREAD,
-    LC_JOB_READING, /* the worker is about it */
+    LC_JOB_READING, /* the worker is about it, the courier, or the loop */
     LC_JOB_READ,
     LC_JOB_COPYING, /* the loop closes: they become the parcel's */
     LC_JOB_DROPPED  /* there was no memory for it */
@@ -92,6 +93,13 @@ void lc_job_push_loss(lua_State *L, struct lc_host *host, const struct lc_job *j
 /* In the worker's thread: begins to read the call, and is done with that. False: there is none any more. */
 bool lc_job_begin_reading(struct lc_job *job);
 void lc_job_end_reading(struct lc_job *job);
+
+/* In the courier's thread: has begun to read the call, for no longer than the socket takes some of it, and may do
+ * so again. */
+void lc_job_give_call(struct lc_job *job);
+
+/* In the courier's thread: the call is wanted no more. */
+void lc_job_clear_call(struct lc_job *job);
 
 /* Frees a job that no loop and no thread has. */
 void lc_job_free(struct lc_job *job);

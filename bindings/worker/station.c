@@ -233,6 +233,31 @@ static bool begin(struct lc_station *station, const struct lc_greeting *greeting
                             &station->job->call);
 }
 
+/* Sends of the next frame what the socket takes. As lc_channel_send; ENOMEM: the loop of the job has closed, and
+ * could not leave copies of its strings. */
+static int send_some(struct lc_station *station, const struct lc_greeting *greeting)
+{
+    struct lc_channel *channel = &station->channel;
+    struct lc_job *job = station->greeted == GREETINGS ? station->job : NULL;
+    int result;
+
+    if (job != NULL && !lc_job_begin_reading(job)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    if (job != NULL && channel->sending)
+        lc_wire_renew(&channel->wire, &job->call);
+    if (channel->sending || begin(station, greeting)) {
+        result = lc_channel_send(channel, false);
+    } else {
+        errno = ENOMEM;
+        result = -1;
+    }
+    if (job != NULL)
+        lc_job_give_call(job);
+    return result;
+}
+
 /* The job is sent. */
 static void let_go(struct lc_station *station)
 {
@@ -240,10 +265,10 @@ static void let_go(struct lc_station *station)
     size_t size = call->size;
 
     for (size_t i = 0; i < call->block_count; i++)
-        size += call->blocks[i].size;
+        size += call->blocks[i].lent ? 0 : call->blocks[i].size;
     if (size <= KEPT_MAX)
         return;
-    lc_parcel_clear(call);
+    lc_job_clear_call(station->job);
     station->cleared = true;
 }
 
@@ -252,11 +277,7 @@ void lc_station_send(struct lc_station *station, const struct lc_greeting *greet
     bool sent = false;
 
     while (!sent && station->state == LC_STATION_BUSY) {
-        if (!station->channel.sending && !begin(station, greeting)) {
-            cut(station, ENOMEM);
-            return;
-        }
-        switch (lc_channel_send(&station->channel, false)) {
+        switch (send_some(station, greeting)) {
         case 0:
             watch_output(station, true);
             return;

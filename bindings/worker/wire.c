@@ -86,6 +86,14 @@ bool lc_wire_open(struct lc_wire *wire, const struct lc_parcel *parcel)
     return true;
 }
 
+void lc_wire_renew(struct lc_wire *wire, const struct lc_parcel *parcel)
+{
+    struct iovec *blocks = wire->vectors + wire->vector_count - parcel->block_count;
+
+    for (size_t i = 0; i < parcel->block_count; i++)
+        blocks[i].iov_base = parcel->blocks[i].data;
+}
+
 void lc_wire_finish(struct lc_wire *wire)
 {
     free(wire->vectors);

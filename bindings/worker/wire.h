@@ -25,6 +25,10 @@ struct lc_wire {
 /* Makes ready to leave: nothing is copied, and all refers to the parcel, which has to stay. Descriptors
  * stay the parcel's, too. False: no memory, and nothing to finish. */
 bool lc_wire_open(struct lc_wire *wire, const struct lc_parcel *parcel);
+
+/* The parcel's blocks may be elsewhere now. */
+void lc_wire_renew(struct lc_wire *wire, const struct lc_parcel *parcel);
+
 void lc_wire_finish(struct lc_wire *wire);
 
 /* Makes a parcel of a message that has come; the parcel is empty before. The message, malloc's, and the

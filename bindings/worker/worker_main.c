@@ -159,6 +159,8 @@ static bool run_job(struct worker *worker)
     sent = lc_channel_begin(channel, ok ? LC_FRAME_RESULT : LC_FRAME_FAILURE, worker->serial, 0,
                             &job.result) &&
            lc_channel_send(channel, true) == 1;
+    if (worker->place.lends)
+        lc_workplace_forget(&worker->place, worker->place.keeper);
     lc_parcel_clear(&job.call);
     lc_parcel_clear(&job.result);
     return sent;
@@ -204,6 +206,7 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     worker->place.settings = settings;
     worker->place.look = look;
+    worker->place.keeper = worker;
     worker->place.report = report;
     lc_workplace_open(&worker->place);
     lc_workplace_initialize(&worker->place);

@@ -234,19 +234,16 @@ static void raise_broken(lua_State *L, struct lc_workplace *place)
     lua_error(L);
 }
 
-/* Packs all above the place at 1. Long strings are lent to another thread; the state keeps them. */
+/* Packs all above the place at 1. Long strings are lent; the state keeps them. */
 static void pack_result(lua_State *L, struct lc_workplace *place)
 {
-    struct lc_pack_names names = {.first = 1};
+    struct lc_pack_names names = {.first = 1, .lent = 2};
     int n = lua_gettop(L) - 1;
 
-    if (place->is_thread) {
-        lua_pushnil(L);
-        lua_insert(L, 2);
-        names.lent = 2;
-    }
+    lua_pushnil(L);
+    lua_insert(L, 2);
     lc_pack(L, place->host, &place->job->result, lua_gettop(L) - n + 1, n, &names);
-    if (names.lent != 0 && !lua_isnil(L, names.lent)) {
+    if (!lua_isnil(L, names.lent)) {
         lua_pushvalue(L, names.lent);
         lua_rawsetp(L, LUA_REGISTRYINDEX, place->keeper);
         place->lends = true;

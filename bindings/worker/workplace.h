@@ -28,7 +28,7 @@ struct lc_workplace {
     /* Sends it. False: no memory. NULL in a thread. */
     bool (*report)(struct lc_workplace *place, const struct lc_parcel *parcel);
     struct lc_job *job;       /* that runs now, or NULL */
-    const void *keeper;       /* of a thread: the key under which the state keeps strings... */
+    const void *keeper;       /* the key under which the state keeps strings... */
     bool lends;               /* ...that the result of the last job lends, if it does */
     bool failed;              /* the state or its initializer */
     struct lc_parcel failure; /* with what; no values: there was no memory for it */
