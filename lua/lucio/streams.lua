@@ -311,6 +311,13 @@ local function listen_addresses(hosts, port, family)
   return addresses
 end
 
+-- Raises the error of a socket that could not be bound. A supervisor that ends gives no sockets any
+-- more, and has told this worker to end: it hears of that while it waits.
+local function fail_to_bind(e)
+  if e.code == "ESHUTDOWN" then lucio.sleep(1) end
+  error(e, 0)
+end
+
 local function listen_on(addresses, any, options)
   local listeners = {}
   for i, address in ipairs(addresses) do
@@ -321,7 +328,7 @@ local function listen_on(addresses, any, options)
       (listener.code == "EAFNOSUPPORT" or listener.code == "EADDRNOTAVAIL")
     if not ok and not missing then
       for _, opened in ipairs(listeners) do opened:close() end
-      error(listener, 0)
+      fail_to_bind(listener)
     end
     if ok then listeners[#listeners + 1] = listener end
   end
@@ -373,8 +380,9 @@ local function start_unix_server(name, callback, path, options, limit)
   check_callback(name, callback)
   if type(path) ~= "string" then bad_argument(name, 2, "path as string", path) end
   local tls = tls_settings(name, options, nil, true)
-  local listener = native.listen(path, nil, options.backlog or BACKLOG, false, false,
+  local ok, listener = pcall(native.listen, path, nil, options.backlog or BACKLOG, false, false,
     options.cleanup_socket == false)
+  if not ok then fail_to_bind(listener) end
   return serve(callback, {listener}, options, limit, tls)
 end
 
@@ -442,6 +450,7 @@ end
 
 for name, fn in pairs(part("streams.datagram", native, {
   options = check_options, callback = check_callback, within = within,
+  fail_to_bind = fail_to_bind,
 })) do
   M[name] = fn
 end

@@ -148,6 +148,35 @@ describe("SIGTERM", function()
     end)
   end)
 
+  it("ends a worker without a word that begins to serve after it", function()
+    for _, serve in ipairs {"lucio.start_server(print, '127.0.0.1', 0)",
+      "lucio.start_unix_server(print, arg[1] .. '.socket')",
+      "lucio.open_datagram{local_addr = arg[1] .. '.socket'}"} do
+      local mark = os.tmpname()
+      local script = supervised.PRELUDE .. [[
+        if index == "2" then
+          say("late")
+          os.execute("while [ -e " .. arg[1] .. " ]; do sleep 0.01; done")
+          ]] .. serve .. [[
+          say("never")
+        end
+      ]] .. supervised.SERVER:sub(#supervised.PRELUDE + 1):gsub("tonumber%b() or ", "")
+      supervised.run({"--workers", "2", "SCRIPT", mark, script = script}, function(s)
+        s:line "^worker\t2\t%d+\t(late)$"
+        s:port()
+        s:signal "SIGTERM"
+        wait_until(function()
+          local ok, e = pcall(s.ask, s, "hello")
+          return not ok and lucio.isinstance(e, lucio.ConnectionRefusedError)
+        end)
+        os.remove(mark)
+        assert.are.equal(0, s:wait())
+        assert.are.same({}, s.err)
+        assert.are.equal(2, #s.out)
+      end)
+    end
+  end)
+
   it("aborts connections that go on for too long", function()
     local options = {"--workers", "1", "--drain-timeout", "0.1", script = supervised.SERVER}
     supervised.run(options, function(s)

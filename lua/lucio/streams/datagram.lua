@@ -85,7 +85,7 @@ local function open(options, from, to, factory)
     if not lucio.isinstance(made, lucio.OSError) then error(made, 0) end
     first = first or made
   end
-  error(first, 0)
+  check.fail_to_bind(first)
 end
 
 local function open_datagram(name, position, options, factory)
