@@ -99,15 +99,6 @@ describe("run_in_executor", function()
     lucio.run(function() pool:shutdown() end)
     assert.are.equal(5, ran.value)
   end)
-
-  own_loop("TH6: processes run them, too", function(loop)
-    local pool = lucio.ProcessPoolExecutor{max_workers = 1}
-    local ran = lucio.shared.Value("i64")
-    for i = 1, 3 do loop:run_in_executor(pool, function() return ran:add(i) end) end
-    loop:close()
-    lucio.run(function() pool:shutdown() end)
-    assert.are.equal(6, ran.value)
-  end)
 end)
 
 describe("to_thread", function()

@@ -241,16 +241,4 @@ describe("call_soon_threadsafe", function()
     while #t.reports == 0 do lucio.sleep(0) end
     assert.are.equal("wrong", t.reports[1].exception.value)
   end)
-
-  case("says in another process that there is no way to the loop", function(t)
-    local loop = lucio.get_running_loop()
-    local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}
-    for _, job in ipairs {
-      function() loop:call_soon_threadsafe(print) end,
-      function() require "lucio".run_coroutine_threadsafe(print, loop) end,
-    } do
-      local e = t.raises(lucio.RuntimeError, lucio.await, pool:submit(job))
-      assert.are.equal("the loop is another process's", e.message)
-    end
-  end)
 end)

@@ -5,6 +5,7 @@ local child = require "spec.support.child"
 local descriptors = require "spec.support.descriptors"
 local eventually = require "spec.support.eventually"
 local jobs = require "spec.support.jobs"
+local own_loop = require "spec.support.own_loop"
 local lucio = require "lucio"
 
 local announce_and_hold, await_flag = jobs.announce_and_hold, jobs.await_flag
@@ -507,5 +508,26 @@ describe("worker processes", function()
         return inner:submit(two):await() + threads:submit(two):await() + lucio.to_thread(two)
       end)
     end):await())
+  end)
+
+  own_loop("TH6: do jobs that are queued when the loop closes", function(loop)
+    local pool = lucio.ProcessPoolExecutor{max_workers = 1}
+    local ran = lucio.shared.Value("i64")
+    for i = 1, 3 do loop:run_in_executor(pool, function() return ran:add(i) end) end
+    loop:close()
+    lucio.run(function() pool:shutdown() end)
+    assert.are.equal(6, ran.value)
+  end)
+
+  case("say in a job that there is no way to the loop", function(t)
+    local loop = lucio.get_running_loop()
+    local pool <close> = lucio.ProcessPoolExecutor{max_workers = 1}
+    for _, job in ipairs {
+      function() loop:call_soon_threadsafe(print) end,
+      function() require "lucio".run_coroutine_threadsafe(print, loop) end,
+    } do
+      local e = t.raises(lucio.RuntimeError, lucio.await, pool:submit(job))
+      assert.are.equal("the loop is another process's", e.message)
+    end
   end)
 end)
