@@ -442,6 +442,25 @@ describe("TLS handshakes", function()
     assert.matches("TLS handshake with a client", failure.message, 1, true)
   end)
 
+  case("ST20: start_tls of a reader that has more than it wants reads on", function()
+    local watchers
+    serving(function(reader, writer)
+      -- the client's first words are more than twice the limit
+      eventually(function() return watchers and lucio.stats().watchers < watchers end)
+      writer:start_tls(server_context())
+      writer:write(reader:readexactly(5))
+      close(writer)
+    end, {limit = 10}, function(port)
+      local reader, writer = lucio.open_connection("127.0.0.1", port)
+      eventually(function() return lucio.stats().watchers >= 3 end)
+      watchers = lucio.stats().watchers
+      writer:start_tls(client_context(), {server_hostname = "localhost"})
+      writer:write("hello")
+      assert.are.equal("hello", reader:read())
+      close(writer)
+    end)
+  end)
+
   case("ST20: start_tls that fails closes the connection", function(t)
     plainly(function(reader, writer)
       pcall(upgrading, reader, writer)
