@@ -43,7 +43,7 @@ enum lc_job_options {
  * it before the job is: it may have to send it again. */
 enum lc_job_reading {
     LC_JOB_UNREAD,
-    LC_JOB_READING, /* the worker is about it, the courier, or the loop */
+    LC_JOB_READING, /* the worker is about it, or the courier */
     LC_JOB_READ,
     LC_JOB_COPYING, /* the loop closes: they become the parcel's */
     LC_JOB_DROPPED  /* there was no memory for it */
