@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "pin.h"
 
@@ -69,25 +68,20 @@ static bool start_worker(struct lc_crew *crew)
     return started;
 }
 
-/* In a forked child: none of the threads is there, and one of them may have had the mutex. */
-static void begin_again(struct lc_crew *crew, pid_t process)
+void lc_crew_begin_again(struct lc_crew *crew)
 {
     pthread_mutex_init(&crew->mutex, NULL);
     pthread_cond_init(&crew->wake, NULL);
     crew->first = crew->last = NULL;
     crew->queued = crew->idle = crew->workers = 0;
-    crew->process = process;
 }
 
 bool lc_crew_submit(struct lc_crew *crew, struct lc_job *job)
 {
-    pid_t process = getpid();
     bool taken = true;
 
-    if (crew->process != process && crew->workers > 0)
-        begin_again(crew, process);
+    pthread_once(&crew->once, crew->watch_forks);
     pthread_mutex_lock(&crew->mutex);
-    crew->process = process;
     if (crew->idle <= crew->queued && crew->workers < crew->max) {
         if (start_worker(crew))
             crew->workers++;
@@ -110,6 +104,7 @@ bool lc_crew_submit(struct lc_crew *crew, struct lc_job *job)
 
 void lc_crew_set_max(struct lc_crew *crew, unsigned max)
 {
+    pthread_once(&crew->once, crew->watch_forks);
     pthread_mutex_lock(&crew->mutex);
     crew->max = max;
     pthread_mutex_unlock(&crew->mutex);

@@ -11,6 +11,7 @@ bool lc_nudge_install(struct lc_nudge *nudge, lc_nudge_handler *handler, int fla
     struct sigaction action;
     bool found;
 
+    pthread_once(&nudge->once, nudge->watch_forks);
     pthread_mutex_lock(&nudge->mutex);
     memset(&action, 0, sizeof action);
     action.sa_sigaction = handler;
@@ -39,10 +40,18 @@ void lc_nudge_remove(struct lc_nudge *nudge)
     while (sigtimedwait(&set, NULL, &no_time) > 0)
         continue;
     pthread_mutex_lock(&nudge->mutex);
-    if (--nudge->users == 0)
+    if (nudge->users > 0 && --nudge->users == 0)
         sigaction(nudge->number, &nudge->old, NULL);
     pthread_mutex_unlock(&nudge->mutex);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+void lc_nudge_begin_again(struct lc_nudge *nudge)
+{
+    pthread_mutex_init(&nudge->mutex, NULL);
+    if (nudge->users > 0)
+        sigaction(nudge->number, &nudge->old, NULL);
+    nudge->users = 0;
 }
 
 void lc_nudge_allow(const struct lc_nudge *nudge, bool allowed)

@@ -205,7 +205,19 @@ static void serve_step(lua_State *L, struct lc_host *host, bool can_raise)
 /* ---- the signal, in the loop's thread ---- */
 
 /* The only state of the process. */
-static struct lc_nudge nudge = LC_NUDGE_INIT;
+static void watch_forks(void);
+
+static struct lc_nudge nudge = LC_NUDGE_INIT(watch_forks);
+
+static void begin_again(void)
+{
+    lc_nudge_begin_again(&nudge);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, begin_again);
+}
 
 static void on_nudge(int number, siginfo_t *info, void *context)
 {

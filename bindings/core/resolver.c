@@ -13,18 +13,16 @@
 #include <lauxlib.h>
 
 #include "core.h"
-#include "errand.h"
+#include "crew.h"
 #include "loop_object.h"
 #include "permit.h"
-#include "pin.h"
 #include "stream.h"
 
 /* Threads that look names up at the same time, for the whole process. */
 #define WORKERS_MAX 8
 
 struct lookup {
-    struct lc_errand errand;
-    struct lookup *next; /* queue of those that wait for a worker */
+    struct lc_job job;
     struct addrinfo hints;
     struct addrinfo *result;
     int error;
@@ -32,9 +30,19 @@ struct lookup {
     char name[];
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static struct lookup *queue_first, **queue_last = &queue_first;
-static int workers;
+static void watch_forks(void);
+
+static struct lc_crew crew = LC_CREW_INIT(WORKERS_MAX, watch_forks);
+
+static void begin_again(void)
+{
+    lc_crew_begin_again(&crew);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, begin_again);
+}
 
 static void lookup_free(struct lookup *lookup)
 {
@@ -43,56 +51,17 @@ static void lookup_free(struct lookup *lookup)
     free(lookup);
 }
 
-/* A worker: takes lookups from the queue until there is none. */
-static void *work(void *unused)
+static void look_up(struct lc_job *job)
 {
-    (void)unused;
-    pthread_mutex_lock(&mutex);
-    while (queue_first != NULL) {
-        struct lookup *lookup = queue_first;
+    struct lookup *lookup = lc_container_of(job, struct lookup, job);
 
-        queue_first = lookup->next;
-        if (queue_first == NULL)
-            queue_last = &queue_first;
-        pthread_mutex_unlock(&mutex);
-        lookup->error = getaddrinfo(lookup->name, lookup->service[0] ? lookup->service : NULL,
-                                    &lookup->hints, &lookup->result);
-        if (!lc_errand_post(&lookup->errand))
-            lookup_free(lookup);
-        pthread_mutex_lock(&mutex);
-    }
-    workers--;
-    pthread_mutex_unlock(&mutex);
-    return NULL;
+    lookup->error = getaddrinfo(lookup->name, lookup->service[0] ? lookup->service : NULL,
+                                &lookup->hints, &lookup->result);
 }
 
-static bool submit(struct lookup *lookup)
+static void lookup_dispose(struct lc_job *job)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
-    bool started = true;
-
-    pthread_mutex_lock(&mutex);
-    lookup->next = NULL;
-    *queue_last = lookup;
-    queue_last = &lookup->next;
-    if (workers < WORKERS_MAX) {
-        lc_pin_library();
-        pthread_attr_init(&attr);
-        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-        started = pthread_create(&thread, &attr, work, NULL) == 0;
-        pthread_attr_destroy(&attr);
-        if (started)
-            workers++;
-        else
-            started = workers > 0;
-        if (!started) {
-            queue_first = NULL;
-            queue_last = &queue_first;
-        }
-    }
-    pthread_mutex_unlock(&mutex);
-    return started;
+    lookup_free(lc_container_of(job, struct lookup, job));
 }
 
 /* ---- results ---- */
@@ -156,11 +125,11 @@ static int complete(lua_State *L)
 
 static void lookup_run(struct lc_loop *loop, struct lc_entry *entry)
 {
-    struct lookup *lookup = lc_container_of(entry, struct lookup, errand.entry);
+    struct lookup *lookup = lc_container_of(entry, struct lookup, job.errand.entry);
     lua_State *L = loop->L;
 
     lua_pushcfunction(L, complete);
-    lc_errand_push_future(L, loop, &lookup->errand);
+    lc_errand_push_future(L, loop, &lookup->job.errand);
     lua_pushlightuserdata(L, lookup);
     if (lua_pcall(L, 2, 0, 0) != LUA_OK)
         lua_pop(L, 1);
@@ -169,9 +138,9 @@ static void lookup_run(struct lc_loop *loop, struct lc_entry *entry)
 
 static void lookup_forget(lua_State *L, struct lc_loop *loop, struct lc_entry *entry)
 {
-    struct lookup *lookup = lc_container_of(entry, struct lookup, errand.entry);
+    struct lookup *lookup = lc_container_of(entry, struct lookup, job.errand.entry);
 
-    lc_anchor_drop(L, loop->host, &lookup->errand.future);
+    lc_anchor_drop(L, loop->host, &lookup->job.errand.future);
     lookup_free(lookup);
 }
 
@@ -256,6 +225,8 @@ static struct lookup *lookup_new(lua_State *L, struct lc_host *host)
     memcpy(lookup->name, name, length + 1);
     snprintf(lookup->service, sizeof lookup->service, "%s", service);
     lookup->hints = hints;
+    lookup->job.work = look_up;
+    lookup->job.dispose = lookup_dispose;
     return lookup;
 }
 
@@ -268,7 +239,7 @@ static int make_errand(lua_State *L)
     lc_future_new(L, loop);
     lua_pushliteral(L, "getaddrinfo"); /* for who asks what the task waits for */
     lc_future_set_extra(L, 3, LC_EXTRA_NAME);
-    lc_errand_begin(L, loop, &lookup->errand, &lookup_type, 3);
+    lc_errand_begin(L, loop, &lookup->job.errand, &lookup_type, 3);
     return 1;
 }
 
@@ -321,8 +292,8 @@ static int loop_getaddrinfo(lua_State *L)
         lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: no running task to suspend");
     }
     begin_lookup(L, loop, lookup);
-    if (!submit(lookup)) {
-        lc_errand_withdraw(L, loop, &lookup->errand);
+    if (!lc_crew_submit(&crew, &lookup->job)) {
+        lc_errand_withdraw(L, loop, &lookup->job.errand);
         lookup_free(lookup);
         lc_raise(L, host, LC_RUNTIME_ERROR, "getaddrinfo: cannot start a thread");
     }

@@ -27,6 +27,7 @@ struct signal_record {
     struct sigaction old;
     atomic_int pending;
     int number;
+    pid_t process; /* in the child of a fork it is the parent's, and nobody's */
 };
 
 /* The only state of the process: who has a signal, and what a worker process was told. */
@@ -53,12 +54,22 @@ static const struct {
 
 /* ---- signal handlers of the process ---- */
 
+/* The main thread makes and frees what handlers look at: in another one it could go meanwhile. True: the signal
+ * is on its way to the main thread. */
+static bool pass_on(int number)
+{
+    if (syscall(SYS_gettid) == getpid())
+        return false;
+    syscall(SYS_tgkill, getpid(), getpid(), number);
+    return true;
+}
+
 static void on_signal(int number)
 {
     int saved = errno;
     struct signal_record *record = atomic_load(&owners[number]);
 
-    if (record != NULL) {
+    if (record != NULL && !pass_on(number)) {
         atomic_fetch_add(&record->pending, 1);
         lc_loop_post(record->loop);
     }
@@ -102,11 +113,7 @@ static void on_interrupt(int number)
     struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
     int count;
 
-    if (interrupt == NULL)
-        return;
-    if (syscall(SYS_gettid) != getpid()) {
-        /* the loop and Lua are the main thread's to look at */
-        syscall(SYS_tgkill, getpid(), getpid(), number);
+    if (interrupt == NULL || pass_on(number)) {
         errno = saved;
         return;
     }
@@ -130,7 +137,10 @@ static void on_terminate(int number)
     int saved = errno;
     struct lc_interrupt *interrupt = atomic_load(&interrupt_now);
 
-    (void)number;
+    if (interrupt != NULL && pass_on(number)) {
+        errno = saved;
+        return;
+    }
     atomic_store(&terminate.pending, true);
     if (terminate.seconds > 0)
         alarm(terminate.seconds);
@@ -340,6 +350,8 @@ static int loop_add_signal_handler(lua_State *L)
         lc_raise(L, host, LC_RUNTIME_ERROR,
                  "add_signal_handler() can only be called from the main thread");
     record = atomic_load(&owners[number]);
+    if (record != NULL && record->process != getpid())
+        record = NULL;
     if (record != NULL && record->loop != loop)
         lc_raise(L, host, LC_RUNTIME_ERROR, "signal %d is handled by another event loop", number);
     if (record != NULL)
@@ -351,6 +363,7 @@ static int loop_add_signal_handler(lua_State *L)
     lc_list_init(&record->link);
     record->loop = loop;
     record->number = number;
+    record->process = getpid();
     atomic_init(&record->pending, 0);
     record->handle = lc_handle_new(L, host, loop, 3, 0);
     record->handle->repeats = true;

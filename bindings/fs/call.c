@@ -16,7 +16,19 @@
 
 #define THREADS 8
 
-struct lc_crew lc_fs_crew = LC_CREW_INIT(THREADS);
+static void watch_forks(void);
+
+struct lc_crew lc_fs_crew = LC_CREW_INIT(THREADS, watch_forks);
+
+static void begin_again(void)
+{
+    lc_crew_begin_again(&lc_fs_crew);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, begin_again);
+}
 
 bool lc_fs_submit(struct lc_job *job)
 {

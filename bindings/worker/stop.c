@@ -9,7 +9,19 @@
 #include "nudge.h"
 
 /* The only state of the process. */
-static struct lc_nudge nudge = LC_NUDGE_INIT;
+static void watch_forks(void);
+
+static struct lc_nudge nudge = LC_NUDGE_INIT(watch_forks);
+
+static void begin_again(void)
+{
+    lc_nudge_begin_again(&nudge);
+}
+
+static void watch_forks(void)
+{
+    pthread_atfork(NULL, NULL, begin_again);
+}
 
 /* Pushes the error that ends the job. [-0, +1, m] */
 static void push_error(lua_State *L, struct lc_host *host)

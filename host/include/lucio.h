@@ -21,6 +21,7 @@
  * - Threads. A host belongs to the thread that opened it; only lucio_post, lucio_trigger_fire,
  *   lucio_retain and lucio_release may be called from others. Nothing is kept per process but the table
  *   of POSIX signals: any number of hosts live side by side, in one thread or in several.
+ * - Forks. In the child of a fork, the parent's hosts must not be used, nor closed. It may open hosts of its own.
  * - Errors. A function that can fail returns LUCIO_OK or a negative status. What went wrong is in
  *   lucio_last_error until the next call that fails. No function jumps out of the caller's frame, and none of the
  *   program's may jump out of one that lucio calls: neither by longjmp nor by an exception of C++.

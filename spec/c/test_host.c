@@ -89,7 +89,7 @@ static void *watch_and_close(void *argument)
     for (int i = 0; i < 20; i++) {
         state_do(L,
                  "lucio.watchdog(0.004, {kill = true})\n"
-                 "local ok, e = pcall(lucio.run, function() while true do end end)\n"
+                 "local ok, e = pcall(lucio.run, function() while true do local _ = {} end end)\n"
                  "assert(not ok and lucio.isinstance(e, lucio.RuntimeError))\n"
                  "lucio.watchdog(60) lucio.run(main) lucio.watchdog()",
                  0);
