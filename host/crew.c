@@ -6,10 +6,7 @@
 
 #include "pin.h"
 
-/* Seconds after which an idle thread ends. */
-#define IDLE_MAX 10
-
-/* Under the mutex: the next job; NULL when none came for a while. */
+/* Under the mutex: the next job; NULL when none came for as long as threads are idle. */
 static struct lc_job *take_job(struct lc_crew *crew)
 {
     struct lc_job *job;
@@ -18,8 +15,10 @@ static struct lc_job *take_job(struct lc_crew *crew)
         struct timespec until;
         int error;
 
+        if (crew->idle_max == 0)
+            return NULL;
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += IDLE_MAX;
+        until.tv_sec += crew->idle_max;
         crew->idle++;
         error = pthread_cond_timedwait(&crew->wake, &crew->mutex, &until);
         crew->idle--;

@@ -4,8 +4,9 @@
  *            errand that it is; when the loop has closed, its thread disposes of it.
  * Owner:     a crew is the process's: several hosts share its threads. A job is its thread's from its
  *            submission until it has come back, and its memory is malloc's.
- * Context:   any thread. No Lua in the threads; they take no signals, and end when idle for a while. In the child of
- *            a fork a crew has no threads and no jobs, and begins again, whoever had its mutex.
+ * Context:   any thread. No Lua in the threads; they take no signals, and end when idle for `idle_max`
+ *            seconds. In the child of a fork a crew has no threads and no jobs, and begins again, whoever had
+ *            its mutex.
  */
 #ifndef LC_CREW_H
 #define LC_CREW_H
@@ -29,13 +30,14 @@ struct lc_crew {
     pthread_cond_t wake;
     struct lc_job *first, *last;
     unsigned queued, idle, workers, max;
+    unsigned idle_max; /* seconds */
     pthread_once_t once;
     void (*watch_forks)(void); /* has lc_crew_begin_again called in the children of forks */
 };
 
 /* clang-format off */
-#define LC_CREW_INIT(max, watch_forks) \
-    {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0, 0, (max), \
+#define LC_CREW_INIT(max, idle_max, watch_forks) \
+    {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL, NULL, 0, 0, 0, (max), (idle_max), \
      PTHREAD_ONCE_INIT, (watch_forks)}
 /* clang-format on */
 

@@ -32,7 +32,8 @@ struct lookup {
 
 static void watch_forks(void);
 
-static struct lc_crew crew = LC_CREW_INIT(WORKERS_MAX, watch_forks);
+/* No thread is idle: what the system's resolver keeps for one goes with it. */
+static struct lc_crew crew = LC_CREW_INIT(WORKERS_MAX, 0, watch_forks);
 
 static void begin_again(void)
 {

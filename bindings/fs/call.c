@@ -15,10 +15,12 @@
 #include "fs.h"
 
 #define THREADS 8
+/* Seconds after which an idle one ends. */
+#define IDLE_MAX 10
 
 static void watch_forks(void);
 
-struct lc_crew lc_fs_crew = LC_CREW_INIT(THREADS, watch_forks);
+struct lc_crew lc_fs_crew = LC_CREW_INIT(THREADS, IDLE_MAX, watch_forks);
 
 static void begin_again(void)
 {
