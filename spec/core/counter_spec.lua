@@ -3,6 +3,7 @@ local assert = require "luassert"
 local case = require "spec.support.case"
 local counter = require "lucio.counter"
 local lucio = require "lucio"
+local random_bytes = require "spec.support.random_bytes"
 local small = require "spec.support.small"
 
 -- What the functions of the module are defined by.
@@ -32,15 +33,6 @@ local function random_text(words, vocabulary, longest)
     list[i] = word .. ("  \t\n,\0\255"):sub(math.random(7), math.random(7))
   end
   return table.concat(list, " ")
-end
-
-local function random_bytes(length)
-  local bytes = {}
-  for i = 1, length do
-    local special = ("ab1 ]-^%+."):byte(math.random(10))
-    bytes[i] = string.char(math.random(2) == 1 and math.random(0, 255) or special)
-  end
-  return table.concat(bytes)
 end
 
 local PATTERNS = {

@@ -2,6 +2,7 @@
 -- all else, are those of Lua. What the matches have to be, string.find says.
 local assert = require "luassert"
 require "lucio"
+local random_bytes = require "spec.support.random_bytes"
 
 -- The matches of a pattern without captures, none of which is empty.
 local function expected(text, pattern)
@@ -27,21 +28,11 @@ local function check(text, pattern)
   if not good then assert.are.same(list, found, pattern) end
 end
 
--- Every character, and some that are in sets.
-local function random_text(length)
-  local bytes = {}
-  for i = 1, length do
-    local special = ("ab 1]-^%+."):byte(math.random(10))
-    bytes[i] = string.char(math.random(2) == 1 and math.random(0, 255) or special)
-  end
-  return table.concat(bytes)
-end
-
 describe("string.gmatch", function()
   it("finds the runs of each class", function()
     for class in ("acdglpsuwx"):gmatch "." do
       for _ = 1, 8 do
-        local text = random_text(math.random(0, 200))
+        local text = random_bytes(math.random(0, 200))
         check(text, "%" .. class .. "+")
         check(text, "%" .. class:upper() .. "+")
       end
@@ -55,7 +46,7 @@ describe("string.gmatch", function()
       "]+", "%.+", "%++", "%]+", "%%+", "\0+", "\255+",
     }
     for _, pattern in ipairs(patterns) do
-      for _ = 1, 8 do check(random_text(math.random(0, 200)), pattern) end
+      for _ = 1, 8 do check(random_bytes(math.random(0, 200)), pattern) end
     end
   end)
 
@@ -64,7 +55,7 @@ describe("string.gmatch", function()
       "a+b+", "%d+%.", "[ab]+1+", "[ab]1+", "%f[%w]%w+", "%b]-+", ".+", "a", "[ab]", "%w%w+", "++",
     }
     for _, pattern in ipairs(patterns) do
-      for _ = 1, 8 do check(random_text(math.random(0, 200)), pattern) end
+      for _ = 1, 8 do check(random_bytes(math.random(0, 200)), pattern) end
     end
     local pairs_of = {}
     for key, value in ("a=1, b=2"):gmatch "(%w+)=(%w+)" do pairs_of[key] = value end
@@ -75,11 +66,11 @@ describe("string.gmatch", function()
   it("finds runs by more patterns than it keeps", function()
     for i = 33, 126 do
       local set = "[^%" .. string.char(i) .. "]+"
-      if not string.char(i):match "%w" then check(random_text(100), set) end
+      if not string.char(i):match "%w" then check(random_bytes(100), set) end
     end
     for i = 1, 60 do
       local character = string.char(i):gsub("%W", "%%%0")
-      check(random_text(50), ("[%s]+"):format(character))
+      check(random_bytes(50), ("[%s]+"):format(character))
     end
   end)
 
