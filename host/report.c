@@ -174,8 +174,12 @@ static int report_all(lua_State *L)
     lc_tasks_push(L, loop);
     list = lua_gettop(L);
     for (lua_Integer i = 1; i <= (lua_Integer)lua_rawlen(L, list); i++) {
+        struct lc_task *task;
+
         lua_rawgeti(L, list, i);
-        report_pending(L, loop, lc_to_task(L, -1));
+        task = lc_to_task(L, -1);
+        if (!task->own)
+            report_pending(L, loop, task);
         lua_settop(L, list);
     }
     return 0;

@@ -45,6 +45,7 @@ struct lc_task {
     bool requested : 1; /* a cancel request came whose CancelledError no wait has raised yet */
     bool swallowed : 1; /* debug mode: that error was caught, see debug.h */
     bool broken : 1;    /* yielded a foreign value: the next step raises RuntimeError */
+    bool own : 1;       /* lucio's, at the end of a run: nobody is told that it was left behind */
 };
 
 /* LC_TASK_NAMED: the caller gives it a name, no default one is used up. */

@@ -249,6 +249,7 @@ static enum lc_run run_last_ticks(lua_State *L, struct lc_loop *loop)
     enum lc_run how;
 
     task = lc_task_new(L, loop, 0, 0, LC_TASK_PLAIN);
+    task->own = true;
     how = lc_run_future(L, loop, &task->future);
     if (how == LC_RUN_RAISED)
         lua_remove(L, -2);

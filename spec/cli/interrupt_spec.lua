@@ -178,6 +178,23 @@ describe("the second Ctrl-C", function()
     assert.are.equal(130, r.status)
     assert.matches("^false\tCancelledError\nfalse\tCancelledError\n", r.out)
   end)
+
+  it("RU8: leaves a job of the default executor alone, and says no more of it", function()
+    local r = script [[
+      local begun, over = lucio.shared.Value("bool", false), lucio.shared.Value("bool", false)
+      lucio.create_task(function()
+        local _ <close> = setmetatable({}, {__close = function() over.value = true end})
+        lucio.to_thread(function()
+          begun.value = true
+          while not over.value do os.execute("sleep 0.01") end
+          os.execute("sleep 0.2; kill -INT $PPID; sleep 0.2")
+        end)
+      end)
+      while not begun.value do lucio.sleep(0.01) end
+      interrupt()
+      lucio.sleep(600)]]
+    assert.are.same({"", "lucio: KeyboardInterrupt\n", 130}, {r.out, r.err, r.status})
+  end)
 end)
 
 describe("the third Ctrl-C", function()
